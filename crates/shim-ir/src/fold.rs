@@ -1,0 +1,244 @@
+//! Events folded back into the whole answer. The one accumulator: logs, accounting and replay all use it.
+
+use thiserror::Error;
+
+use shim_wire::RawJson;
+
+use crate::{
+    Candidate, Delta, Event, Fault, Finish, Foreign, Grammar, GrammarError, Opaque, OpaqueKind, Part, PartId,
+    Response, Source, Start,
+};
+
+/// Why events do not make an answer.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum FoldError {
+    /// The events break the order.
+    #[error(transparent)]
+    Grammar(#[from] GrammarError),
+    /// The answer failed; what had come until then is beside it.
+    #[error("the answer failed: {0}")]
+    Failed(Box<Fault>, Box<Response>),
+    /// A delta that does not fit its part.
+    #[error("a delta does not fit part {0:?}")]
+    Misfit(PartId),
+}
+
+/// Folds a whole stream of events into the answer it tells.
+///
+/// # Errors
+/// When the events break the grammar, end in a fault, or a delta does not fit its part.
+pub fn fold(events: impl IntoIterator<Item = Event>) -> Result<(Response, Vec<Foreign>), FoldError> {
+    let mut grammar = Grammar::default();
+    let mut folded = Folded::default();
+    for event in events {
+        grammar.take(&event)?;
+        folded.take(event)?;
+    }
+    grammar.finish()?;
+    let response = assemble(folded.response, folded.parts, folded.finishes);
+    match folded.fault {
+        Some(fault) => Err(FoldError::Failed(Box::new(fault), Box::new(response))),
+        None => Ok((response, folded.foreign)),
+    }
+}
+
+#[derive(Default)]
+struct Folded {
+    response: Response,
+    /// Candidate and part, in the order they were opened; a part's id is its index.
+    parts: Vec<(u32, Part)>,
+    foreign: Vec<Foreign>,
+    finishes: Vec<Option<Finish>>,
+    fault: Option<Fault>,
+}
+
+impl Folded {
+    fn take(&mut self, event: Event) -> Result<(), FoldError> {
+        match event {
+            Event::Start(start) => self.response = begin(start),
+            Event::PartStart { candidate, part, .. } => self.parts.push((candidate, part)),
+            Event::PartDelta { id, delta } => {
+                let part = self.parts.get_mut(id.0 as usize);
+                if !part.is_some_and(|(_, part)| apply(part, delta)) {
+                    return Err(FoldError::Misfit(id));
+                }
+            }
+            Event::PartEnd { .. } => {}
+            Event::Usage(usage) => self.response.usage = Some(usage),
+            Event::Rest(rest) => self.response.rest.merge(rest),
+            Event::Foreign(foreign) => self.foreign.push(foreign),
+            Event::Finish(finishes) => self.finishes = finishes,
+            Event::Fault(fault) => self.fault = Some(fault),
+        }
+        Ok(())
+    }
+}
+
+fn begin(start: Start) -> Response {
+    Response {
+        id: start.id,
+        model: start.model,
+        created: start.created,
+        service_tier: start.service_tier,
+        rest: start.rest,
+        ..Response::default()
+    }
+}
+
+fn assemble(mut response: Response, parts: Vec<(u32, Part)>, finishes: Vec<Option<Finish>>) -> Response {
+    for finish in finishes {
+        response.candidates.push(Candidate { finish, ..Candidate::default() });
+    }
+    for (candidate, part) in parts {
+        let at = candidate as usize;
+        while response.candidates.len() <= at && at < CANDIDATES_MAX {
+            response.candidates.push(Candidate::default());
+        }
+        if let Some(candidate) = response.candidates.get_mut(at) {
+            candidate.parts.push(part);
+        }
+    }
+    response
+}
+
+/// More candidates than any dialect allows; an upstream that numbers one beyond it is not believed.
+const CANDIDATES_MAX: usize = 1024;
+
+/// Lets `part` grow by `delta`; false when it does not fit.
+fn apply(part: &mut Part, delta: Delta) -> bool {
+    match (part, delta) {
+        (part, Delta::Whole(whole)) => *part = *whole,
+        (Part::Text(t) | Part::Refusal(t), Delta::Text(text)) => t.text.push_str(&text),
+        (Part::Text(t), Delta::Citation(citation)) => t.citations.push(citation),
+        (Part::Text(t) | Part::Refusal(t), Delta::Logprobs(more)) => {
+            t.logprobs = joined(t.logprobs.as_ref(), more)
+        }
+        (Part::Reasoning(r), Delta::Reasoning { piece, text }) => return grow(&mut r.text, piece, &text),
+        (Part::Reasoning(r), Delta::Summary { piece, text }) => return grow(&mut r.summary, piece, &text),
+        (Part::ToolCall(c), Delta::Arguments(text)) => c.arguments.push_str(&text),
+        (Part::Media(m), Delta::Data(text)) => match &mut m.source {
+            Source::Inline(data) => data.push_str(&text),
+            Source::Url(_) | Source::Handle(_) | Source::Plain(_) | Source::Parts(_) => return false,
+        },
+        (part, Delta::Opaque { kind, value, append }) => return add_opaque(part, kind, value, append),
+        (part, Delta::Rest(rest)) => match rest_of(part) {
+            Some(own) => own.merge(rest),
+            None => return false,
+        },
+        (
+            _,
+            Delta::Text(_)
+            | Delta::Citation(_)
+            | Delta::Logprobs(_)
+            | Delta::Reasoning { .. }
+            | Delta::Summary { .. }
+            | Delta::Arguments(_)
+            | Delta::Data(_),
+        ) => return false,
+    }
+    true
+}
+
+/// Adds `text` to a piece, which is the last or the next one; a few skipped ones are made empty.
+fn grow(pieces: &mut Vec<String>, piece: usize, text: &str) -> bool {
+    if piece > pieces.len() + PIECES_SKIPPED_MAX {
+        return false;
+    }
+    while pieces.len() <= piece {
+        pieces.push(String::new());
+    }
+    if let Some(last) = pieces.get_mut(piece) {
+        last.push_str(text);
+    }
+    true
+}
+
+const PIECES_SKIPPED_MAX: usize = 64;
+
+fn add_opaque(part: &mut Part, kind: OpaqueKind, value: String, append: bool) -> bool {
+    let own = match part {
+        Part::Text(t) | Part::Refusal(t) => &mut t.opaque,
+        Part::Media(m) => &mut m.opaque,
+        Part::Reasoning(r) => &mut r.opaque,
+        Part::ToolCall(c) => &mut c.opaque,
+        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return false,
+    };
+    match own.iter_mut().rev().find(|o| o.kind == kind) {
+        Some(last) if append => last.value.push_str(&value),
+        Some(_) | None => own.push(Opaque { kind, value }),
+    }
+    true
+}
+
+fn rest_of(part: &mut Part) -> Option<&mut crate::Rest> {
+    match part {
+        Part::Text(t) | Part::Refusal(t) => Some(&mut t.rest),
+        Part::Media(m) => Some(&mut m.rest),
+        Part::Reasoning(r) => Some(&mut r.rest),
+        Part::ToolCall(c) => Some(&mut c.rest),
+        Part::ToolResult(r) => Some(&mut r.rest),
+        Part::ServerResult(_) | Part::Foreign(_) => None,
+    }
+}
+
+/// Two JSON arrays as one; anything else is replaced by what came later.
+fn joined(so_far: Option<&RawJson>, more: RawJson) -> Option<RawJson> {
+    let inner = |raw: &RawJson| Some(raw.get().strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
+    let Some((a, b)) = so_far.and_then(|a| Some((inner(a)?, inner(&more)?))) else {
+        return Some(more);
+    };
+    let comma = if a.is_empty() || b.is_empty() { "" } else { "," };
+    RawJson::parse(&format!("[{a}{comma}{b}]")).ok().or(Some(more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FoldError, fold};
+    use crate::{Delta, Event, Fault, FaultKind, Part, PartId, Reasoning, Start, Text};
+
+    #[test]
+    fn interleaved_parts_grow_apart() {
+        let open = |id, part| Event::PartStart { id: PartId(id), candidate: 0, part };
+        let grow = |id, delta| Event::PartDelta { id: PartId(id), delta };
+        let end = |id| Event::PartEnd { id: PartId(id) };
+        let events = [
+            Event::Start(Start::default()),
+            open(0, Part::Reasoning(Reasoning::default())),
+            open(1, Part::Text(Text::default())),
+            grow(0, Delta::Reasoning { piece: 0, text: "th".into() }),
+            grow(1, Delta::Text("an".into())),
+            grow(0, Delta::Reasoning { piece: 0, text: "ought".into() }),
+            grow(1, Delta::Text("swer".into())),
+            end(0),
+            end(1),
+            Event::Finish(vec![None]),
+        ];
+        let (response, _) = fold(events).unwrap();
+        let [Part::Reasoning(reasoning), Part::Text(text)] = &response.candidates[0].parts[..] else {
+            panic!("{response:?}");
+        };
+        assert_eq!((reasoning.text.concat().as_str(), text.text.as_str()), ("thought", "answer"));
+    }
+
+    #[test]
+    fn a_misfit_is_told() {
+        let events = [
+            Event::Start(Start::default()),
+            Event::PartStart { id: PartId(0), candidate: 0, part: Part::Text(Text::default()) },
+            Event::PartDelta { id: PartId(0), delta: Delta::Arguments("{}".into()) },
+        ];
+        assert_eq!(fold(events), Err(FoldError::Misfit(PartId(0))));
+    }
+
+    #[test]
+    fn a_cut_keeps_what_had_come() {
+        let events = [
+            Event::Start(Start::default()),
+            Event::PartStart { id: PartId(0), candidate: 0, part: Part::Text(Text::new("half")) },
+            Event::Fault(Fault::new(FaultKind::UpstreamCut, "cut")),
+        ];
+        let Err(FoldError::Failed(fault, response)) = fold(events) else { panic!() };
+        assert_eq!(fault.kind, FaultKind::UpstreamCut);
+        assert_eq!(response.candidates[0].parts, [Part::Text(Text::new("half"))]);
+    }
+}

@@ -1,0 +1,173 @@
+//! Newtypes for the names that could be mistaken for each other.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Why a text is no valid name.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum NameError {
+    /// Nothing at all.
+    #[error("a name must not be empty")]
+    Empty,
+    /// Longer than 256 bytes.
+    #[error("a name is at most {NAME_BYTES_MAX} bytes long")]
+    TooLong,
+    /// White space or a control character.
+    #[error("a name holds no white space or control characters")]
+    Character,
+    /// A target without `provider/` before the model.
+    #[error("a target is written provider/model")]
+    NoProvider,
+}
+
+/// Longest name accepted anywhere, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+fn check(name: &str) -> Result<&str, NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(NameError::TooLong);
+    }
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(NameError::Character);
+    }
+    Ok(name)
+}
+
+macro_rules! names {
+    ($( $(#[$meta:meta])* $name:ident )+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(std::sync::Arc<str>);
+
+        impl $name {
+            /// Checks and keeps a name.
+            ///
+            /// # Errors
+            /// When it is empty, too long, or holds white space or control characters.
+            pub fn new(name: &str) -> Result<Self, NameError> {
+                check(name).map(|name| Self(name.into()))
+            }
+
+            /// The name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+names! {
+    /// What clients ask for: a name under which any model can be put.
+    AliasName
+    /// A provider of the catalogue or the configuration.
+    ProviderId
+    /// A model as its provider names it.
+    ModelId
+    /// A client's key, by its name in the configuration; never the secret.
+    KeyId
+}
+
+/// Provider and model: what one attempt is made at. The credential follows from the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId {
+    /// Who serves.
+    pub provider: ProviderId,
+    /// Which model, in the provider's own words; it may hold slashes.
+    pub model: ModelId,
+}
+
+impl TargetId {
+    /// Parses `provider/model`; the model is everything behind the first slash.
+    ///
+    /// # Errors
+    /// When there is no slash, or a part is no valid name.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let (provider, model) = text.split_once('/').ok_or(NameError::NoProvider)?;
+        Ok(Self { provider: ProviderId::new(provider)?, model: ModelId::new(model)? })
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// The number of a configuration snapshot; it only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Generation(pub u64);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The id of one exchange: the 128 bits of a UUIDv7.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub u128);
+
+impl fmt::Display for ExchangeId {
+    /// Hyphenated lower-case hexadecimal, as RFC 9562 §4 writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            id >> 96,
+            (id >> 80) & 0xffff,
+            (id >> 64) & 0xffff,
+            (id >> 48) & 0xffff,
+            id & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl fmt::Debug for ExchangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExchangeId, NameError, TargetId};
+
+    #[test]
+    fn a_target_is_split_at_the_first_slash() {
+        let target = TargetId::parse("openrouter/meta-llama/llama-4").unwrap();
+        assert_eq!((target.provider.as_str(), target.model.as_str()), ("openrouter", "meta-llama/llama-4"));
+        assert_eq!(TargetId::parse("gpt-5"), Err(NameError::NoProvider));
+        assert_eq!(TargetId::parse("openai/"), Err(NameError::Empty));
+        assert_eq!(TargetId::parse("openai/a b"), Err(NameError::Character));
+    }
+
+    #[test]
+    fn an_exchange_id_prints_as_a_uuid() {
+        let id = ExchangeId(0x0192_3456_789a_7bcd_8123_4567_89ab_cdef);
+        assert_eq!(id.to_string(), "01923456-789a-7bcd-8123-456789abcdef");
+    }
+}

@@ -1,0 +1,5 @@
+//! Decisions as state machines. Nothing here sleeps, locks or spawns: time and randomness are arguments.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
+
+pub mod failover;
+pub mod swap;

@@ -1,0 +1,70 @@
+//! What outlives the process: swap steps and generation numbers. It records; it decides nothing.
+//!
+//! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
+//! appended is there after a crash.
+
+mod sqlite;
+
+use std::path::PathBuf;
+
+use shim_ir::Generation;
+use shim_policy::swap::Step;
+use thiserror::Error;
+
+pub use sqlite::SqliteState;
+
+/// What of the gateway's state outlives it.
+pub trait StateStore: Send {
+    /// All swap steps, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds a row it cannot have written.
+    fn steps(&self) -> Result<Vec<Step>, StoreError>;
+
+    /// Appends a step; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn append(&mut self, step: &Step) -> Result<(), StoreError>;
+
+    /// Takes the next generation number for a snapshot with this content hash, caused by `cause`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn next_generation(&mut self, hash: &str, cause: &str, at_ms: u64) -> Result<Generation, StoreError>;
+}
+
+/// Why the store failed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The folder cannot be made.
+    #[error("cannot create the store's folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("the store's database failed")]
+    Database(#[from] rusqlite::Error),
+    /// A newer program wrote the file.
+    #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
+    Newer {
+        /// Schema of the file.
+        found: i64,
+        /// Newest schema known here.
+        known: i64,
+    },
+    /// A row that cannot be read.
+    #[error("row {row} of {table} is damaged: {why}")]
+    Damaged {
+        /// Which table.
+        table: &'static str,
+        /// Which row.
+        row: i64,
+        /// What is wrong with it.
+        why: String,
+    },
+}

@@ -1,0 +1,28 @@
+//! Names of metrics and log fields. They are an interface: a change is announced.
+
+/// Exchanges settled, by alias, target and outcome.
+pub const EXCHANGES: &str = "shim_exchanges";
+/// Tokens, by alias, target and class.
+pub const TOKENS: &str = "shim_tokens";
+/// Seconds from the request to the last byte of the answer.
+pub const DURATION: &str = "shim_exchange_duration_seconds";
+/// Seconds from the request to the first token of a streamed answer.
+pub const FIRST_TOKEN: &str = "shim_first_token_seconds";
+/// Exchanges under way.
+pub const IN_FLIGHT: &str = "shim_exchanges_in_flight";
+/// Connections of clients.
+pub const CONNECTIONS: &str = "shim_client_connections";
+/// Faults, by code.
+pub const FAULTS: &str = "shim_faults";
+/// The number of the generation in force.
+pub const GENERATION: &str = "shim_generation";
+/// Exchanges admitted, settled or not.
+pub const ADMITTED: &str = "shim_exchanges_admitted";
+/// Answers whose usage could not be read.
+pub const UNMETERED: &str = "shim_unmetered_answers";
+/// Log lines that were dropped because their reader was too slow.
+pub const LINES_DROPPED: &str = "shim_log_lines_dropped";
+
+/// Bounds of the duration histograms, in seconds.
+pub const SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];

@@ -1,0 +1,133 @@
+//! The record of one settled exchange.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use shim_ir::{Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Usage};
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The answer was delivered whole.
+    Delivered,
+    /// The client was told of a fault.
+    Failed,
+    /// The client left before the end.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// One settled exchange. Every admitted exchange gives exactly one.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// Its id.
+    pub id: ExchangeId,
+    /// When it was admitted, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The snapshot it ran under.
+    pub generation: Generation,
+    /// The client's dialect.
+    pub dialect: Dialect,
+    /// What was asked (`generate`, `embed`, …).
+    pub operation: &'static str,
+    /// The client's key, where keys are configured.
+    pub key: Option<KeyId>,
+    /// The model as the client named it.
+    pub model: Arc<str>,
+    /// The target that answered last, as `provider/model`; none where none was tried.
+    pub target: Option<Arc<str>>,
+    /// Number of attempts.
+    pub attempts: u32,
+    /// Status the client got.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub fault: Option<FaultKind>,
+    /// Fault message, and detail for the log alone.
+    pub detail: Option<Box<str>>,
+    /// Whether the answer was streamed.
+    pub streamed: bool,
+    /// What was used, by the upstream's word.
+    pub usage: Option<Usage>,
+    /// Why the answer ended.
+    pub finish: Option<FinishReason>,
+    /// Bytes of the request's body, decoded.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub answer_bytes: u64,
+    /// Microseconds to the first token, where the answer was streamed and one came.
+    pub first_token_us: Option<u64>,
+    /// Microseconds to the last byte.
+    pub duration_us: u64,
+}
+
+impl Settled {
+    /// The record as JSON: the log line's fields, and the body of `GET /v1/exchanges/{id}`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let usage = self.usage.as_ref().map(|u| {
+            serde_json::json!({
+                "input_uncached": u.input_uncached.0, "input_audio": u.input_audio.0, "cache_read": u.cache_read.0,
+                "cache_write": u.cache_write.0, "cache_write_1h": u.cache_write_1h.0, "output_text": u.output_text.0,
+                "reasoning": u.reasoning.0, "output_audio": u.output_audio.0, "output_image": u.output_image.0,
+            })
+        });
+        serde_json::json!({
+            "exchange": self.id.to_string(),
+            "at": crate::line::timestamp(self.at_ms),
+            "generation": self.generation.0,
+            "dialect": self.dialect.name(),
+            "operation": self.operation,
+            "key": self.key.as_ref().map(KeyId::as_str),
+            "model": &*self.model,
+            "target": self.target.as_deref(),
+            "attempts": self.attempts,
+            "status": self.status,
+            "outcome": self.outcome.name(),
+            "fault": self.fault.map(FaultKind::code),
+            "detail": self.detail.as_deref(),
+            "fidelity": "exact",
+            "losses": [],
+            "streamed": self.streamed,
+            "usage": usage,
+            "finish": self.finish.as_ref().map(finish_word),
+            "request_bytes": self.request_bytes,
+            "answer_bytes": self.answer_bytes,
+            "first_token_ms": self.first_token_us.map(milliseconds),
+            "duration_ms": milliseconds(self.duration_us),
+        })
+    }
+}
+
+/// Microseconds as milliseconds, to the microsecond.
+fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
+
+/// The word for a reason to finish.
+pub(crate) fn finish_word(reason: &FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Sequence => "sequence",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Filter => "filter",
+        FinishReason::Refusal => "refusal",
+        FinishReason::Pause => "pause",
+        FinishReason::BadToolCall => "bad_tool_call",
+        FinishReason::Other => "other",
+    }
+}

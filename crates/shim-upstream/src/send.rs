@@ -1,0 +1,205 @@
+//! One attempt: a connection, the request, the head of the answer; each phase with its timeout.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+use crate::pool::Sender;
+use crate::{Connect, Connected, Lease, Origin, PiecesBody, Pool, Protocol};
+
+/// How long each phase may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name resolution, TCP and TLS.
+    pub connect: Duration,
+    /// From the request to the head of the answer.
+    pub first_byte: Duration,
+    /// Between two pieces of the answer.
+    pub idle: Duration,
+    /// The whole attempt.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    /// 10 seconds to connect, 10 minutes to think, 5 minutes of silence, an hour in all: no reasoning model is cut.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(300),
+            total: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// The head of an upstream's answer, its body still to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status, headers, and the body as it arrives.
+    pub response: Response<Incoming>,
+    /// The connection, to be given back after the body.
+    pub lease: Lease,
+    /// When the attempt must be over.
+    pub deadline: Instant,
+}
+
+/// The phases of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Opening the connection.
+    Connect,
+    /// Waiting for the head of the answer.
+    FirstByte,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum AttemptError {
+    /// The connection could not be opened.
+    #[error("could not connect")]
+    Connect(#[source] io::Error),
+    /// The connection failed before the head of the answer.
+    #[error("the connection failed before an answer came")]
+    Exchange(#[source] hyper::Error),
+    /// A phase took too long.
+    #[error("no answer in time ({phase:?}, after {after_ms} ms)")]
+    Timeout {
+        /// Which phase.
+        phase: Phase,
+        /// Its bound.
+        after_ms: u128,
+    },
+}
+
+/// Sends `request` to `origin`, over an idle connection if there is one.
+///
+/// A pooled connection that closed before it took any byte of the request is replaced by a new one, once; nothing
+/// else is tried again.
+///
+/// # Errors
+/// When no connection can be had, or no head of an answer comes in time.
+pub async fn send<C: Connect>(
+    connect: &C,
+    pool: &Pool,
+    origin: &Origin,
+    request: Request<PiecesBody>,
+    timeouts: &Timeouts,
+) -> Result<Answer, AttemptError> {
+    let start = Instant::now();
+    let deadline = start + timeouts.total;
+    let by = |limit: Duration| (start + limit).min(deadline);
+    let mut request = request;
+    while let Some(mut lease) = pool.take(origin) {
+        if !lease.ready().await {
+            continue;
+        }
+        match within(by(timeouts.first_byte), start, Phase::FirstByte, lease.exchange(request)).await? {
+            Ok(response) => return Ok(Answer { response, lease, deadline }),
+            Err(Unsent::Back(unsent)) => request = *unsent,
+            Err(Unsent::Failed(error)) => return Err(AttemptError::Exchange(error)),
+        }
+    }
+    let mut lease =
+        within(by(timeouts.connect), start, Phase::Connect, open(connect, pool, origin)).await??;
+    let sent = Instant::now();
+    let until = (sent + timeouts.first_byte).min(deadline);
+    match within(until, sent, Phase::FirstByte, lease.exchange(request)).await? {
+        Ok(response) => Ok(Answer { response, lease, deadline }),
+        Err(Unsent::Back(_)) => Err(AttemptError::Connect(io::ErrorKind::ConnectionReset.into())),
+        Err(Unsent::Failed(error)) => Err(AttemptError::Exchange(error)),
+    }
+}
+
+async fn within<T>(
+    until: Instant,
+    start: Instant,
+    phase: Phase,
+    work: impl Future<Output = T>,
+) -> Result<T, AttemptError> {
+    let late = |_| AttemptError::Timeout { phase, after_ms: start.elapsed().as_millis() };
+    timeout_at(until, work).await.map_err(late)
+}
+
+async fn open<C: Connect>(connect: &C, pool: &Pool, origin: &Origin) -> Result<Lease, AttemptError> {
+    let Connected { io, protocol } = connect.connect(origin).await.map_err(AttemptError::Connect)?;
+    let io = TokioIo::new(io);
+    match protocol {
+        Protocol::Http1 => {
+            let (sender, connection) = http1::handshake(io).await.map_err(AttemptError::Exchange)?;
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "an upstream connection ended");
+                }
+            });
+            Ok(pool.lease(origin, Sender::Http1(sender)))
+        }
+        Protocol::Http2 => {
+            let builder = http2_builder();
+            let (sender, connection) = builder.handshake(io).await.map_err(AttemptError::Exchange)?;
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "an upstream connection ended");
+                }
+            });
+            pool.share(origin, &sender);
+            Ok(pool.lease(origin, Sender::Http2(sender)))
+        }
+    }
+}
+
+/// Pings find a dead connection under long streams; the windows let a large answer flow without waiting.
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20);
+    builder
+}
+
+/// What became of a request that got no answer.
+enum Unsent {
+    /// No byte of it was taken: it may go over another connection.
+    Back(Box<Request<PiecesBody>>),
+    Failed(hyper::Error),
+}
+
+/// HTTP/2 takes scheme and authority from the URI, and no `host`.
+fn absolute(origin: &Origin, mut request: Request<PiecesBody>) -> Request<PiecesBody> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Ok(uri) = format!("{origin}{path}").parse() {
+        *request.uri_mut() = uri;
+    }
+    request.headers_mut().remove(http::header::HOST);
+    request
+}
+
+impl Lease {
+    /// Waits until the connection takes a request; false when it is closed.
+    async fn ready(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.ready().await.is_ok(),
+            Sender::Http2(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
+    async fn exchange(&mut self, request: Request<PiecesBody>) -> Result<Response<Incoming>, Unsent> {
+        let tried = match &mut self.sender {
+            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender) => sender.try_send_request(absolute(&self.origin, request)).await,
+        };
+        tried.map_err(|mut error| match error.take_message() {
+            Some(request) => Unsent::Back(Box::new(request)),
+            None => Unsent::Failed(error.into_error()),
+        })
+    }
+}

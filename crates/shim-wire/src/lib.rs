@@ -1,0 +1,23 @@
+//! Bytes without meaning: JSON object views that keep every member verbatim, byte splices, and stream framing.
+//!
+//! Nothing here knows a dialect or a model name. Everything is synchronous, bounded and total over hostile input.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
+
+pub mod frame;
+mod object;
+mod raw;
+pub mod scan;
+mod splice;
+mod view;
+
+pub use object::{WireError, from_json};
+pub use raw::{Members, RawJson, Str};
+pub use splice::{Pieces, Splice, SpliceError, splice};
+pub use view::{ArrayReader, Member, ObjectReader, Value, ValueKind};
+
+#[doc(hidden)]
+pub mod macro_support {
+    //! What the expansion of [`object!`](crate::object) names; not an interface.
+    pub use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+    pub use serde_json::value::RawValue;
+}
