@@ -1,0 +1,168 @@
+//! The file as written. The doc comments here are the reference page and the schema.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The configuration of shim.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: the file is read section by section, to report every problem"
+)]
+pub(crate) struct File {
+    /// Listeners, and bounds on what clients send.
+    server: Option<Server>,
+    /// The store.
+    store: Option<Store>,
+    /// Logging.
+    log: Option<Log>,
+    /// Timeouts of every provider that has none of its own.
+    timeouts: Option<Timeouts>,
+    /// Providers by id. One that the catalogue knows needs only a key.
+    providers: Option<BTreeMap<String, Provider>>,
+    /// Aliases by name: what clients ask for.
+    aliases: Option<BTreeMap<String, Alias>>,
+    /// Keys of clients by name. With none, and a loopback listener, any credential will do.
+    keys: Option<BTreeMap<String, Key>>,
+}
+
+/// Listeners, and bounds on what clients send.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    /// Address for clients. Default `127.0.0.1:7446`.
+    pub(crate) listen: Option<String>,
+    /// Address for operators: console, admin API, metrics. Default `127.0.0.1:7447`.
+    pub(crate) operators: Option<String>,
+    /// Certificate for the clients' listener. Default: plain TCP.
+    pub(crate) tls: Option<Tls>,
+    /// Bearer token of operators. Needed when their listener is not on loopback.
+    pub(crate) operators_secret: Option<SecretRef>,
+    /// Largest request body, after decompression. Default `64MiB`.
+    pub(crate) body_max: Option<String>,
+    /// Most bytes of request bodies held at once. Default `1GiB`.
+    pub(crate) bodies_max: Option<String>,
+    /// How long a request body may stand still. Default `30s`.
+    pub(crate) body_timeout: Option<String>,
+    /// How long a client may take for the head of a request, or leave a connection idle. Default `75s`.
+    pub(crate) head_timeout: Option<String>,
+    /// Most connections of clients at once. Default 10000.
+    pub(crate) connections_max: Option<u32>,
+    /// How long a shutdown waits for exchanges under way. Default `30s`.
+    pub(crate) drain_timeout: Option<String>,
+    /// Whether a bare model name (`gpt-5.2`) goes to the configured provider that lists it. Default false.
+    pub(crate) bare_models: Option<bool>,
+    /// Number of worker threads. Default: one for each core.
+    pub(crate) workers: Option<u16>,
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// The certificate chain.
+    pub(crate) cert: PathBuf,
+    /// The private key.
+    pub(crate) key: PathBuf,
+}
+
+/// Where a secret is read from: `{ env = "NAME" }` or `{ file = "path" }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretRef {
+    /// An environment variable.
+    pub(crate) env: Option<String>,
+    /// A file; the line feed at its end does not count.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// The store.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    /// Folder of the embedded store. Default `shim-data`.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// Logging.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// `auto` (text on a terminal, JSON otherwise), `text`, `json` or `off`. Default `auto`.
+    pub(crate) format: Option<String>,
+}
+
+/// How long each phase of an attempt may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Timeouts {
+    /// Name resolution, TCP and TLS. Default `10s`.
+    pub(crate) connect: Option<String>,
+    /// From the request to the head of the answer. Default `10m`.
+    pub(crate) first_byte: Option<String>,
+    /// Between two pieces of the answer. Default `5m`.
+    pub(crate) idle: Option<String>,
+    /// The whole attempt. Default `1h`.
+    pub(crate) total: Option<String>,
+}
+
+/// A provider.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Provider {
+    /// Its credential.
+    pub(crate) key: Option<SecretRef>,
+    /// The dialect at `base_url`: `openai-chat`, `openai-responses`, `anthropic` or `gemini`. Needed, with `base_url`,
+    /// for a provider the catalogue does not know.
+    pub(crate) dialect: Option<String>,
+    /// Where it is. For the OpenAI dialects up to and with the version (`…/v1`), for the others without it.
+    pub(crate) base_url: Option<String>,
+    /// Further dialects, each with its own `base_url`.
+    pub(crate) dialects: Option<BTreeMap<String, DialectAt>>,
+    /// The models to list. Default: those of the catalogue.
+    pub(crate) models: Option<Vec<String>>,
+    /// Headers of every request to it. Not for credentials.
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// Timeouts, where they are not everybody's.
+    pub(crate) timeouts: Option<Timeouts>,
+}
+
+/// Where a provider speaks a dialect.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DialectAt {
+    /// Where it is.
+    pub(crate) base_url: String,
+}
+
+/// An alias.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alias {
+    /// The target, as `provider/model`.
+    pub(crate) target: String,
+    /// Targets to try in this order when that one fails.
+    pub(crate) fallback: Option<Vec<String>>,
+    /// `report` (default) or `strict`: refuse what cannot be carried exactly.
+    pub(crate) fidelity: Option<String>,
+}
+
+/// A client's key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Key {
+    /// What the client sends.
+    pub(crate) secret: SecretRef,
+    /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
+    pub(crate) allow: Option<Vec<String>>,
+}
+
+/// The JSON Schema of the file (draft 2020-12), as text.
+#[must_use]
+pub fn schema() -> String {
+    serde_json::to_string_pretty(&schemars::schema_for!(File)).unwrap_or_default()
+}
