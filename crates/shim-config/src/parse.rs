@@ -309,12 +309,7 @@ impl Parser<'_> {
         match (raw.env, raw.file) {
             (Some(env), None) if !env.is_empty() => Some(SecretRef::Env(env)),
             (None, Some(file)) => Some(SecretRef::File(file)),
-            DeValue::String(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_) => {
+            _ => {
                 let message = "a secret is named either by { env = \"NAME\" } or by { file = \"path\" }";
                 self.gather.add(path, at.clone(), message);
                 None

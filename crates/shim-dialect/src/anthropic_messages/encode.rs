@@ -1,0 +1,108 @@
+//! Meaning → wire: answers the gateway gives by itself.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use shim_ir::Usage;
+
+use crate::{ModelEntry, Plain, Route};
+
+/// A whole answer that is one text.
+pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
+    let mut message = message(plain, plain.usage.output_total().0);
+    message["content"] = json!([{ "type": "text", "text": plain.text }]);
+    message["stop_reason"] = json!("end_turn");
+    Bytes::from(message.to_string())
+}
+
+/// The whole stream of an answer that is one text.
+pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
+    let events = [
+        json!({ "type": "message_start", "message": message(plain, 0) }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": plain.text } }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({
+            "type": "message_delta",
+            "delta": { "stop_reason": "end_turn", "stop_sequence": null },
+            "usage": { "output_tokens": plain.usage.output_total().0 },
+        }),
+        json!({ "type": "message_stop" }),
+    ];
+    let event = |e: &Value| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap_or_default());
+    Bytes::from(events.iter().map(event).collect::<String>())
+}
+
+fn message(plain: &Plain<'_>, output: u64) -> Value {
+    json!({
+        "id": format!("msg_{}", plain.id),
+        "type": "message",
+        "role": "assistant",
+        "model": plain.model,
+        "content": [],
+        "stop_reason": null,
+        "stop_sequence": null,
+        "usage": usage(plain.usage, output),
+    })
+}
+
+fn usage(usage: &Usage, output: u64) -> Value {
+    json!({
+        "input_tokens": usage.input_uncached.0,
+        "cache_creation_input_tokens": (usage.cache_write + usage.cache_write_1h).0,
+        "cache_read_input_tokens": usage.cache_read.0,
+        "output_tokens": output,
+    })
+}
+
+/// The list of models, or the one the path names.
+pub(super) fn models(models: &[ModelEntry], route: &Route) -> Bytes {
+    let list: Vec<Value> = models.iter().map(entry).collect();
+    if route.model.is_some() {
+        return Bytes::from(list.first().unwrap_or(&Value::Null).to_string());
+    }
+    let id = |m: Option<&ModelEntry>| m.map(|m| m.id.clone());
+    let list = json!({
+        "data": list,
+        "has_more": false,
+        "first_id": id(models.first()),
+        "last_id": id(models.last()),
+    });
+    Bytes::from(list.to_string())
+}
+
+fn entry(model: &ModelEntry) -> Value {
+    json!({
+        "type": "model",
+        "id": model.id,
+        "display_name": model.display,
+        "created_at": rfc3339(model.created),
+        "max_input_tokens": model.context_max,
+        "max_tokens": model.output_max,
+    })
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC (civil from days, Howard Hinnant).
+fn rfc3339(seconds: u64) -> String {
+    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn seconds_become_dates() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(1_709_164_801), "2024-02-29T00:00:01Z");
+        assert_eq!(rfc3339(1_795_000_000), "2026-11-18T11:06:40Z");
+    }
+}

@@ -1,0 +1,85 @@
+//! Errors: an upstream's → [`Fault`], and a [`Fault`] as clients of this dialect expect it.
+//! Source: <https://docs.anthropic.com/en/api/errors>, read 2026-11-23.
+
+use bytes::Bytes;
+use serde_json::json;
+use shim_ir::{Fault, FaultKind};
+
+use crate::common::{excerpt, fault_of_status, member, upstream_fault};
+
+/// An answer with an error status.
+pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
+    let text = std::str::from_utf8(body).unwrap_or_default().trim();
+    let error = member(text, "error").map_or(text, |e| e.text());
+    if member(error, "message").is_some() || error.starts_with('"') {
+        return told(Some(status), error);
+    }
+    let message = format!("the upstream answered with status {status} and no reason");
+    upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
+}
+
+/// The fault of an `error` object, or of a text in its place.
+pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
+    let plain = || serde_json::from_str::<String>(error).ok();
+    let message = member(error, "message").and_then(|m| m.as_str().map(Into::into)).or_else(plain);
+    let word = member(error, "type").and_then(|t| t.as_str().map(String::from));
+    let kind =
+        word.as_deref().and_then(kind).or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
+    let mut fault =
+        Fault::new(kind, message.unwrap_or_else(|| "the upstream told of a failure without a reason".into()));
+    fault.status = status;
+    fault.words = word;
+    fault
+}
+
+fn kind(word: &str) -> Option<FaultKind> {
+    Some(match word {
+        "invalid_request_error" => FaultKind::UpstreamInvalid,
+        "authentication_error" | "permission_error" => FaultKind::UpstreamCredential,
+        "billing_error" => FaultKind::QuotaExceeded,
+        "not_found_error" => FaultKind::UpstreamNotFound,
+        "request_too_large" => FaultKind::TooLarge,
+        "rate_limit_error" => FaultKind::RateLimited,
+        "timeout_error" => FaultKind::UpstreamTimeout,
+        "overloaded_error" => FaultKind::UpstreamOverloaded,
+        "api_error" => FaultKind::UpstreamError,
+        _ => return None,
+    })
+}
+
+/// The dialect's word for a kind of fault.
+fn word(fault: &Fault) -> &'static str {
+    match fault.kind {
+        FaultKind::InvalidRequest
+        | FaultKind::RequestTimeout
+        | FaultKind::Untranslatable
+        | FaultKind::UpstreamInvalid => "invalid_request_error",
+        FaultKind::TooLarge => "request_too_large",
+        FaultKind::Unauthenticated | FaultKind::UpstreamCredential => "authentication_error",
+        FaultKind::Forbidden => "permission_error",
+        FaultKind::UnknownRoute | FaultKind::UnknownModel | FaultKind::UpstreamNotFound => "not_found_error",
+        FaultKind::RateLimited => "rate_limit_error",
+        FaultKind::QuotaExceeded => "billing_error",
+        FaultKind::UpstreamOverloaded | FaultKind::Unavailable => "overloaded_error",
+        FaultKind::UpstreamTimeout => "timeout_error",
+        FaultKind::UpstreamError
+        | FaultKind::UpstreamUnreachable
+        | FaultKind::UpstreamCut
+        | FaultKind::UpstreamMalformed
+        | FaultKind::Internal => "api_error",
+    }
+}
+
+fn body(fault: &Fault) -> String {
+    json!({ "type": "error", "error": { "type": word(fault), "message": fault.message } }).to_string()
+}
+
+/// The whole answer a client gets.
+pub(super) fn encode_fault(fault: &Fault) -> Bytes {
+    Bytes::from(body(fault))
+}
+
+/// The last event of a stream that failed; the official SDKs raise on it.
+pub(super) fn encode_stream_fault(fault: &Fault) -> Bytes {
+    Bytes::from(format!("event: error\ndata: {}\n\n", body(fault)))
+}

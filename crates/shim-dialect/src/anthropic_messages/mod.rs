@@ -1,0 +1,70 @@
+//! Anthropic Messages.
+//!
+//! Sources, read 2026-11-23: <https://docs.anthropic.com/en/api/messages>,
+//! <https://docs.anthropic.com/en/api/messages-streaming>, <https://docs.anthropic.com/en/api/errors>,
+//! <https://docs.anthropic.com/en/api/models-list>.
+
+mod encode;
+mod errors;
+mod meter;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use shim_ir::{Dialect, Fault};
+use shim_wire::Splice;
+use shim_wire::frame::Framing;
+use smallvec::SmallVec;
+
+use crate::{Codec, DecodeError, Head, Meter, ModelEntry, Operation, Plain, Route};
+
+/// The codec of this dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct AnthropicMessages;
+
+impl Codec for AnthropicMessages {
+    fn dialect(&self) -> Dialect {
+        Dialect::Anthropic
+    }
+
+    fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
+        route::route(method, path, query)
+    }
+
+    fn upstream_path(&self, route: &Route, _: &str) -> String {
+        route::upstream_path(route)
+    }
+
+    fn head(&self, _: &Route, body: &str) -> Result<Head, DecodeError> {
+        crate::common::body_head(body, |_| ())
+    }
+
+    fn retarget(&self, head: &Head, model: &str, _: bool) -> SmallVec<[Splice; 2]> {
+        crate::common::model_splice(head, model).into_iter().collect()
+    }
+
+    fn meter(&self, operation: Operation) -> Box<dyn Meter> {
+        Box::new(meter::MessageMeter::new(operation))
+    }
+
+    fn decode_fault(&self, status: u16, body: &[u8]) -> Fault {
+        errors::decode_fault(status, body)
+    }
+
+    fn encode_fault(&self, fault: &Fault) -> Bytes {
+        errors::encode_fault(fault)
+    }
+
+    fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
+        errors::encode_stream_fault(fault)
+    }
+
+    fn encode_plain(&self, plain: &Plain<'_>, stream: Option<Framing>) -> Bytes {
+        if stream.is_some() { encode::plain_stream(plain) } else { encode::plain(plain) }
+    }
+
+    fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes {
+        encode::models(models, route)
+    }
+}

@@ -1,0 +1,278 @@
+//! What every dialect can do, under one trait.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use shim_ir::{Dialect, Event, Fault, FaultKind, Finish, Request, Response, Usage};
+use shim_wire::frame::{Frame, Framing};
+use shim_wire::scan::ScanError;
+use shim_wire::{Splice, WireError};
+use smallvec::SmallVec;
+use thiserror::Error;
+
+/// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
+pub trait Codec: Send + Sync + 'static {
+    /// Which dialect.
+    fn dialect(&self) -> Dialect;
+
+    /// What a request line asks for; `None` when the path is not one of this dialect's.
+    ///
+    /// `path` is without a dialect prefix (`/openai`), without query, still percent-encoded.
+    fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route>;
+
+    /// The path and query behind a provider's base URL for an operation on `model`; starts with `/`. `route` is what
+    /// the client asked.
+    fn upstream_path(&self, route: &Route, model: &str) -> String;
+
+    /// Reads what the lane must know of a request body, and checks that the whole body is JSON: one pass, no tree.
+    ///
+    /// # Errors
+    /// When the body is not JSON, not an object, or lacks the model or has it twice.
+    fn head(&self, route: &Route, body: &str) -> Result<Head, DecodeError>;
+
+    /// The splices that direct a request body at `model`, and with `usage` make a streamed answer say what it used.
+    fn retarget(&self, head: &Head, model: &str, usage: bool) -> SmallVec<[Splice; 2]>;
+
+    /// A meter for one answer that passes through unchanged.
+    fn meter(&self, operation: Operation) -> Box<dyn Meter>;
+
+    /// Reads an upstream's answer with an error status. Total: any body gives a fault.
+    fn decode_fault(&self, status: u16, body: &[u8]) -> Fault;
+
+    /// Renders a fault as a whole answer: the JSON body. Status and `retry-after` follow from the fault.
+    fn encode_fault(&self, fault: &Fault) -> Bytes;
+
+    /// Renders a fault as the end of a stream that has begun.
+    fn encode_stream_fault(&self, fault: &Fault, framing: Framing) -> Bytes;
+
+    /// Renders a whole answer that is one text, or the whole stream of it.
+    fn encode_plain(&self, plain: &Plain<'_>, stream: Option<Framing>) -> Bytes;
+
+    /// Renders the list of models, or one of them, as `route` asks.
+    fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes;
+}
+
+/// A dialect that is read whole, into the intermediate representation.
+pub trait Decode: Codec {
+    /// Decodes a request whole.
+    ///
+    /// # Errors
+    /// When the body is malformed or lacks required input, with the path.
+    fn decode_request(&self, route: &Route, body: &str) -> Result<Request, DecodeError>;
+
+    /// Decodes a whole, successful answer. An error inside a 200 is an error here too.
+    ///
+    /// # Errors
+    /// When the body is malformed or tells of a failure.
+    fn decode_response(&self, body: &str) -> Result<Response, AnswerError>;
+
+    /// A decoder for one streamed answer.
+    fn decoder(&self) -> Box<dyn Decoder>;
+}
+
+/// What a request line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// What is to be done.
+    pub operation: Operation,
+    /// The model, where the path names it, percent-decoded.
+    pub model: Option<String>,
+    /// Whether the path asks for a stream (Gemini); where it is the body that asks, false.
+    pub stream: bool,
+    /// How a stream is framed.
+    pub framing: Framing,
+    /// The query that goes on to the upstream, without credentials and without `?`.
+    pub query: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Answer a conversation.
+    Generate,
+    /// Make embeddings.
+    Embed,
+    /// Count the tokens of a request.
+    CountTokens,
+    /// List the models, or tell of the one in `Route::model`.
+    Models,
+    /// Something with an answer kept by the provider (`GET /v1/responses/{id}` and the like).
+    Stored,
+}
+
+impl Operation {
+    /// The name, as in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Embed => "embed",
+            Self::CountTokens => "count_tokens",
+            Self::Models => "models",
+            Self::Stored => "stored",
+        }
+    }
+}
+
+/// What the same-dialect lane must know of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The model asked for, from path or body.
+    pub model: String,
+    /// Where the model's value stands in the body, quotes included; `None` where the path names it.
+    pub model_span: Option<Range<usize>>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// For dialects whose streams tell usage only when asked: where to ask, if it is not asked already.
+    pub usage_ask: Option<UsageAsk>,
+}
+
+/// How to make a stream tell its usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageAsk {
+    /// What to replace (an empty span inserts).
+    pub span: Range<usize>,
+    /// By what.
+    pub with: String,
+}
+
+/// Turns the frames of a streamed answer into events that obey [`shim_ir::Grammar`].
+pub trait Decoder: Send {
+    /// Takes one frame, appends zero or more events. Frames we do not know become `Event::Foreign`.
+    ///
+    /// # Errors
+    /// When the frame is malformed. The decoder is then of no further use but for [`Decoder::finish`].
+    fn push(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError>;
+
+    /// The upstream closed. If no terminal frame came, appends `Event::Fault` with `FaultKind::UpstreamCut`.
+    fn finish(&mut self, out: &mut Vec<Event>);
+}
+
+/// Reads along while an answer passes through unchanged: usage, end, faults. Much cheaper than decoding; that it says
+/// the same as the decoder is a law over the whole corpus.
+pub trait Meter: Send {
+    /// Takes one frame of a stream.
+    fn frame(&mut self, frame: Frame<'_>);
+    /// Takes a whole answer.
+    fn whole(&mut self, body: &str);
+    /// What was read so far.
+    fn reading(&self) -> &Reading;
+}
+
+/// What a meter has read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// What was used, by the last word on it.
+    pub usage: Option<Usage>,
+    /// Why the (first) answer ended.
+    pub finish: Option<Finish>,
+    /// The model the upstream says it used.
+    pub model: Option<String>,
+    /// Whether any content (text, reasoning, a call) has come: marks the first token.
+    pub content: bool,
+    /// Whether the answer is complete. A stream that closes without it was cut.
+    pub complete: bool,
+    /// The failure the answer tells of.
+    pub fault: Option<Fault>,
+    /// Whether the last frame told usage and nothing else, so that a client that did not ask for it can be spared it.
+    pub usage_alone: bool,
+}
+
+/// A text to be answered as if a model had said it.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    /// A unique id, without the dialect's prefix.
+    pub id: &'a str,
+    /// The model's name.
+    pub model: &'a str,
+    /// What it says.
+    pub text: &'a str,
+    /// When, in seconds since 1970.
+    pub created: u64,
+    /// What it used.
+    pub usage: &'a Usage,
+}
+
+/// One model for a list of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// The name clients ask for: an alias or `provider/model`.
+    pub id: String,
+    /// A name for people.
+    pub display: String,
+    /// Who serves it.
+    pub owner: String,
+    /// When it was made known, in seconds since 1970; 0 when not known.
+    pub created: u64,
+    /// Context window, in tokens.
+    pub context_max: Option<u64>,
+    /// Bound on output, in tokens.
+    pub output_max: Option<u64>,
+}
+
+/// Why a text could not be decoded.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// It is not JSON.
+    #[error("{0}")]
+    Json(#[from] ScanError),
+    /// It is JSON and does not fit.
+    #[error("{path}: {message}")]
+    Shape {
+        /// Where, as `messages[2].content`.
+        path: String,
+        /// What was expected and what was found.
+        message: String,
+    },
+}
+
+/// Why a whole answer gives no response.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum AnswerError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// It tells of a failure.
+    #[error("{0}")]
+    Fault(Box<Fault>),
+}
+
+impl DecodeError {
+    /// An error of shape at `path`.
+    #[must_use]
+    pub fn shape(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Shape { path: path.into(), message: message.into() }
+    }
+
+    /// The same error seen from outside: `prefix` is where the text was found.
+    #[must_use]
+    pub fn under(self, prefix: &str) -> Self {
+        match self {
+            Self::Json(error) => Self::shape(prefix, error.to_string()),
+            Self::Shape { path, message } if path == "." || path.is_empty() => Self::shape(prefix, message),
+            Self::Shape { path, message } if path.starts_with('[') => {
+                Self::shape(format!("{prefix}{path}"), message)
+            }
+            Self::Shape { path, message } => Self::shape(format!("{prefix}.{path}"), message),
+        }
+    }
+
+    /// The fault a client gets whose request this is.
+    #[must_use]
+    pub fn into_request_fault(self) -> Fault {
+        match self {
+            Self::Json(error) => {
+                Fault::new(FaultKind::InvalidRequest, format!("the request body is not valid JSON: {error}"))
+            }
+            Self::Shape { path, message } => {
+                Fault::new(FaultKind::InvalidRequest, format!("{path}: {message}")).at(path)
+            }
+        }
+    }
+}
+
+impl From<WireError> for DecodeError {
+    fn from(error: WireError) -> Self {
+        Self::Shape { path: error.path, message: error.message }
+    }
+}

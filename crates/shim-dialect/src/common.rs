@@ -1,0 +1,171 @@
+//! Helpers every dialect uses and none owns.
+
+use bytes::Bytes;
+use shim_ir::{Fault, FaultKind, Retry};
+use shim_wire::scan::{Limits, ScanError};
+use shim_wire::{ArrayReader, Member, ObjectReader, Splice, Value, ValueKind};
+
+use crate::{DecodeError, Head};
+
+/// The `type` of a tagged object; `None` when it has none that is a string.
+pub(crate) fn tag(object: &str) -> Option<std::borrow::Cow<'_, str>> {
+    member(object, "type")?.as_str()
+}
+
+/// The member `name` of the object that is the whole of `text`.
+pub(crate) fn member<'a>(text: &'a str, name: &str) -> Option<Value<'a>> {
+    let mut object = ObjectReader::new(text, Limits::default()).ok()?;
+    while let Some(member) = object.next_member().ok()? {
+        if member.key == name {
+            return Some(member.value);
+        }
+    }
+    None
+}
+
+/// Calls `on` for each member of the object that is the whole of `text`.
+pub(crate) fn each_member<'a>(text: &'a str, mut on: impl FnMut(Member<'a>)) -> Result<(), ScanError> {
+    let mut object = ObjectReader::new(text, Limits::default())?;
+    while let Some(member) = object.next_member()? {
+        on(member);
+    }
+    Ok(())
+}
+
+/// Calls `on` for each element of the array that is the whole of `text`, with its index.
+pub(crate) fn each_element<'a>(text: &'a str, mut on: impl FnMut(usize, Value<'a>)) -> Result<(), ScanError> {
+    let mut array = ArrayReader::new(text, Limits::default())?;
+    let mut index = 0;
+    while let Some(value) = array.next_element()? {
+        on(index, value);
+        index += 1;
+    }
+    Ok(())
+}
+
+/// Reads the `model` and `stream` members every body dialect has, and hands every other member to `other`.
+///
+/// # Errors
+/// When the body is not JSON, `model` is absent, twice there or no string, or `stream` is no boolean.
+pub(crate) fn body_head(body: &str, mut other: impl FnMut(Member<'_>)) -> Result<Head, DecodeError> {
+    let mut head = Head::default();
+    let mut object = ObjectReader::new(body, Limits::default())?;
+    let mut streams = 0;
+    while let Some(member) = object.next_member()? {
+        match &*member.key {
+            "model" if head.model_span.is_some() => {
+                return Err(DecodeError::shape("model", "the member is there twice"));
+            }
+            "model" => {
+                let name =
+                    member.value.as_str().ok_or_else(|| DecodeError::shape("model", "expected a string"))?;
+                head.model = name.into_owned();
+                head.model_span = Some(member.value.span());
+            }
+            "stream" => {
+                streams += 1;
+                head.stream =
+                    flag(&member.value).ok_or_else(|| DecodeError::shape("stream", "expected a boolean"))?;
+            }
+            _ => other(member),
+        }
+    }
+    if head.model_span.is_none() {
+        return Err(DecodeError::shape("model", "missing field `model`"));
+    }
+    if streams > 1 {
+        return Err(DecodeError::shape("stream", "the member is there twice"));
+    }
+    Ok(head)
+}
+
+/// A boolean, where `null` counts as false.
+fn flag(value: &Value<'_>) -> Option<bool> {
+    if value.kind() == ValueKind::Null { Some(false) } else { value.as_bool() }
+}
+
+/// The splice that puts another model into a body.
+pub(crate) fn model_splice(head: &Head, model: &str) -> Option<Splice> {
+    let span = head.model_span.clone()?;
+    (head.model != model).then(|| Splice { span, with: Bytes::from(quoted(model)) })
+}
+
+/// `text` as a JSON string, with its quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The kind of fault an upstream's status tells of, where its body says no more.
+pub(crate) fn fault_of_status(status: u16) -> FaultKind {
+    match status {
+        401 | 403 => FaultKind::UpstreamCredential,
+        402 => FaultKind::QuotaExceeded,
+        404 => FaultKind::UpstreamNotFound,
+        408 | 504 => FaultKind::UpstreamTimeout,
+        413 => FaultKind::TooLarge,
+        429 => FaultKind::RateLimited,
+        503 | 529 => FaultKind::UpstreamOverloaded,
+        400..=499 => FaultKind::UpstreamInvalid,
+        _ => FaultKind::UpstreamError,
+    }
+}
+
+/// A fault for a stream that closed without its terminal frame.
+pub(crate) fn cut() -> Fault {
+    Fault::new(FaultKind::UpstreamCut, "the upstream closed the stream before the answer was complete")
+}
+
+/// A fault with the status an upstream answered with, and the retry its status allows.
+pub(crate) fn upstream_fault(status: u16, kind: FaultKind, message: impl Into<String>) -> Fault {
+    let mut fault = Fault::new(kind, message);
+    fault.status = Some(status);
+    if kind == FaultKind::UpstreamInvalid {
+        fault.retry = Retry::Never;
+    }
+    fault
+}
+
+/// What to tell of an error body that has no message: its beginning, as text, on one line.
+pub(crate) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..body.len().min(500)).unwrap_or_default());
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Percent-decodes a path segment; invalid escapes stay as they are.
+pub(crate) fn percent_decode(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let hex = (*byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+        let decoded =
+            hex.and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        out.push(decoded.unwrap_or(*byte));
+        at += if decoded.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Percent-encodes what may not stand in a path segment; slashes are kept when `slashes` is set.
+pub(crate) fn percent_encode(text: &str, slashes: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' => {
+                out.push(byte.into())
+            }
+            b'/' if slashes => out.push('/'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// The query without the members named in `without`; `None` when nothing is left.
+pub(crate) fn query_without(query: Option<&str>, without: &[&str]) -> Option<String> {
+    let kept: Vec<_> = query?
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !without.contains(&pair.split('=').next().unwrap_or_default()))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}

@@ -1,0 +1,118 @@
+//! Errors: an upstream's → [`Fault`], and a [`Fault`] as clients of this dialect expect it.
+//! Sources: <https://ai.google.dev/gemini-api/docs/troubleshooting> and `google.rpc.Status`
+//! (<https://cloud.google.com/apis/design/errors>), read 2026-11-23.
+
+use bytes::Bytes;
+use serde_json::json;
+use shim_ir::{Fault, FaultKind};
+use shim_wire::Value;
+use shim_wire::frame::Framing;
+
+use crate::common::{each_element, excerpt, fault_of_status, member, upstream_fault};
+
+/// An answer with an error status; a stream's may be wrapped in a list.
+pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
+    let text = std::str::from_utf8(body).unwrap_or_default().trim();
+    let mut error = member(text, "error");
+    let _ = each_element(text, |at, entry| {
+        if at == 0 {
+            error = entry.get("error");
+        }
+    });
+    match error.filter(|e| e.get("message").is_some()) {
+        Some(error) => told(Some(status), error.text()),
+        None => {
+            let message = format!("the upstream answered with status {status} and no reason");
+            upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
+        }
+    }
+}
+
+/// The fault of an `error` object.
+pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
+    let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));
+    let code = member(error, "code").and_then(|c| c.as_u64()).and_then(|c| u16::try_from(c).ok());
+    let status = status.or(code.filter(|c| (400..600).contains(c)));
+    let word = text("status");
+    let kind =
+        word.as_deref().and_then(kind).or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
+    let message = text("message").unwrap_or_else(|| "the upstream told of a failure without a reason".into());
+    let mut fault = Fault::new(kind, message);
+    // A key that is not valid is told of as an invalid argument.
+    if fault.message.contains("API key not valid") {
+        fault = Fault::new(FaultKind::UpstreamCredential, "the upstream refused the gateway's credential");
+    }
+    fault.status = status;
+    fault.words = word;
+    fault.retry_after_ms = member(error, "details").and_then(|d| retry_delay(&d));
+    fault
+}
+
+/// `RetryInfo.retryDelay`, as `"13.5s"`, in milliseconds.
+fn retry_delay(details: &Value<'_>) -> Option<u64> {
+    let mut delay = None;
+    let _ = each_element(details.text(), |_, detail| {
+        delay = delay.take().or_else(|| detail.get("retryDelay").and_then(|d| d.as_str().map(String::from)));
+    });
+    let text = delay?;
+    let (whole, fraction) = text.strip_suffix('s')?.split_once('.').unwrap_or((text.strip_suffix('s')?, ""));
+    let ms: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(ms)
+}
+
+fn kind(word: &str) -> Option<FaultKind> {
+    Some(match word {
+        "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => FaultKind::UpstreamInvalid,
+        "UNAUTHENTICATED" | "PERMISSION_DENIED" => FaultKind::UpstreamCredential,
+        "NOT_FOUND" => FaultKind::UpstreamNotFound,
+        "RESOURCE_EXHAUSTED" => FaultKind::RateLimited,
+        "UNAVAILABLE" => FaultKind::UpstreamOverloaded,
+        "DEADLINE_EXCEEDED" | "CANCELLED" => FaultKind::UpstreamTimeout,
+        "INTERNAL" | "UNKNOWN" => FaultKind::UpstreamError,
+        _ => return None,
+    })
+}
+
+/// The word of `google.rpc.Code` for a status.
+fn word(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        502 | 503 => "UNAVAILABLE",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
+    }
+}
+
+fn body(fault: &Fault) -> String {
+    let status = fault.http_status();
+    let reason = json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": fault.kind.code(),
+        "domain": "shim",
+    });
+    let error =
+        json!({ "code": status, "message": fault.message, "status": word(status), "details": [reason] });
+    escaped(&json!({ "error": error }).to_string())
+}
+
+/// The Python SDK splits lines at these characters, which JSON allows in strings.
+pub(super) fn escaped(json: &str) -> String {
+    json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029").replace('\u{85}', "\\u0085")
+}
+
+/// The whole answer a client gets.
+pub(super) fn encode_fault(fault: &Fault) -> Bytes {
+    Bytes::from(body(fault))
+}
+
+/// The end of a stream that failed: the official SDKs raise on an element that holds an `error`.
+pub(super) fn encode_stream_fault(fault: &Fault, framing: Framing) -> Bytes {
+    match framing {
+        Framing::Sse => Bytes::from(format!("data: {}\n\n", body(fault))),
+        Framing::JsonArray => Bytes::from(format!(",\n{}]", body(fault))),
+    }
+}

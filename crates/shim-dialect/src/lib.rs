@@ -1,0 +1,31 @@
+//! One folder per wire dialect: bytes to meaning and back, streams, errors, routes.
+//!
+//! N dialects cost N folders of the same files, and no file knows two dialects. What they share is [`Codec`] and the
+//! helpers in [`common`], which know none.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
+
+pub mod anthropic_messages;
+mod codec;
+mod common;
+pub mod gemini_generate;
+#[cfg(test)]
+mod laws;
+pub mod openai_chat;
+pub mod openai_responses;
+
+pub use codec::{
+    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Reading,
+    Route, UsageAsk,
+};
+use shim_ir::Dialect;
+
+/// The codec of a dialect. The one place that names them all.
+#[must_use]
+pub fn codec(dialect: Dialect) -> &'static dyn Codec {
+    match dialect {
+        Dialect::OpenaiChat => &openai_chat::OpenaiChat,
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::Anthropic => &anthropic_messages::AnthropicMessages,
+        Dialect::Gemini => &gemini_generate::GeminiGenerate,
+    }
+}

@@ -1,0 +1,75 @@
+//! Wire → meaning: requests, whole answers, and the pieces of them that chunks share.
+
+mod answer;
+mod content;
+mod reasoning;
+mod request;
+mod usage;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shim_ir::{Dialect, Foreign, Rest};
+use shim_wire::{Members, RawJson, Str, from_json};
+
+pub(super) use answer::{annotations, completion, finish, function_call, image, sources, tool_call};
+pub(super) use content::content;
+pub(super) use reasoning::{Details, readable};
+pub(super) use request::{chat, embeddings};
+pub(super) use usage::usage;
+
+use crate::DecodeError;
+use crate::common::each_member;
+
+/// This dialect.
+pub(super) const DIALECT: Dialect = Dialect::OpenaiChat;
+
+/// Reads `text`, which stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
+    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+}
+
+/// What a wire type does not model.
+pub(super) fn rest(members: Members<'_>) -> Rest {
+    Rest::new(DIALECT, members)
+}
+
+/// A node nobody else has.
+pub(super) fn foreign(kind: &str, raw: &RawValue) -> Foreign {
+    Foreign { dialect: DIALECT, kind: kind.to_owned(), raw: raw.into() }
+}
+
+/// The string, if it says anything: some providers write an empty one for none.
+pub(super) fn said(text: Option<Str<'_>>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(Str::into_string)
+}
+
+/// The raw value, owned.
+pub(super) fn raw(value: Option<&RawValue>) -> Option<RawJson> {
+    value.map(RawJson::from)
+}
+
+/// The string that is the whole of `value`; `None` when it is of another kind.
+pub(super) fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// Whether `value` is an array.
+pub(super) fn is_array(value: &RawValue) -> bool {
+    value.get().starts_with('[')
+}
+
+/// The members of the object `value`, owned; none when it is of another kind.
+pub(super) fn members(value: &RawValue) -> Vec<(Box<str>, RawJson)> {
+    let mut members = Vec::new();
+    let read = each_member(value.get(), |member| {
+        if let Ok(raw) = RawJson::parse(member.value.text()) {
+            members.push((member.key.into(), raw));
+        }
+    });
+    read.map(|()| members).unwrap_or_default()
+}
+
+/// Whether `value` says anything: `null`, `""`, `{}`, `[]` and `false` do not.
+pub(super) fn tells(value: &str) -> bool {
+    !matches!(value, "null" | "\"\"" | "{}" | "[]" | "false")
+}

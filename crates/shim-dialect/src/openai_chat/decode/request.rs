@@ -1,0 +1,320 @@
+//! Requests.
+
+use serde_json::value::RawValue;
+use shim_ir::{
+    Effort, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Rest, Role, Sampling, Schema,
+    ServerState, StreamAsk, Tokens, Tool, ToolCallKind, ToolChoice, ToolKind, ToolResult, Turn,
+};
+use shim_wire::{Members, RawJson, Str, from_json};
+
+use super::answer::message_parts;
+use super::content::cache;
+use super::{DIALECT, content, foreign, members, raw, read, rest, string};
+use crate::DecodeError;
+use crate::common::tag;
+use crate::openai_chat::types::{
+    self, ChatRequest, Choose, EmbeddingRequest, Function, Message, ResponseFormat, StreamOptions,
+};
+
+/// The body of `POST /chat/completions`.
+pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
+    let mut wire: ChatRequest<'_> = from_json(body)?;
+    let messages = std::mem::take(&mut wire.messages);
+    let turns =
+        messages.into_iter().enumerate().map(|(at, message)| turn(message, &format!("messages[{at}]")));
+    let mut turns = turns.collect::<Result<Vec<_>, _>>()?;
+    tell_custom_results(&mut turns);
+    let tools = tools(&mut wire)?;
+    let tool_choice = wire.tool_choice.or(wire.function_call).map(tool_choice).transpose()?;
+    let sampling = sampling(&mut wire)?;
+    let stream = stream(&mut wire)?;
+    let reasoning = reasoning(&mut wire);
+    let mut members = rest(wire.rest);
+    if let (Some(_), Some(older)) = (wire.max_completion_tokens, wire.max_tokens) {
+        members.push(DIALECT, "max_tokens", RawJson::from(older));
+    }
+    Ok(Request {
+        model: wire.model.into_string(),
+        system: Vec::new(),
+        turns,
+        tools,
+        tool_choice,
+        parallel_tool_calls: wire.parallel_tool_calls,
+        output: wire.response_format.map(output_format).transpose()?,
+        reasoning,
+        sampling,
+        stream,
+        state: ServerState { store: wire.store, ..ServerState::default() },
+        modalities: wire.modalities.into_iter().map(Str::into_string).collect(),
+        user: wire.user.map(Str::into_string),
+        metadata: raw(wire.metadata),
+        service_tier: wire.service_tier.map(Str::into_string),
+        cache_key: wire.prompt_cache_key.map(Str::into_string),
+        rest: members,
+    })
+}
+
+/// Both bounds on the output may be there; the newer word wins and the other stays in `rest`.
+fn sampling(wire: &mut ChatRequest<'_>) -> Result<Sampling, DecodeError> {
+    let older_max = wire.max_tokens.map(|raw| read(raw.get(), "max_tokens")).transpose()?;
+    Ok(Sampling {
+        temperature: wire.temperature,
+        top_p: wire.top_p,
+        top_k: wire.top_k,
+        frequency_penalty: wire.frequency_penalty,
+        presence_penalty: wire.presence_penalty,
+        seed: wire.seed,
+        stop: wire.stop.map(stop).transpose()?.unwrap_or_default(),
+        output_max: wire.max_completion_tokens.or(older_max).map(Tokens),
+        candidates: wire.n,
+        logprobs: wire.logprobs,
+        top_logprobs: wire.top_logprobs,
+    })
+}
+
+/// `stop`: one word or several.
+fn stop(raw: &RawValue) -> Result<Vec<String>, DecodeError> {
+    match string(raw) {
+        Some(word) => Ok(vec![word]),
+        None => read(raw.get(), "stop"),
+    }
+}
+
+/// `stream` and `stream_options`; the latter without the former stays in `rest`.
+fn stream<'a>(wire: &mut ChatRequest<'a>) -> Result<Option<StreamAsk>, DecodeError> {
+    if wire.stream != Some(true) {
+        keep(&mut wire.rest, "stream_options", wire.stream_options);
+        return Ok(None);
+    }
+    let Some(options) = wire.stream_options else {
+        return Ok(Some(StreamAsk::default()));
+    };
+    let options: StreamOptions<'_> = read(options.get(), "stream_options")?;
+    Ok(Some(StreamAsk { usage: options.include_usage, rest: rest(options.rest) }))
+}
+
+fn keep<'a>(members: &mut Members<'a>, key: &'static str, value: Option<&'a RawValue>) {
+    if let Some(value) = value {
+        members.push(key.into(), value);
+    }
+}
+
+/// What is asked of reasoning, in the words of OpenAI, OpenRouter, DeepSeek and Qwen.
+fn reasoning(wire: &mut ChatRequest<'_>) -> Option<ReasoningAsk> {
+    let mut ask = ReasoningAsk {
+        effort: wire.reasoning_effort.take().map(|word| Effort::parse(&word)),
+        mode: wire.enable_thinking.map(switch),
+        budget: wire.thinking_budget.map(Tokens),
+        ..ReasoningAsk::default()
+    };
+    if let Some(reasoning) = wire.reasoning.take() {
+        ask.effort = reasoning.effort.map(|word| Effort::parse(&word)).or(ask.effort);
+        ask.budget = reasoning.max_tokens.map(Tokens).or(ask.budget);
+        ask.mode = reasoning.enabled.map(switch).or(ask.mode);
+        ask.show = reasoning.summary.map(Str::into_string);
+        ask.rest.merge(rest(reasoning.rest));
+    }
+    if let Some(thinking) = wire.thinking.take() {
+        ask.mode = thinking.kind.as_deref().and_then(mode).or(ask.mode);
+        ask.budget = thinking.budget_tokens.map(Tokens).or(ask.budget);
+        ask.rest.merge(rest(thinking.rest));
+        keep_word(&mut ask.rest, thinking.kind);
+    }
+    (ask != ReasoningAsk::default()).then_some(ask)
+}
+
+fn switch(on: bool) -> ReasoningMode {
+    if on { ReasoningMode::On } else { ReasoningMode::Off }
+}
+
+/// The mode of a word of `thinking.type`; `None` for another word.
+fn mode(word: &str) -> Option<ReasoningMode> {
+    match word {
+        "enabled" => Some(ReasoningMode::On),
+        "disabled" => Some(ReasoningMode::Off),
+        "adaptive" | "auto" => Some(ReasoningMode::Adaptive),
+        _ => None,
+    }
+}
+
+/// Keeps a word of `thinking.type` that has no mode.
+fn keep_word(members: &mut Rest, word: Option<Str<'_>>) {
+    if let Some(word) = word.filter(|word| mode(word).is_none()) {
+        members.push(DIALECT, "type", RawJson::string(&word));
+    }
+}
+
+fn output_format(raw: &RawValue) -> Result<OutputFormat, DecodeError> {
+    let format: ResponseFormat<'_> = read(raw.get(), "response_format")?;
+    Ok(match (format.kind.as_deref(), format.json_schema) {
+        (Some("text"), _) => OutputFormat::Text,
+        (Some("json_object"), None) => OutputFormat::JsonObject,
+        (Some("json_schema"), Some(schema)) => OutputFormat::Schema(Schema {
+            name: schema.name.map(Str::into_string),
+            description: schema.description.map(Str::into_string),
+            schema: schema.schema.map(RawJson::from),
+            strict: schema.strict,
+            rest: rest(schema.rest),
+        }),
+        _ => OutputFormat::Other(raw.into()),
+    })
+}
+
+/// `tool_choice`, and the legacy `function_call`.
+fn tool_choice(raw: &RawValue) -> Result<ToolChoice, DecodeError> {
+    if let Some(word) = string(raw) {
+        return Ok(match word.as_str() {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            // "any" is Mistral's word.
+            "required" | "any" => ToolChoice::Required,
+            _ => ToolChoice::Other(raw.into()),
+        });
+    }
+    let choose: Choose<'_> = read(raw.get(), "tool_choice")?;
+    let known = match choose.allowed_tools {
+        Some(allowed) => Some(ToolChoice::Allowed {
+            required: allowed.mode.as_deref() == Some("required"),
+            names: allowed.tools.into_iter().filter_map(chosen).collect(),
+        }),
+        None => chosen(choose).map(ToolChoice::Named),
+    };
+    Ok(known.unwrap_or_else(|| ToolChoice::Other(raw.into())))
+}
+
+/// The name that is chosen.
+fn chosen(choose: Choose<'_>) -> Option<String> {
+    let named = choose.function.or(choose.custom).map(|named| named.name);
+    named.or(choose.name).map(Str::into_string)
+}
+
+fn tools(wire: &mut ChatRequest<'_>) -> Result<Vec<Tool>, DecodeError> {
+    let listed = std::mem::take(&mut wire.tools).into_iter().enumerate();
+    let mut tools = listed.map(|(at, raw)| tool(raw, at)).collect::<Result<Vec<_>, _>>()?;
+    tools.extend(std::mem::take(&mut wire.functions).into_iter().map(function));
+    Ok(tools)
+}
+
+fn tool(raw: &RawValue, at: usize) -> Result<Tool, DecodeError> {
+    let path = format!("tools[{at}]");
+    let wire: types::Tool<'_> = read(raw.get(), &path)?;
+    let kind = wire.kind.as_deref().unwrap_or_default();
+    let missing = |name: &str| DecodeError::shape(&*path, format!("missing field `{name}`"));
+    let mut tool = match (kind, wire.function, wire.custom) {
+        ("function" | "", Some(described), _) => function(described),
+        ("function", None, _) => return Err(missing("function")),
+        ("custom", _, Some(custom)) => custom_tool(custom),
+        ("custom", _, None) => return Err(missing("custom")),
+        _ => return Ok(native(tag(raw.get()).unwrap_or_default().into_owned(), raw)),
+    };
+    tool.cache = cache(wire.cache_control);
+    tool.rest.merge(rest(wire.rest));
+    Ok(tool)
+}
+
+fn function(wire: Function<'_>) -> Tool {
+    Tool {
+        name: wire.name.into_string(),
+        description: wire.description.map(Str::into_string),
+        kind: ToolKind::Function { parameters: raw(wire.parameters), strict: wire.strict },
+        cache: None,
+        rest: rest(wire.rest),
+    }
+}
+
+fn custom_tool(wire: types::CustomTool<'_>) -> Tool {
+    Tool {
+        name: wire.name.into_string(),
+        description: wire.description.map(Str::into_string),
+        kind: ToolKind::Custom { format: raw(wire.format) },
+        cache: None,
+        rest: rest(wire.rest),
+    }
+}
+
+/// A provider's own tool: all that stands beside its `type` are its options.
+fn native(kind: String, raw: &RawValue) -> Tool {
+    let mut options = Rest::default();
+    for (key, value) in members(raw) {
+        if &*key != "type" {
+            options.push(DIALECT, &key, value);
+        }
+    }
+    Tool { name: kind.clone(), description: None, kind: ToolKind::Native(kind), cache: None, rest: options }
+}
+
+fn turn(mut message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
+    let role = message.role.take().ok_or_else(|| DecodeError::shape(path, "missing field `role`"))?;
+    let role = role_of(&role);
+    let result = matches!(&role, Role::Tool) || matches!(&role, Role::Other(word) if word == "function");
+    if result {
+        return tool_turn(role, message, path);
+    }
+    let name = message.name.take().map(Str::into_string);
+    let (parts, members) = message_parts(message, path)?;
+    Ok(Turn { role, id: None, name, parts, rest: members })
+}
+
+/// A result does not say what kind of call it answers; the call before it does.
+fn tell_custom_results(turns: &mut [Turn]) {
+    let mut custom = Vec::new();
+    for part in turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        match part {
+            Part::ToolCall(call) if call.kind == ToolCallKind::Custom => custom.push(call.id.clone()),
+            Part::ToolResult(result) if custom.contains(&result.call) => result.kind = ToolCallKind::Custom,
+            Part::Text(_)
+            | Part::Refusal(_)
+            | Part::Media(_)
+            | Part::Reasoning(_)
+            | Part::ToolCall(_)
+            | Part::ToolResult(_)
+            | Part::ServerResult(_)
+            | Part::Foreign(_) => {}
+        }
+    }
+}
+
+fn role_of(word: &str) -> Role {
+    match word {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        _ => Role::Other(word.to_owned()),
+    }
+}
+
+/// A message that tells what a tool gave. The legacy role `function` refers to its call by name.
+fn tool_turn(role: Role, message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
+    let call = match (&role, message.tool_call_id) {
+        (_, Some(id)) => id.into_string(),
+        (Role::Tool, None) => return Err(DecodeError::shape(path, "missing field `tool_call_id`")),
+        (_, None) => String::new(),
+    };
+    let result = ToolResult {
+        call,
+        name: message.name.map(Str::into_string),
+        content: content(message.content, &format!("{path}.content"))?,
+        json: false,
+        error: false,
+        kind: ToolCallKind::Function,
+        cache: None,
+        rest: rest(message.rest),
+    };
+    Ok(Turn { role, id: None, name: None, parts: vec![Part::ToolResult(result)], rest: Rest::default() })
+}
+
+/// The body of `POST /embeddings`: its input is a turn of one foreign part.
+pub(crate) fn embeddings(body: &str) -> Result<Request, DecodeError> {
+    let wire: EmbeddingRequest<'_> = from_json(body)?;
+    let input = Part::Foreign(foreign("input", wire.input));
+    let turn = Turn { role: Role::User, id: None, name: None, parts: vec![input], rest: Rest::default() };
+    Ok(Request {
+        model: wire.model.into_string(),
+        turns: vec![turn],
+        user: wire.user.map(Str::into_string),
+        rest: rest(wire.rest),
+        ..Request::default()
+    })
+}

@@ -1,0 +1,218 @@
+//! Reading along: usage, finish, faults, without building the answer.
+
+use shim_ir::{Fault, FaultKind};
+use shim_wire::frame::Frame;
+use shim_wire::scan::ScanError;
+use shim_wire::{Value, ValueKind};
+
+use super::decode::{finish, tells, usage};
+use super::errors;
+use super::stream::malformed;
+use crate::common::{each_element, each_member};
+use crate::{Meter, Reading};
+
+/// Reads along with a stream or a whole answer.
+#[derive(Default)]
+pub(super) struct ChunkMeter {
+    reading: Reading,
+    started: bool,
+    ended: bool,
+    /// Whether it is a whole answer: there an empty finish word ends it, in chunks it only fills the slot.
+    whole: bool,
+    /// Which candidates have been seen and which have ended, a bit for each of the first 64.
+    seen: u64,
+    finished: u64,
+    /// Of the first candidate: whether it calls tools, its finish word, the stop sequence it met.
+    calls: bool,
+    word: Option<Box<str>>,
+    sequence: Option<Box<str>>,
+}
+
+/// What one chunk or answer holds, as it stands there.
+#[derive(Default)]
+struct Seen<'a> {
+    model: Option<Value<'a>>,
+    choices: Option<Value<'a>>,
+    usage: Option<Value<'a>>,
+    groq: Option<Value<'a>>,
+    error: Option<Value<'a>>,
+    data: bool,
+    done: bool,
+    failed: bool,
+}
+
+impl Meter for ChunkMeter {
+    fn frame(&mut self, frame: Frame<'_>) {
+        self.reading.usage_alone = false;
+        if self.ended || frame.data.is_empty() {
+            return;
+        }
+        if frame.data.starts_with("[DONE]") {
+            self.reading.complete = true;
+            self.ended = true;
+            return;
+        }
+        match Seen::of(frame.data) {
+            Ok(seen) if frame.event == Some("error") || seen.fails() => self.fail(fault(&seen, frame.data)),
+            Err(_) if frame.event == Some("error") => self.fail(errors::told(frame.data)),
+            Err(_) => self.fail(malformed()),
+            Ok(seen) => self.take(&seen),
+        }
+    }
+
+    fn whole(&mut self, body: &str) {
+        self.whole = true;
+        match Seen::of(body) {
+            Ok(seen) if seen.fails() => self.fail(fault(&seen, body)),
+            Ok(seen) if seen.choices.is_some() || seen.data => {
+                self.take(&seen);
+                if !self.ended {
+                    self.reading.complete = true;
+                }
+            }
+            Ok(_) | Err(_) => self.fail(no_answer()),
+        }
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+}
+
+fn no_answer() -> Fault {
+    Fault::new(FaultKind::UpstreamMalformed, "the upstream's answer is no chat completion")
+}
+
+fn fault(seen: &Seen<'_>, text: &str) -> Fault {
+    errors::told(seen.error.filter(|error| tells(error.text())).map_or(text, |error| error.text()))
+}
+
+impl<'a> Seen<'a> {
+    fn of(text: &'a str) -> Result<Self, ScanError> {
+        let mut seen = Self::default();
+        each_member(text, |member| {
+            let value = Some(member.value).filter(|value| value.kind() != ValueKind::Null);
+            match &*member.key {
+                "model" => seen.model = value,
+                "choices" => seen.choices = value,
+                "usage" => seen.usage = value,
+                "x_groq" => seen.groq = value,
+                "error" => seen.error = value,
+                "data" => seen.data = value.is_some(),
+                "object" => {
+                    seen.done = member.value.text() == "\"chat.completion.done\"";
+                    seen.failed = member.value.text() == "\"error\"";
+                }
+                _ => {}
+            }
+        })?;
+        Ok(seen)
+    }
+
+    fn fails(&self) -> bool {
+        self.failed || self.error.is_some_and(|error| tells(error.text()))
+    }
+
+    fn has_choices(&self) -> bool {
+        self.choices.is_some_and(|choices| !is_empty(&choices))
+    }
+}
+
+/// Whether an array or a string holds nothing.
+fn is_empty(value: &Value<'_>) -> bool {
+    matches!(value.text(), "\"\"" | "[]" | "null")
+        || value.array().is_ok_and(|mut a| a.next_element() == Ok(None))
+}
+
+impl ChunkMeter {
+    fn fail(&mut self, fault: Fault) {
+        self.reading.fault = Some(fault);
+        self.reading.complete = false;
+        self.ended = true;
+    }
+
+    fn take(&mut self, seen: &Seen<'_>) {
+        let has_choices = seen.has_choices();
+        self.begin(seen, has_choices);
+        let groq = seen.groq.filter(|_| !self.whole);
+        let mut used = seen.usage.or_else(|| groq.and_then(|groq| groq.get("usage")));
+        if let Some(choices) = seen.choices.filter(|_| has_choices) {
+            // A list that cannot be read was refused by the scan of the chunk.
+            let _ = each_element(choices.text(), |at, choice| self.choice(at, &choice, &mut used));
+        }
+        if let Some(read) = used.filter(|used| tells(used.text())).and_then(|used| usage(used.text())) {
+            self.reading.usage = Some(read);
+            self.reading.usage_alone = !has_choices;
+        }
+        self.conclude(seen.done);
+    }
+
+    /// The first chunk that says anything names the model.
+    fn begin(&mut self, seen: &Seen<'_>, has_choices: bool) {
+        if self.started {
+            return;
+        }
+        let model = seen.model.filter(|model| model.text() != "\"\"");
+        self.started = has_choices || seen.usage.is_some() || model.is_some();
+        self.reading.model = model.and_then(|model| model.as_str()).map(std::borrow::Cow::into_owned);
+    }
+
+    fn choice<'a>(&mut self, at: usize, choice: &Value<'a>, used: &mut Option<Value<'a>>) {
+        let mut index = u64::try_from(at).unwrap_or(u64::MAX);
+        let mut word = None;
+        let mut sequence = None;
+        let mut calls = false;
+        let _ = each_member(choice.text(), |member| match &*member.key {
+            "index" => index = member.value.as_u64().unwrap_or(index),
+            "finish_reason" => word = member.value.as_str(),
+            "stop_reason" => sequence = member.value.as_str(),
+            "delta" | "message" => calls |= self.message(&member.value),
+            "usage" if used.is_none() && !self.whole => *used = Some(member.value),
+            "error" if tells(member.value.text()) => self.fail(errors::told(member.value.text())),
+            _ => {}
+        });
+        let word = word.filter(|word| self.whole || !word.is_empty());
+        let bit = u32::try_from(index).ok().and_then(|index| 1u64.checked_shl(index)).unwrap_or_default();
+        self.seen |= bit;
+        self.finished |= if word.is_some() { bit } else { 0 };
+        if index == 0 {
+            self.calls |= calls;
+            self.word = word.map(Into::into).or(self.word.take());
+            self.sequence = sequence.map(Into::into).or(self.sequence.take());
+        }
+    }
+
+    /// Whether a message or delta calls a tool; notes whether it says anything.
+    fn message(&mut self, message: &Value<'_>) -> bool {
+        let mut calls = false;
+        let mut says = false;
+        let _ = each_member(message.text(), |member| match &*member.key {
+            "tool_calls" => calls |= !is_empty(&member.value),
+            "function_call" => calls |= ["name", "arguments"].iter().any(|key| filled(&member.value, key)),
+            "content" | "refusal" | "reasoning_content" | "reasoning" | "reasoning_details" | "images" => {
+                says |= !is_empty(&member.value);
+            }
+            "audio" => says |= filled(&member.value, "data") || filled(&member.value, "transcript"),
+            _ => {}
+        });
+        self.reading.content |= says || calls;
+        calls
+    }
+
+    /// Whether the answer is complete, and why it ended.
+    fn conclude(&mut self, done: bool) {
+        if self.ended {
+            return;
+        }
+        let is_finished = self.seen != 0 && self.seen == self.finished;
+        self.reading.complete = done || is_finished;
+        self.ended = done;
+        if self.word.is_some() {
+            self.reading.finish = finish(self.word.as_deref(), self.sequence.as_deref(), self.calls);
+        }
+    }
+}
+
+fn filled(object: &Value<'_>, key: &str) -> bool {
+    object.get(key).is_some_and(|value| !is_empty(&value))
+}

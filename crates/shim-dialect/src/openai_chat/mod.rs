@@ -1,0 +1,89 @@
+//! OpenAI Chat Completions, the embeddings beside it, and what other providers who speak it add.
+//!
+//! Sources, read 2026-11-23: <https://platform.openai.com/docs/api-reference/chat>,
+//! <https://platform.openai.com/docs/api-reference/embeddings>, <https://platform.openai.com/docs/api-reference/models>,
+//! and the types of the official Python SDK 3.54.0. What others add is marked and linked where it is read.
+
+mod decode;
+mod encode;
+mod errors;
+mod meter;
+mod route;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use bytes::Bytes;
+use shim_ir::{Dialect, Fault, Request, Response};
+use shim_wire::Splice;
+use shim_wire::frame::Framing;
+use smallvec::SmallVec;
+
+use crate::{
+    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+};
+
+/// The codec of this dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenaiChat;
+
+impl Codec for OpenaiChat {
+    fn dialect(&self) -> Dialect {
+        decode::DIALECT
+    }
+
+    fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
+        route::route(method, path, query)
+    }
+
+    fn upstream_path(&self, route: &Route, model: &str) -> String {
+        route::upstream_path(route, model)
+    }
+
+    fn head(&self, route: &Route, body: &str) -> Result<Head, DecodeError> {
+        route::head(route, body)
+    }
+
+    fn retarget(&self, head: &Head, model: &str, usage: bool) -> SmallVec<[Splice; 2]> {
+        route::retarget(head, model, usage)
+    }
+
+    fn meter(&self, _: Operation) -> Box<dyn Meter> {
+        Box::new(meter::ChunkMeter::default())
+    }
+
+    fn decode_fault(&self, status: u16, body: &[u8]) -> Fault {
+        errors::decode_fault(status, body)
+    }
+
+    fn encode_fault(&self, fault: &Fault) -> Bytes {
+        errors::encode_fault(fault)
+    }
+
+    fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
+        errors::encode_stream_fault(fault)
+    }
+
+    fn encode_plain(&self, plain: &Plain<'_>, stream: Option<Framing>) -> Bytes {
+        if stream.is_some() { encode::plain_stream(plain) } else { encode::plain(plain) }
+    }
+
+    fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes {
+        encode::models(models, route)
+    }
+}
+
+impl Decode for OpenaiChat {
+    fn decode_request(&self, route: &Route, body: &str) -> Result<Request, DecodeError> {
+        if route.operation == Operation::Embed { decode::embeddings(body) } else { decode::chat(body) }
+    }
+
+    fn decode_response(&self, body: &str) -> Result<Response, AnswerError> {
+        decode::completion(body)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::ChunkDecoder::default())
+    }
+}

@@ -1,0 +1,81 @@
+//! Errors: an upstream's → [`Fault`], and a [`Fault`] as clients of this dialect expect it.
+//! Sources: <https://platform.openai.com/docs/guides/error-codes> and the `error` event of
+//! <https://platform.openai.com/docs/api-reference/responses-streaming>, read 2026-11-23.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use shim_ir::{Fault, FaultKind};
+
+use crate::common::{excerpt, fault_of_status, member, upstream_fault};
+
+/// An answer with an error status.
+pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
+    let text = std::str::from_utf8(body).unwrap_or_default().trim();
+    let error = member(text, "error").map_or(text, |e| e.text());
+    if member(error, "message").is_some() || error.starts_with('"') {
+        return told(Some(status), error);
+    }
+    let message = format!("the upstream answered with status {status} and no reason");
+    upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
+}
+
+/// The fault of an `error` object, or of a text in its place.
+pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
+    let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));
+    let message = text("message").or_else(|| serde_json::from_str::<String>(error).ok());
+    let words = [text("code"), text("type")];
+    let kind = words.iter().flatten().find_map(|word| kind(word));
+    let kind = kind.or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
+    let mut fault =
+        Fault::new(kind, message.unwrap_or_else(|| "the upstream told of a failure without a reason".into()));
+    fault.status = status;
+    fault.path = text("param");
+    fault.words = words.into_iter().flatten().next();
+    fault
+}
+
+fn kind(word: &str) -> Option<FaultKind> {
+    Some(match word {
+        "insufficient_quota" | "billing_hard_limit_reached" => FaultKind::QuotaExceeded,
+        "rate_limit_exceeded" => FaultKind::RateLimited,
+        "model_not_found" => FaultKind::UpstreamNotFound,
+        "invalid_api_key" => FaultKind::UpstreamCredential,
+        "server_is_overloaded" | "slow_down" | "overloaded_error" => FaultKind::UpstreamOverloaded,
+        "invalid_prompt" | "invalid_request_error" | "context_length_exceeded" => FaultKind::UpstreamInvalid,
+        _ => return None,
+    })
+}
+
+/// The dialect's word for whose fault it is.
+fn word(fault: &Fault) -> &'static str {
+    match fault.http_status() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+fn error(fault: &Fault) -> Value {
+    json!({ "message": fault.message, "type": word(fault), "param": fault.path, "code": fault.kind.code() })
+}
+
+/// The whole answer a client gets.
+pub(super) fn encode_fault(fault: &Fault) -> Bytes {
+    Bytes::from(json!({ "error": error(fault) }).to_string())
+}
+
+/// The last event of a stream that failed. The official SDKs raise on an event whose data hold an `error`; agents that
+/// read the events by type find what the specification says beside it.
+pub(super) fn encode_stream_fault(fault: &Fault) -> Bytes {
+    let event = json!({
+        "type": "error",
+        "code": fault.kind.code(),
+        "message": fault.message,
+        "param": fault.path,
+        "sequence_number": 0,
+        "error": error(fault),
+    });
+    Bytes::from(format!("event: error\ndata: {event}\n\n"))
+}

@@ -1,0 +1,132 @@
+//! Reading along: usage, finish, faults, without building the answer.
+
+use shim_ir::{Fault, FaultKind, Finish, FinishReason, Tokens, Usage};
+use shim_wire::frame::Frame;
+use shim_wire::{RawJson, Value, ValueKind};
+
+use super::errors;
+use crate::common::{each_element, each_member};
+use crate::{Meter, Operation, Reading};
+
+/// Reads along with a stream or a whole answer.
+pub(super) struct ResponseMeter {
+    reading: Reading,
+    operation: Operation,
+}
+
+impl ResponseMeter {
+    pub(super) fn new(operation: Operation) -> Self {
+        Self { reading: Reading::default(), operation }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.reading.fault = Some(fault);
+        self.reading.complete = false;
+    }
+
+    /// Takes a `response` object, as it stands in an event or by itself.
+    fn response(&mut self, text: &str) {
+        let (mut status, mut reason, mut error, mut calls) = (None, None, None, false);
+        let _ = each_member(text, |member| match &*member.key {
+            "model" => self.reading.model = member.value.as_str().map(Into::into),
+            "usage" if member.value.kind() == ValueKind::Object => {
+                self.reading.usage = Some(usage(&member.value))
+            }
+            "status" => status = member.value.as_str(),
+            "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
+            "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
+            "output" => {
+                let _ = each_element(member.value.text(), |_, item| {
+                    self.reading.content = true;
+                    let kind = item.get("type").and_then(|t| t.as_str());
+                    calls |= matches!(kind.as_deref(), Some("function_call" | "custom_tool_call"));
+                });
+            }
+            _ => {}
+        });
+        match (status.as_deref(), error) {
+            (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
+            (None, Some(error)) => self.fail(errors::told(None, error.text())),
+            (Some(status @ ("completed" | "incomplete")), _) => {
+                let reason = match (status, reason.as_deref(), calls) {
+                    ("completed", _, true) => FinishReason::ToolCalls,
+                    ("completed", _, false) => FinishReason::Stop,
+                    (_, Some("max_output_tokens"), _) => FinishReason::Length,
+                    (_, Some("content_filter"), _) => FinishReason::Filter,
+                    _ => FinishReason::Other,
+                };
+                self.reading.finish = Some(Finish { reason, words: Some(status.to_owned()), sequence: None });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The counters of `usage`, taken apart: input holds the cached, output the reasoning.
+fn usage(value: &Value<'_>) -> Usage {
+    let number = |name: &str| Tokens(value.get(name).and_then(|v| v.as_u64()).unwrap_or(0));
+    let detail = |outer: &str, name: &str| {
+        Tokens(value.get(outer).and_then(|v| v.get(name)).and_then(|v| v.as_u64()).unwrap_or(0))
+    };
+    let cached = detail("input_tokens_details", "cached_tokens");
+    let written = detail("input_tokens_details", "cache_write_tokens");
+    let reasoning = detail("output_tokens_details", "reasoning_tokens");
+    Usage {
+        input_uncached: number("input_tokens").without(cached).without(written),
+        cache_read: cached,
+        cache_write: written,
+        output_text: number("output_tokens").without(reasoning),
+        reasoning,
+        words: RawJson::parse(value.text()).ok(),
+        ..Usage::default()
+    }
+}
+
+impl Meter for ResponseMeter {
+    fn frame(&mut self, frame: Frame<'_>) {
+        if self.reading.complete
+            || self.reading.fault.is_some()
+            || frame.data.is_empty()
+            || frame.data == "[DONE]"
+        {
+            return;
+        }
+        let (mut kind, mut response, mut error) = (None, None, None);
+        let scanned = each_member(frame.data, |member| match &*member.key {
+            "type" => kind = member.value.as_str(),
+            "response" => response = Some(member.value),
+            "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
+            _ => {}
+        });
+        if scanned.is_err() {
+            return self.fail(Fault::new(
+                FaultKind::UpstreamMalformed,
+                "the upstream's stream holds a frame that is not JSON",
+            ));
+        }
+        let kind = kind.as_deref().or(frame.event).unwrap_or_default();
+        match kind {
+            "response.created" | "response.in_progress" | "response.queued" => {
+                self.response(response.map_or("{}", |r| r.text()));
+            }
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.response(response.map_or("{}", |r| r.text()));
+                self.reading.complete = self.reading.fault.is_none();
+            }
+            "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
+            _ if kind.ends_with(".delta") => self.reading.content = true,
+            _ => {}
+        }
+    }
+
+    fn whole(&mut self, body: &str) {
+        if self.operation == Operation::Generate {
+            self.response(body);
+        }
+        self.reading.complete = self.reading.fault.is_none();
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+}
