@@ -1,0 +1,54 @@
+//! The operators' API. It has no state of the gateway's but through [`Control`] and what that shares.
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /healthz` | 200 while the process lives |
+//! | `GET /readyz` | 200 while it takes requests, 503 while it drains |
+//! | `GET /metrics` | Prometheus' text format |
+//! | `GET /v1/status` | generation, aliases, divergence from the file |
+//! | `GET /v1/models` | every name clients can ask for |
+//! | `GET /v1/swaps` | the steps of all swaps |
+//! | `POST /v1/swaps` | `{"alias","to","now":true,"force"}` or `{"alias","back":true}` |
+//! | `GET /v1/exchanges`, `GET /v1/exchanges/{id}` | recent exchanges |
+
+mod guard;
+mod routes;
+
+use std::sync::Arc;
+
+use axum::Router;
+use shim_gateway::Control;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the operators' listener presents and checks.
+#[derive(Clone)]
+pub struct Operators {
+    /// What is in force, and changes it.
+    pub control: Arc<Control>,
+    /// The bearer token operators present; none where the listener is on loopback and none is configured.
+    pub secret: Option<String>,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// Serves the operators' API until `stop` says so.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    operators: Operators,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let stopped = async move {
+        // An error means that whoever could say stop is gone, which says the same.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    axum::serve(listener, router(operators)).with_graceful_shutdown(stopped).await
+}
+
+/// The routes, with their guard.
+pub fn router(operators: Operators) -> Router {
+    routes::router(operators)
+}

@@ -1,0 +1,106 @@
+//! Answers to clients: bodies, and faults in the client's dialect.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use shim_dialect::Codec;
+use shim_ir::Fault;
+
+use crate::generation::Snapshot;
+use crate::headers::{ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, value};
+use crate::relay::Relay;
+use crate::ticket::Ticket;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct AnswerBody(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Whole(Option<Bytes>),
+    Relay(Box<Relay>),
+}
+
+/// An answer that was cut: the connection is closed instead of ended, so that nobody takes it for whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream's answer was cut")]
+pub struct Cut;
+
+impl AnswerBody {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self(Inner::Whole((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    pub(crate) fn relay(relay: Relay) -> Self {
+        Self(Inner::Relay(Box::new(relay)))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match &mut self.0 {
+            Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Inner::Relay(relay) => relay.poll(cx).map(|polled| polled.map(|data| data.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Whole(bytes) => bytes.is_none(),
+            Inner::Relay(relay) => relay.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Inner::Relay(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Tells a client of `fault` in its dialect, and settles the exchange with it.
+pub(crate) fn of_fault(
+    codec: &'static dyn Codec,
+    fault: &Fault,
+    snapshot: &Snapshot,
+    mut ticket: Ticket,
+) -> Response<AnswerBody> {
+    let body = codec.encode_fault(fault);
+    let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(AnswerBody::whole(body.clone()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(ms) = fault.retry_after_ms {
+        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    mark(headers, snapshot, &ticket);
+    ticket.answers(status.as_u16());
+    ticket.sent(body.len());
+    ticket.fail(fault);
+    response
+}
+
+/// The headers that say which exchange this was.
+pub(crate) fn mark(headers: &mut HeaderMap, snapshot: &Snapshot, ticket: &Ticket) {
+    if let Some(id) = value(&ticket.id().to_string()) {
+        headers.insert(EXCHANGE, id);
+    }
+    headers.insert(GENERATION, snapshot.header().clone());
+    if ticket.attempts() > 1 {
+        headers.insert(ATTEMPTS, HeaderValue::from(ticket.attempts()));
+    }
+}
+
+/// The mark of an answer that passed unchanged.
+pub(crate) fn exact(headers: &mut HeaderMap) {
+    headers.insert(FIDELITY, HeaderValue::from_static("exact"));
+}

@@ -1,0 +1,329 @@
+//! Third stage: try the targets, until one answers with something to relay.
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use shim_dialect::{Meter, Operation};
+use shim_ir::{Fault, FaultKind};
+use shim_policy::failover::{self, Next};
+use shim_upstream::{Answer, AttemptError, Connect, PiecesBody, Timeouts, send};
+use shim_wire::frame::Framing;
+use shim_wire::scan::utf8;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::demo;
+use crate::generation::{HttpSetup, ServedBy};
+use crate::headers::for_upstream;
+use crate::pipeline::{Admitted, Coded, Worker};
+use crate::plan::{Plan, Step};
+use crate::ticket::Ticket;
+
+/// An attempt that has an answer. Relaying consumes it, so nothing can be tried again once a byte went out.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) codec: Coded,
+    pub(crate) target: http::HeaderValue,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Answered,
+    /// The fault the answer tells of, where it is the upstream's own error.
+    pub(crate) fault: Option<Fault>,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What there is of an answer's body.
+pub(crate) enum Answered {
+    /// All of it, read by the meter.
+    Whole(Bytes, Box<dyn Meter>),
+    /// The stream it will be.
+    Stream {
+        answer: Box<Answer>,
+        framing: Framing,
+        meter: Box<dyn Meter>,
+        /// The gateway asked for usage, not the client: the frame that holds nothing else is left out.
+        spare_usage: bool,
+    },
+    /// A whole answer too large to be held: it goes on as it comes.
+    Large { answer: Box<Answer>, first: Vec<Bytes>, meter: Box<dyn Meter> },
+}
+
+impl std::fmt::Debug for Answered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Whole(..) => "whole",
+            Self::Stream { .. } => "stream",
+            Self::Large { .. } => "large",
+        })
+    }
+}
+
+/// A whole answer up to this size is held until it is complete, so that a broken one can still be replaced by another
+/// target's or by a clear fault.
+const HOLD_BYTES_MAX: usize = 1 << 20;
+
+/// The most that is read of an upstream's error.
+const ERROR_BYTES_MAX: usize = 256 << 10;
+
+/// Tries the steps of `plan` in order.
+///
+/// # Errors
+/// With the last fault, when no step gave an answer to relay.
+pub(crate) async fn attempt<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    plan: &Plan,
+    ticket: &mut Ticket,
+) -> Result<Attempt, Fault> {
+    let mut left = plan.steps.len();
+    let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target"));
+    for step in &plan.steps {
+        left -= 1;
+        ticket.tries(&step.target.name, &step.target.series);
+        last = one(worker, admitted, step, ticket).await;
+        let fault = match &last {
+            Ok(Attempt { fault: None, .. }) => return last,
+            Ok(Attempt { fault: Some(fault), .. }) | Err(fault) => fault,
+        };
+        let total = step.target.provider.timeouts.total;
+        if failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
+            return last;
+        }
+        tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "trying the next target");
+    }
+    last
+}
+
+async fn one<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    step: &Step,
+    ticket: &Ticket,
+) -> Result<Attempt, Fault> {
+    let http = match &step.endpoint.served_by {
+        ServedBy::Demo => return demo::answer(&worker.shared, admitted, step, ticket),
+        ServedBy::Http(http) => http,
+    };
+    let (request, spare_usage) = build(admitted, step, http)?;
+    let timeouts = &step.target.provider.timeouts;
+    let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
+    let answer = sent.map_err(|error| unanswered(&error, step))?;
+    let status = answer.response.status();
+    let made = if status.is_success() {
+        good(admitted, step, answer, spare_usage).await?
+    } else {
+        refused(admitted, step, http, answer).await?
+    };
+    Ok(made)
+}
+
+/// The request to the upstream: the client's body with its splices, the headers that may pass.
+fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<PiecesBody>, bool), Fault> {
+    let codec = admitted.codec.0;
+    let internal =
+        |e: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, "the request cannot be built").detail(e);
+    let model = step.target.id.model.as_str();
+    let ask = http.ask_usage && admitted.head.stream && admitted.head.usage_ask.is_some();
+    let splices = match admitted.route.operation {
+        Operation::Stored | Operation::Models => smallvec::SmallVec::new(),
+        Operation::Generate | Operation::Embed | Operation::CountTokens => {
+            codec.retarget(&admitted.head, model, ask)
+        }
+    };
+    let pieces = shim_wire::splice(&admitted.body, splices).map_err(|e| internal(&e))?;
+    let path = codec.upstream_path(&admitted.route, model);
+    let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(|e| internal(&e))?;
+    let mut request = Request::new(PiecesBody::new(pieces));
+    *request.method_mut() = admitted.parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = for_upstream(&admitted.parts.headers, http);
+    Ok((request, ask))
+}
+
+fn unanswered(error: &AttemptError, step: &Step) -> Fault {
+    let provider = &step.target.provider.id;
+    let source = std::error::Error::source(error).map(|s| format!("{error}: {s}"));
+    let detail = source.unwrap_or_else(|| error.to_string());
+    match error {
+        AttemptError::Connect(_) => {
+            Fault::new(FaultKind::UpstreamUnreachable, format!("{provider} could not be reached"))
+                .detail(detail)
+        }
+        AttemptError::Exchange(_) => {
+            let message = format!("{provider} closed the connection before it answered");
+            Fault::new(FaultKind::UpstreamCut, message).detail(detail)
+        }
+        AttemptError::Timeout { .. } => {
+            Fault::new(FaultKind::UpstreamTimeout, format!("{provider} did not answer in time"))
+                .detail(detail)
+        }
+    }
+}
+
+async fn good(
+    admitted: &Admitted,
+    step: &Step,
+    mut answer: Answer,
+    spare_usage: bool,
+) -> Result<Attempt, Fault> {
+    let codec = admitted.codec;
+    let mut meter = codec.0.meter(admitted.route.operation);
+    let timeouts = step.target.provider.timeouts;
+    let status = answer.response.status();
+    let headers = std::mem::take(answer.response.headers_mut());
+    let body = if let Some(framing) = framing_of(admitted, &headers) {
+        Answered::Stream { answer: Box::new(answer), framing, meter, spare_usage }
+    } else {
+        match hold(&mut answer, &timeouts, step).await? {
+            Hold::Whole(bytes) => {
+                answer.lease.give_back();
+                checked(admitted, step, &bytes, meter.as_mut())?;
+                Answered::Whole(bytes, meter)
+            }
+            Hold::More(first) => Answered::Large { answer: Box::new(answer), first, meter },
+        }
+    };
+    Ok(Attempt { codec, target: step.target.header.clone(), status, headers, body, fault: None, timeouts })
+}
+
+/// The framing of a successful answer; none for a whole one.
+fn framing_of(admitted: &Admitted, headers: &http::HeaderMap) -> Option<Framing> {
+    let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    if kind.get(..17).is_some_and(|k| k.eq_ignore_ascii_case(b"text/event-stream")) {
+        return Some(Framing::Sse);
+    }
+    let grows = admitted.route.stream && admitted.route.framing == Framing::JsonArray;
+    (grows && kind.starts_with(b"application/json")).then_some(Framing::JsonArray)
+}
+
+/// Checks a whole answer with the meter: it must be complete JSON, and tell of no failure.
+fn checked(admitted: &Admitted, step: &Step, bytes: &Bytes, meter: &mut dyn Meter) -> Result<(), Fault> {
+    let generates = admitted.route.operation == Operation::Generate;
+    if bytes.is_empty() && !generates {
+        return Ok(());
+    }
+    let provider = &step.target.provider.id;
+    let malformed = |why: &dyn std::fmt::Display| {
+        Fault::new(
+            FaultKind::UpstreamMalformed,
+            format!("{provider} answered with something that is not an answer"),
+        )
+        .detail(why)
+    };
+    let text = utf8(bytes).map_err(|e| malformed(&e))?;
+    shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
+    meter.whole(text);
+    match &meter.reading().fault {
+        Some(fault) => Err(fault.clone()),
+        None => Ok(()),
+    }
+}
+
+enum Hold {
+    Whole(Bytes),
+    More(Vec<Bytes>),
+}
+
+/// Reads a whole answer, up to a bound.
+async fn hold(answer: &mut Answer, timeouts: &Timeouts, step: &Step) -> Result<Hold, Fault> {
+    let provider = &step.target.provider.id;
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut size = 0;
+    loop {
+        let until = (Instant::now() + timeouts.idle).min(answer.deadline);
+        let frame = timeout_at(until, answer.response.body_mut().frame()).await.map_err(|_| {
+            Fault::new(FaultKind::UpstreamTimeout, format!("{provider} stopped in the middle of its answer"))
+        })?;
+        match frame {
+            None => break,
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    size += data.len();
+                    pieces.push(data);
+                }
+            }
+            Some(Err(e)) => {
+                let message = format!("{provider} closed the connection in the middle of its answer");
+                return Err(Fault::new(FaultKind::UpstreamCut, message).detail(e));
+            }
+        }
+        if size > HOLD_BYTES_MAX {
+            return Ok(Hold::More(pieces));
+        }
+    }
+    Ok(Hold::Whole(joined(pieces)))
+}
+
+/// The pieces as one; the usual single piece is not copied.
+pub(crate) fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    match pieces.len() {
+        0 => Bytes::new(),
+        1 => pieces.pop().unwrap_or_default(),
+        _ => pieces.concat().into(),
+    }
+}
+
+/// An error of the upstream: passed on as it came, unless it could tell of the gateway's own credential.
+async fn refused(
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    answer: Answer,
+) -> Result<Attempt, Fault> {
+    let (parts, body) = answer.response.into_parts();
+    let collected = http_body_util::Limited::new(body, ERROR_BYTES_MAX).collect();
+    let bytes = match timeout(step.target.provider.timeouts.idle, collected).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    };
+    answer.lease.give_back();
+    let codec = admitted.codec;
+    let mut fault = codec.0.decode_fault(parts.status.as_u16(), &bytes);
+    fault.retry_after_ms = fault.retry_after_ms.or_else(|| retry_after(&parts.headers));
+    if !(400..600).contains(&parts.status.as_u16()) {
+        let message = format!("{} answered with status {}", step.target.provider.id, parts.status.as_u16());
+        return Err(Fault::new(FaultKind::UpstreamMalformed, message));
+    }
+    if parts.status == StatusCode::UNAUTHORIZED || holds_secret(http, &bytes) {
+        return Err(credential_fault(step, fault));
+    }
+    if bytes.is_empty() || shim_wire::scan::check(&bytes, shim_wire::scan::Limits::default()).is_err() {
+        // Not the dialect's error: it is told in the client's.
+        return Err(fault);
+    }
+    let mut meter = codec.0.meter(admitted.route.operation);
+    if let Ok(text) = utf8(&bytes) {
+        meter.whole(text);
+    }
+    Ok(Attempt {
+        codec,
+        target: step.target.header.clone(),
+        status: parts.status,
+        headers: parts.headers,
+        body: Answered::Whole(bytes, meter),
+        fault: Some(fault),
+        timeouts: step.target.provider.timeouts,
+    })
+}
+
+/// Providers show a part of the credential they refuse; the client must not see it.
+fn credential_fault(step: &Step, theirs: Fault) -> Fault {
+    let provider = &step.target.provider;
+    let message = match &provider.credential {
+        Some(name) => format!("{} refused the gateway's credential ({name})", provider.id),
+        None => format!("{} wants a credential, and the gateway has none for it", provider.id),
+    };
+    let mut fault = Fault::new(FaultKind::UpstreamCredential, message);
+    fault.status = theirs.status.filter(|status| *status == 401).or(Some(502));
+    fault
+}
+
+fn holds_secret(http: &HttpSetup, bytes: &[u8]) -> bool {
+    let secret = http.secret.as_ref().map(|s| s.expose().as_bytes()).filter(|s| !s.is_empty());
+    secret.is_some_and(|secret| memchr::memmem::find(bytes, secret).is_some())
+}
+
+/// How long the upstream asks to wait, from its headers.
+fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    number("retry-after-ms").or_else(|| number("retry-after").map(|s| s.saturating_mul(1000)))
+}

@@ -1,0 +1,459 @@
+//! One immutable, numbered snapshot of all that decides where an exchange goes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
+use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId};
+use shim_telemetry::{Metrics, Series};
+use shim_upstream::{Origin, Timeouts};
+
+/// What a snapshot is built from: a validated configuration with its secrets resolved, and the swaps in force.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The providers.
+    pub providers: Vec<ProviderSetup>,
+    /// The aliases.
+    pub aliases: Vec<AliasSetup>,
+    /// The clients' keys; none means that any credential will do.
+    pub keys: Vec<KeySetup>,
+    /// Bounds on what clients send.
+    pub limits: Limits,
+    /// Whether a bare model name goes to the provider whose list has it.
+    pub bare_models: bool,
+}
+
+/// A provider.
+#[derive(Clone, Debug)]
+pub struct ProviderSetup {
+    /// Its id.
+    pub id: ProviderId,
+    /// Where and how it is spoken to, in the order of preference.
+    pub endpoints: Vec<EndpointSetup>,
+    /// The models known of it.
+    pub models: Vec<KnownModel>,
+    /// How long each phase of an attempt may take.
+    pub timeouts: Timeouts,
+    /// Where its credential comes from, in words safe to show: `OPENAI_API_KEY`.
+    pub credential: Option<String>,
+}
+
+/// A model known of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownModel {
+    /// The provider's name for it.
+    pub id: ModelId,
+    /// A name for people.
+    pub display: String,
+    /// When it was made known, in seconds since 1970; 0 when not known.
+    pub created: u64,
+    /// Context window, in tokens.
+    pub context_max: Option<u64>,
+    /// Bound on output, in tokens.
+    pub output_max: Option<u64>,
+}
+
+/// One dialect of a provider.
+#[derive(Clone, Debug)]
+pub struct EndpointSetup {
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Who answers there.
+    pub served_by: ServedBy,
+}
+
+/// Who answers at an endpoint.
+#[derive(Clone, Debug)]
+pub enum ServedBy {
+    /// A server.
+    Http(HttpSetup),
+    /// The demonstration built into the gateway: no model.
+    Demo,
+}
+
+/// A server to be spoken to over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpSetup {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// What stands before the dialect's own paths, without a trailing slash.
+    pub base_path: String,
+    /// Headers of every request, the credential among them, marked as sensitive.
+    pub headers: HeaderMap,
+    /// Headers of clients that go on to this server, beyond those that go to all.
+    pub request_allow: Vec<HeaderName>,
+    /// Whether a stream must be asked for its usage, and understands being asked.
+    pub ask_usage: bool,
+    /// The credential, to be looked for in what must not hold it.
+    pub secret: Option<Secret>,
+}
+
+/// A secret: it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a secret.
+    #[must_use]
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// An alias as declared.
+#[derive(Clone, Debug)]
+pub struct AliasSetup {
+    /// Its name.
+    pub name: AliasName,
+    /// The declared target.
+    pub target: TargetId,
+    /// Targets to try in this order when that one fails.
+    pub fallback: Vec<TargetId>,
+    /// A swap in force: the target it is live on instead.
+    pub live: Option<TargetId>,
+}
+
+/// A client's key.
+#[derive(Clone, Debug)]
+pub struct KeySetup {
+    /// Its name.
+    pub id: KeyId,
+    /// What the client sends.
+    pub secret: Secret,
+    /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Empty allows everything.
+    pub allow: Vec<String>,
+}
+
+/// Bounds on what clients send.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest request body, decoded, in bytes.
+    pub body_bytes_max: usize,
+    /// Most bytes of request bodies held at once.
+    pub bodies_bytes_max: usize,
+    /// How long a request body may stand still.
+    pub body_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// 64 MiB a body, 1 GiB at once, 30 seconds of silence.
+    fn default() -> Self {
+        Self { body_bytes_max: 64 << 20, bodies_bytes_max: 1 << 30, body_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// One immutable configuration snapshot. An exchange runs under exactly the one it was admitted under.
+#[derive(Debug)]
+pub struct Snapshot {
+    number: Generation,
+    header: HeaderValue,
+    hash: String,
+    pub(crate) limits: Limits,
+    providers: BTreeMap<ProviderId, Arc<Provider>>,
+    aliases: HashMap<String, Arc<Alias>>,
+    keys: HashMap<[u8; 32], Arc<Key>>,
+    bare: HashMap<String, Vec<Arc<Target>>>,
+    /// Targets asked for as `provider/model`, made once.
+    direct: Mutex<HashMap<String, Arc<Alias>>>,
+}
+
+/// Most `provider/model` names remembered; beyond it they are made anew for each exchange.
+const DIRECT_MAX: usize = 1024;
+
+/// A client's key, as it is looked up.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) id: KeyId,
+    allow: Vec<String>,
+}
+
+/// A provider, as exchanges use it.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) id: ProviderId,
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    pub(crate) models: Vec<KnownModel>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) credential: Option<String>,
+}
+
+/// One dialect of a provider, as exchanges use it.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) dialect: Dialect,
+    pub(crate) served_by: ServedBy,
+}
+
+/// A target, as exchanges use it.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) id: TargetId,
+    pub(crate) name: Arc<str>,
+    pub(crate) header: HeaderValue,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) series: Arc<Series>,
+}
+
+/// What a model name stands for: the targets to try, in order. Made of an alias or of a `provider/model`.
+#[derive(Debug)]
+pub(crate) struct Alias {
+    pub(crate) name: Arc<str>,
+    pub(crate) targets: Vec<Arc<Target>>,
+}
+
+/// Why a setup makes no snapshot.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SetupError {
+    /// An alias names a provider that is not there.
+    #[error("alias {alias}: there is no provider \"{provider}\" for {target}")]
+    NoProvider {
+        /// Which alias.
+        alias: AliasName,
+        /// The target that names it.
+        target: TargetId,
+        /// The provider it names.
+        provider: ProviderId,
+    },
+    /// Two keys have the same secret.
+    #[error("the keys {0} and {1} have the same secret")]
+    SameSecret(KeyId, KeyId),
+    /// A name that cannot stand in a response header.
+    #[error("\"{0}\" holds characters that cannot stand in a response header")]
+    Header(String),
+}
+
+impl Snapshot {
+    /// Builds the snapshot of `setup`. Series are looked up in `metrics` once, here.
+    ///
+    /// # Errors
+    /// When the setup contradicts itself.
+    pub fn build(number: Generation, setup: &Setup, metrics: &Metrics) -> Result<Self, SetupError> {
+        let mut snapshot = Self {
+            number,
+            header: HeaderValue::from(number.0),
+            hash: setup.hash(),
+            limits: setup.limits,
+            providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(provider(p)))).collect(),
+            keys: keys(&setup.keys)?,
+            ..Self::empty()
+        };
+        for alias in &setup.aliases {
+            let made = snapshot.alias(alias, metrics)?;
+            snapshot.aliases.insert(alias.name.as_str().to_owned(), Arc::new(made));
+        }
+        if setup.bare_models {
+            snapshot.bare = snapshot.bare_models(metrics)?;
+        }
+        Ok(snapshot)
+    }
+
+    /// A snapshot in which there is nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            number: Generation(0),
+            header: HeaderValue::from(0),
+            hash: String::new(),
+            limits: Limits::default(),
+            providers: BTreeMap::new(),
+            aliases: HashMap::new(),
+            keys: HashMap::new(),
+            bare: HashMap::new(),
+            direct: Mutex::default(),
+        }
+    }
+
+    fn alias(&self, setup: &AliasSetup, metrics: &Metrics) -> Result<Alias, SetupError> {
+        let first = setup.live.as_ref().unwrap_or(&setup.target);
+        let mut targets =
+            vec![self.target(first, setup.name.as_str(), metrics).ok_or_else(|| missing(setup, first))?];
+        for id in &setup.fallback {
+            if targets.iter().all(|t| t.id != *id) {
+                targets
+                    .push(self.target(id, setup.name.as_str(), metrics).ok_or_else(|| missing(setup, id))?);
+            }
+        }
+        Ok(Alias { name: setup.name.as_str().into(), targets })
+    }
+
+    fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
+        let provider = self.providers.get(&id.provider)?;
+        let name: Arc<str> = id.to_string().into();
+        let series = metrics.series(alias, &name);
+        let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
+        Some(Arc::new(Target { id: id.clone(), name, header, provider: provider.clone(), series }))
+    }
+
+    fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
+        let mut bare: HashMap<String, Vec<Arc<Target>>> = HashMap::new();
+        for provider in self.providers.values() {
+            for model in &provider.models {
+                let id = TargetId { provider: provider.id.clone(), model: model.id.clone() };
+                let target = self.target(&id, "(model)", metrics);
+                let target = target.ok_or_else(|| SetupError::Header(id.to_string()))?;
+                bare.entry(model.id.as_str().to_owned()).or_default().push(target);
+            }
+        }
+        Ok(bare)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> Generation {
+        self.number
+    }
+
+    /// The hash of its content, secrets left out, in hexadecimal.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+
+    /// Whether clients must present a key.
+    pub(crate) fn wants_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The key of this secret.
+    pub(crate) fn key(&self, secret: &[u8]) -> Option<&Arc<Key>> {
+        self.keys.get::<[u8; 32]>(&Sha256::digest(secret).into())
+    }
+
+    /// What the model name `model` stands for, asked in `dialect`.
+    pub(crate) fn resolve(&self, model: &str, dialect: Dialect, metrics: &Metrics) -> Option<Arc<Alias>> {
+        if let Some(alias) = self.aliases.get(model) {
+            return Some(alias.clone());
+        }
+        let direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner).get(model).cloned();
+        if direct.is_some() {
+            return direct;
+        }
+        if let Some(targets) = self.bare.get(model) {
+            let speaks =
+                |t: &&Arc<Target>| t.provider.endpoints.first().is_some_and(|e| e.dialect == dialect);
+            let knows = |t: &&Arc<Target>| t.provider.endpoint(dialect).is_some();
+            let best =
+                targets.iter().find(speaks).or_else(|| targets.iter().find(knows)).or(targets.first())?;
+            return Some(Arc::new(Alias { name: model.into(), targets: vec![best.clone()] }));
+        }
+        self.direct(model, metrics)
+    }
+
+    fn direct(&self, model: &str, metrics: &Metrics) -> Option<Arc<Alias>> {
+        let id = TargetId::parse(model).ok()?;
+        let target = self.target(&id, "(direct)", metrics)?;
+        let alias = Arc::new(Alias { name: model.into(), targets: vec![target] });
+        let mut direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
+        if direct.len() < DIRECT_MAX {
+            direct.insert(model.to_owned(), alias.clone());
+        }
+        Some(alias)
+    }
+
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.providers.values()
+    }
+
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Arc<Alias>> {
+        self.aliases.values()
+    }
+
+    /// Every name a client could have meant: aliases, and the models known, as `provider/model`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let direct =
+            self.providers.values().flat_map(|p| p.models.iter().map(|m| format!("{}/{}", p.id, m.id)));
+        self.aliases.keys().cloned().chain(direct)
+    }
+}
+
+impl Provider {
+    /// Its endpoint of this dialect.
+    pub(crate) fn endpoint(&self, dialect: Dialect) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|e| e.dialect == dialect)
+    }
+}
+
+impl Key {
+    /// Whether the key may ask for `model`.
+    pub(crate) fn allows(&self, model: &str) -> bool {
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(prefix) => model.starts_with(prefix),
+            None => pattern == model,
+        };
+        self.allow.is_empty() || self.allow.iter().any(matches)
+    }
+}
+
+impl Setup {
+    /// The hash of the setup without its secrets.
+    fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for provider in &self.providers {
+            hasher.update(format!("{}|{:?}\n", provider.id, provider.timeouts));
+            for endpoint in &provider.endpoints {
+                let place = match &endpoint.served_by {
+                    ServedBy::Http(http) => format!("{}{}", http.origin, http.base_path),
+                    ServedBy::Demo => "demo".to_owned(),
+                };
+                hasher.update(format!("{} {place}\n", endpoint.dialect));
+            }
+        }
+        for alias in &self.aliases {
+            hasher.update(format!("{alias:?}\n"));
+        }
+        for key in &self.keys {
+            hasher.update(format!("{} {:?}\n", key.id, key.allow));
+        }
+        hasher.update(format!("{:?} {}", self.limits, self.bare_models));
+        hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn provider(setup: &ProviderSetup) -> Provider {
+    let endpoint =
+        |e: &EndpointSetup| Arc::new(Endpoint { dialect: e.dialect, served_by: e.served_by.clone() });
+    Provider {
+        id: setup.id.clone(),
+        endpoints: setup.endpoints.iter().map(endpoint).collect(),
+        models: setup.models.clone(),
+        timeouts: setup.timeouts,
+        credential: setup.credential.clone(),
+    }
+}
+
+fn keys(setups: &[KeySetup]) -> Result<HashMap<[u8; 32], Arc<Key>>, SetupError> {
+    let mut keys: HashMap<[u8; 32], Arc<Key>> = HashMap::new();
+    for setup in setups {
+        let hash = Sha256::digest(setup.secret.expose().as_bytes()).into();
+        let key = Arc::new(Key { id: setup.id.clone(), allow: setup.allow.clone() });
+        if let Some(other) = keys.insert(hash, key) {
+            return Err(SetupError::SameSecret(other.id.clone(), setup.id.clone()));
+        }
+    }
+    Ok(keys)
+}
+
+fn missing(alias: &AliasSetup, target: &TargetId) -> SetupError {
+    SetupError::NoProvider {
+        alias: alias.name.clone(),
+        target: target.clone(),
+        provider: target.provider.clone(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Which headers pass, in both directions. What is not named here does not pass: a client's credential never reaches
+//! an upstream, an upstream's never reaches a client.
+
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, Uri};
+
+use crate::generation::HttpSetup;
+
+/// `x-shim-exchange`
+pub(crate) const EXCHANGE: HeaderName = HeaderName::from_static("x-shim-exchange");
+/// `x-shim-target`
+pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-shim-target");
+/// `x-shim-generation`
+pub(crate) const GENERATION: HeaderName = HeaderName::from_static("x-shim-generation");
+/// `x-shim-fidelity`
+pub(crate) const FIDELITY: HeaderName = HeaderName::from_static("x-shim-fidelity");
+/// `x-shim-attempts`
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-shim-attempts");
+
+/// Headers of a client that go on to every upstream.
+const REQUEST: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
+
+/// Headers of an upstream that go on to the client, by name. None of them can hold a credential.
+const RESPONSE: [&str; 24] = [
+    "anthropic-organization-id",
+    "apim-request-id",
+    "cf-ray",
+    "inference-id",
+    "mistral-correlation-id",
+    "openai-model",
+    "openai-processing-ms",
+    "openai-version",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "request-id",
+    "retry-after-ms",
+    "server-timing",
+    "x-generation-id",
+    "x-groq-region",
+    "x-ms-region",
+    "x-ms-request-id",
+    "x-request-id",
+    "x-should-retry",
+    "x-trace-id",
+    "x-inference-time",
+];
+
+/// Headers of an upstream that go on to the client, by the beginning of their name.
+const RESPONSE_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
+
+/// The headers of a request to an upstream: its own, and of the client's those that may pass.
+pub(crate) fn for_upstream(client: &HeaderMap, endpoint: &HttpSetup) -> HeaderMap {
+    let mut headers = endpoint.headers.clone();
+    for (name, value) in client {
+        if (REQUEST.contains(name) || endpoint.request_allow.contains(name)) && !value.is_sensitive() {
+            // The first of several counts: some clients send `user-agent` twice.
+            if !headers.contains_key(name) || endpoint.request_allow.contains(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    headers
+}
+
+/// The headers of an answer to the client: of the upstream's those that may pass.
+pub(crate) fn for_client(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(upstream.len() + 6);
+    for (name, value) in upstream {
+        if passes(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+fn passes(name: &HeaderName) -> bool {
+    if *name == CONTENT_TYPE || *name == CONTENT_LENGTH || *name == RETRY_AFTER {
+        return true;
+    }
+    let name = name.as_str();
+    RESPONSE.contains(&name) || RESPONSE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The secret a client sends, wherever its SDK puts it.
+pub(crate) fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a [u8]> {
+    if let Some(value) = headers.get(http::header::AUTHORIZATION) {
+        let bytes = value.as_bytes();
+        let scheme = bytes.get(..7)?;
+        return scheme
+            .eq_ignore_ascii_case(b"bearer ")
+            .then(|| bytes.get(7..).unwrap_or_default().trim_ascii());
+    }
+    for name in ["x-api-key", "x-goog-api-key", "api-key"] {
+        if let Some(value) = headers.get(name) {
+            return Some(value.as_bytes());
+        }
+    }
+    let query = uri.query()?;
+    query.split('&').find_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes)
+}
+
+/// `text` as a header value; a text that cannot be one is left out.
+pub(crate) fn value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Uri};
+    use shim_upstream::Origin;
+
+    use super::{credential, for_client, for_upstream};
+    use crate::generation::HttpSetup;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn credentials_pass_in_neither_direction() {
+        let endpoint = HttpSetup {
+            origin: Origin::parse("http://127.0.0.1:1").unwrap().0,
+            base_path: String::new(),
+            headers: map(&[("authorization", "Bearer upstream"), ("anthropic-version", "2023-06-01")]),
+            request_allow: vec!["anthropic-beta".parse().unwrap(), "anthropic-version".parse().unwrap()],
+            ask_usage: false,
+            secret: None,
+        };
+        let client = map(&[
+            ("authorization", "Bearer client"),
+            ("x-api-key", "client"),
+            ("cookie", "a=b"),
+            ("anthropic-beta", "x"),
+            ("anthropic-version", "2024-01-01"),
+            ("user-agent", "one"),
+            ("user-agent", "two"),
+            ("x-forwarded-for", "10.0.0.1"),
+        ]);
+        let sent = for_upstream(&client, &endpoint);
+        let mut sent: Vec<_> = sent.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        sent.sort_unstable();
+        assert_eq!(
+            sent,
+            [
+                ("anthropic-beta", "x"),
+                ("anthropic-version", "2024-01-01"),
+                ("authorization", "Bearer upstream"),
+                ("user-agent", "one"),
+            ]
+        );
+        let back = map(&[
+            ("set-cookie", "s=1"),
+            ("x-goog-api-key", "upstream"),
+            ("authorization", "Bearer upstream"),
+            ("x-ratelimit-remaining-tokens", "5"),
+            ("retry-after", "2"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        let back = for_client(&back);
+        let mut names: Vec<_> = back.keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["retry-after", "x-ratelimit-remaining-tokens"]);
+    }
+
+    #[test]
+    fn a_credential_is_found_where_each_sdk_puts_it() {
+        let bare = Uri::from_static("/v1/messages");
+        assert_eq!(credential(&map(&[("authorization", "Bearer a")]), &bare), Some(&b"a"[..]));
+        assert_eq!(credential(&map(&[("authorization", "bearer a")]), &bare), Some(&b"a"[..]));
+        assert_eq!(credential(&map(&[("authorization", "Basic a")]), &bare), None);
+        assert_eq!(credential(&map(&[("x-api-key", "b")]), &bare), Some(&b"b"[..]));
+        assert_eq!(credential(&map(&[("x-goog-api-key", "c")]), &bare), Some(&b"c"[..]));
+        let query = Uri::from_static("/v1beta/models/m:generateContent?alt=sse&key=d");
+        assert_eq!(credential(&map(&[]), &query), Some(&b"d"[..]));
+        assert_eq!(credential(&map(&[]), &bare), None);
+    }
+}

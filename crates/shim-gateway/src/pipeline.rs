@@ -1,0 +1,129 @@
+//! The five stages, strung together.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use shim_dialect::{Codec, Operation, Route};
+use shim_ir::{Fault, FaultKind};
+use shim_upstream::{Connect, Pool};
+
+use crate::admit::{Arrival, admit};
+use crate::answer::{AnswerBody, of_fault};
+use crate::attempt::attempt;
+use crate::generation::Snapshot;
+use crate::models::list;
+use crate::plan::plan;
+use crate::relay::relay;
+use crate::routes::{Routed, route};
+use crate::shared::Shared;
+use crate::ticket::Ticket;
+
+/// What one worker thread answers requests with.
+#[derive(Debug)]
+pub struct Worker<C> {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// Opens connections to upstreams.
+    pub connect: C,
+    /// Idle connections to upstreams.
+    pub pool: Pool,
+}
+
+/// Answers one request of a client. It always gives an answer: what goes wrong is told in the client's dialect.
+pub async fn respond<C, B>(worker: &Worker<C>, request: Request<B>) -> Response<AnswerBody>
+where
+    C: Connect,
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let (parts, body) = request.into_parts();
+    let (codec, route) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
+        Routed::Exchange(codec, route) => (codec, route),
+        Routed::Root => return plain(&parts.method, StatusCode::OK),
+        Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
+        Routed::Unknown(codec) => return unknown(worker, codec, &parts),
+    };
+    let snapshot = worker.shared.snapshot();
+    let mut ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), route.operation.name());
+    let arrival = Arrival { codec, route, parts, body };
+    match exchange(worker, &snapshot, arrival, &mut ticket).await {
+        Ok(Staged::Relay(attempt)) => relay(*attempt, &snapshot, ticket),
+        Ok(Staged::Whole(response)) => {
+            ticket.answers(response.status().as_u16());
+            ticket.deliver();
+            response
+        }
+        Err(fault) => of_fault(codec, &fault, &snapshot, ticket),
+    }
+}
+
+/// What the stages before relaying come to.
+enum Staged {
+    Relay(Box<crate::attempt::Attempt>),
+    /// An answer the gateway has itself.
+    Whole(Response<AnswerBody>),
+}
+
+async fn exchange<C, B>(
+    worker: &Worker<C>,
+    snapshot: &Arc<Snapshot>,
+    arrival: Arrival<B>,
+    ticket: &mut Ticket,
+) -> Result<Staged, Fault>
+where
+    C: Connect,
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
+    if admitted.route.operation == Operation::Models {
+        return list(snapshot, &admitted).map(Staged::Whole);
+    }
+    let plan = plan(&worker.shared, snapshot, &admitted)?;
+    let attempt = attempt(worker, &admitted, &plan, ticket).await?;
+    Ok(Staged::Relay(Box::new(attempt)))
+}
+
+fn plain(method: &Method, status: StatusCode) -> Response<AnswerBody> {
+    let text = if status == StatusCode::OK { "shim\n" } else { "websockets are not spoken here\n" };
+    let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from_static(text.as_bytes()) };
+    let mut response = Response::new(AnswerBody::whole(body));
+    *response.status_mut() = status;
+    response
+}
+
+fn unknown<C>(
+    worker: &Worker<C>,
+    codec: &'static dyn Codec,
+    parts: &http::request::Parts,
+) -> Response<AnswerBody> {
+    let snapshot = worker.shared.snapshot();
+    let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), "unknown");
+    let message = format!("there is no route {} {}", parts.method, parts.uri.path());
+    of_fault(codec, &Fault::new(FaultKind::UnknownRoute, message), &snapshot, ticket)
+}
+
+/// What is asked, once it was admitted: the same for every stage after.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) codec: Coded,
+    pub(crate) route: Route,
+    pub(crate) parts: http::request::Parts,
+    pub(crate) head: shim_dialect::Head,
+    pub(crate) body: Bytes,
+    pub(crate) key: Option<Arc<crate::generation::Key>>,
+    /// Counts the body against the bound on all bodies for as long as it is held.
+    pub(crate) _held: crate::hold::Held,
+}
+
+/// A codec that can be shown in a debug line.
+#[derive(Clone, Copy)]
+pub(crate) struct Coded(pub(crate) &'static dyn Codec);
+
+impl std::fmt::Debug for Coded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.dialect().name())
+    }
+}

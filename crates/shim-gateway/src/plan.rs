@@ -1,0 +1,102 @@
+//! Second stage: which targets to try, in which order.
+
+use std::sync::Arc;
+
+use shim_catalog::nearest;
+use shim_dialect::Operation;
+use shim_ir::{Dialect, Fault, FaultKind};
+use smallvec::SmallVec;
+
+use crate::generation::{Endpoint, Snapshot, Target};
+use crate::pipeline::Admitted;
+use crate::shared::Shared;
+
+/// The targets to try, in order; at least one.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) steps: SmallVec<[Step; 2]>,
+}
+
+/// One target to try, and the endpoint of its provider that speaks the client's dialect.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) target: Arc<Target>,
+    pub(crate) endpoint: Arc<Endpoint>,
+}
+
+/// Most suggestions in a message about an unknown name.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// Finds the targets that can take the exchange.
+///
+/// # Errors
+/// When the model is not known, or no target of it speaks the client's dialect.
+pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
+    let dialect = admitted.codec.0.dialect();
+    if admitted.route.operation == Operation::Stored {
+        return stored(shared, snapshot, admitted);
+    }
+    let model = &admitted.head.model;
+    let alias = snapshot.resolve(model, dialect, &shared.metrics).ok_or_else(|| unknown(snapshot, model))?;
+    let steps: SmallVec<[Step; 2]> = alias
+        .targets
+        .iter()
+        .filter_map(|target| {
+            let endpoint = target.provider.endpoint(dialect)?.clone();
+            Some(Step { target: target.clone(), endpoint })
+        })
+        .collect();
+    if steps.is_empty() { Err(untranslatable(&alias.targets, dialect)) } else { Ok(Plan { steps }) }
+}
+
+fn unknown(snapshot: &Snapshot, model: &str) -> Fault {
+    let names: Vec<String> = snapshot.names().collect();
+    let near = nearest(model, names.iter().map(String::as_str), SUGGESTIONS_MAX);
+    let hint = match near.as_slice() {
+        [] => "; GET /v1/models lists what there is".to_owned(),
+        near => format!(
+            "; did you mean {}?",
+            near.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(" or ")
+        ),
+    };
+    let shown: String = model.chars().take(200).collect();
+    Fault::new(FaultKind::UnknownModel, format!("there is no alias or model \"{shown}\"{hint}")).at("model")
+}
+
+fn untranslatable(targets: &[Arc<Target>], dialect: Dialect) -> Fault {
+    let speaks = |t: &Arc<Target>| {
+        let dialects: Vec<_> = t.provider.endpoints.iter().map(|e| e.dialect.name()).collect();
+        format!("{} speaks {}", t.name, dialects.join(", "))
+    };
+    let told: Vec<_> = targets.iter().map(speaks).collect();
+    let message = format!(
+        "this request is in {dialect}, and {}; translation between dialects is not built yet",
+        told.join("; ")
+    );
+    Fault::new(FaultKind::Untranslatable, message).at("model")
+}
+
+/// An answer kept by a provider is asked for where such answers can be: at the one provider that speaks the dialect,
+/// or at the one named in `x-shim-target`.
+fn stored(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
+    let dialect = admitted.codec.0.dialect();
+    let named = admitted.parts.headers.get("x-shim-target").and_then(|v| v.to_str().ok());
+    let named = named.map(|name| name.split('/').next().unwrap_or(name));
+    let mut speakers = snapshot.providers().filter(|p| {
+        named.is_none_or(|name| p.id.as_str() == name)
+            && p.endpoint(dialect).is_some()
+            && p.id.as_str() != "demo"
+    });
+    let (first, second) = (speakers.next(), speakers.next());
+    let (Some(provider), None) = (first, second) else {
+        let message = "which provider keeps this answer is not known: name it in the header x-shim-target";
+        return Err(Fault::new(FaultKind::InvalidRequest, message));
+    };
+    let name = format!("{}/-", provider.id);
+    let alias = snapshot.resolve(&name, dialect, &shared.metrics);
+    let target = alias.as_ref().and_then(|a| a.targets.first());
+    let (Some(target), Some(endpoint)) = (target, provider.endpoint(dialect)) else {
+        return Err(Fault::new(FaultKind::Internal, "the provider has no endpoint"));
+    };
+    Ok(Plan { steps: SmallVec::from_iter([Step { target: target.clone(), endpoint: endpoint.clone() }]) })
+}

@@ -1,0 +1,127 @@
+//! What all workers share: the snapshot in force, metrics, log lines, recent exchanges.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use shim_ir::ExchangeId;
+use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
+
+use crate::generation::Snapshot;
+
+/// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
+pub const RECENT_MAX: usize = 512;
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The snapshot in force.
+    pub(crate) live: ArcSwap<Snapshot>,
+    /// The metrics.
+    pub metrics: Metrics,
+    pub(crate) lines: Option<(LineSink, Format)>,
+    pub(crate) clock: Clock,
+    pub(crate) no_model: Arc<str>,
+    pub(crate) unrouted: Arc<Series>,
+    pub(crate) draining: AtomicBool,
+    /// Bytes of request bodies held just now, over all workers.
+    pub(crate) held: AtomicUsize,
+    recent: Mutex<VecDeque<Box<Settled>>>,
+}
+
+impl Shared {
+    /// Starts with an empty snapshot in force, and log lines going to `lines`.
+    #[must_use]
+    pub fn new(metrics: Metrics, lines: Option<(LineSink, Format)>) -> Arc<Self> {
+        let unrouted = metrics.series("(none)", "(none)");
+        Arc::new(Self {
+            live: ArcSwap::new(Arc::new(Snapshot::empty())),
+            metrics,
+            lines,
+            clock: Clock,
+            no_model: "".into(),
+            unrouted,
+            draining: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
+            recent: Mutex::default(),
+        })
+    }
+
+    /// The snapshot in force now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.load_full()
+    }
+
+    /// Puts `snapshot` in force for every exchange that arrives from now on.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.metrics.generation.set(i64::try_from(snapshot.number().0).unwrap_or(i64::MAX));
+        self.live.store(snapshot);
+    }
+
+    /// Waits, for a second at most, until the log lines written so far are out.
+    pub fn close_lines(&self) {
+        if let Some((sink, _)) = &self.lines {
+            sink.close();
+        }
+    }
+
+    /// Whether the gateway is shutting down.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// The metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// Never in practice; the writer's type allows it.
+    pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
+    }
+
+    /// The recent exchange of this id, if it is still kept.
+    #[must_use]
+    pub fn recent(&self, id: &str) -> Option<Box<Settled>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().find(|settled| settled.id.to_string() == id).cloned()
+    }
+
+    /// Up to `count` recent exchanges, newest first.
+    #[must_use]
+    pub fn latest(&self, count: usize) -> Vec<Box<Settled>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().take(count).cloned().collect()
+    }
+
+    /// Takes the record of a settled exchange: a log line, and a place among the recent ones.
+    pub(crate) fn settled(&self, record: Box<Settled>) {
+        if let Some((sink, format)) = &self.lines {
+            sink.with(|out| write_line(*format, &record, out));
+        }
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= RECENT_MAX {
+            recent.pop_front();
+        }
+        recent.push_back(record);
+    }
+}
+
+/// The clock and the source of ids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock;
+
+impl Clock {
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A new id (UUIDv7).
+    pub(crate) fn exchange_id(self) -> ExchangeId {
+        ExchangeId(uuid::Uuid::now_v7().as_u128())
+    }
+}

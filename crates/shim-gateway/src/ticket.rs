@@ -1,0 +1,168 @@
+//! The ticket of one exchange: opened at arrival, settled exactly once.
+
+use std::sync::Arc;
+
+use shim_dialect::Reading;
+use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId};
+use shim_telemetry::{Outcome, Series, Settled};
+use tokio::time::Instant;
+
+use crate::shared::Shared;
+
+/// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
+/// when it is dropped before either, as abandoned.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    /// Taken when it is settled.
+    record: Option<Box<Settled>>,
+    series: Option<Arc<Series>>,
+    start: Instant,
+}
+
+impl Ticket {
+    /// Opens the ticket of an exchange that arrived just now.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        generation: Generation,
+        dialect: Dialect,
+        operation: &'static str,
+    ) -> Self {
+        shared.metrics.admitted.inc();
+        shared.metrics.in_flight.inc();
+        let record = Settled {
+            id: shared.clock.exchange_id(),
+            at_ms: shared.clock.now_ms(),
+            generation,
+            dialect,
+            operation,
+            key: None,
+            model: shared.no_model.clone(),
+            target: None,
+            attempts: 0,
+            status: 0,
+            outcome: Outcome::Abandoned,
+            fault: None,
+            detail: None,
+            streamed: false,
+            usage: None,
+            finish: None,
+            request_bytes: 0,
+            answer_bytes: 0,
+            first_token_us: None,
+            duration_us: 0,
+        };
+        Self { shared: shared.clone(), record: Some(Box::new(record)), series: None, start: Instant::now() }
+    }
+
+    pub(crate) fn id(&self) -> ExchangeId {
+        self.record.as_ref().map_or(ExchangeId(0), |r| r.id)
+    }
+
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.record.as_ref().map_or(0, |r| r.attempts)
+    }
+
+    /// Notes who asks.
+    pub(crate) fn asked_by(&mut self, key: Option<KeyId>) {
+        self.note(|r| r.key = key);
+    }
+
+    /// Notes what is asked for.
+    pub(crate) fn asks(&mut self, model: Arc<str>, streamed: bool, request_bytes: usize) {
+        self.note(|r| {
+            r.model = model;
+            r.streamed = streamed;
+            r.request_bytes = request_bytes as u64;
+        });
+    }
+
+    /// Notes that a target is tried.
+    pub(crate) fn tries(&mut self, target: &Arc<str>, series: &Arc<Series>) {
+        self.series = Some(series.clone());
+        self.note(|r| {
+            r.attempts += 1;
+            r.target = Some(target.clone());
+        });
+    }
+
+    /// Notes the first token, once.
+    pub(crate) fn first_token(&mut self) {
+        let us = micros(self.start);
+        self.note(|r| r.first_token_us = r.first_token_us.or(Some(us)));
+    }
+
+    /// Notes the status and size so far of the answer.
+    pub(crate) fn answers(&mut self, status: u16) {
+        self.note(|r| r.status = status);
+    }
+
+    /// Notes how much of the answer went to the client.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.note(|r| r.answer_bytes += bytes as u64);
+    }
+
+    /// Notes what a meter read; to be called before the ticket is settled, or dropped.
+    pub(crate) fn reads(&mut self, reading: &Reading) {
+        let usage = reading.usage.clone();
+        let finish = reading.finish.as_ref().map(|f| f.reason.clone());
+        self.note(|r| {
+            r.usage = usage;
+            r.finish = finish;
+        });
+    }
+
+    /// Notes that the answer's usage could not be read.
+    pub(crate) fn unmetered(&self) {
+        self.shared.metrics.unmetered.inc();
+    }
+
+    /// Settles: the answer was delivered whole.
+    pub(crate) fn deliver(mut self) {
+        self.settle(Outcome::Delivered);
+    }
+
+    /// Settles: the client was told of `fault`.
+    pub(crate) fn fail(mut self, fault: &Fault) {
+        self.shared.metrics.fault(fault.kind);
+        let detail = match &fault.detail {
+            Some(detail) => format!("{}: {detail}", fault.message),
+            None => fault.message.clone(),
+        };
+        self.note(|r| {
+            r.fault = Some(fault.kind);
+            r.detail = Some(detail.into());
+        });
+        self.settle(Outcome::Failed);
+    }
+
+    fn note(&mut self, change: impl FnOnce(&mut Settled)) {
+        if let Some(record) = &mut self.record {
+            change(record);
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        let Some(mut record) = self.record.take() else { return };
+        record.outcome = outcome;
+        record.duration_us = micros(self.start);
+        self.shared.metrics.in_flight.dec();
+        let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
+        series.add(&record);
+        self.shared.settled(record);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.settle(Outcome::Abandoned);
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,197 @@
+//! The command line. `shim --help` is the reference.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::{chat, check, console, run, serve, status, swap};
+
+/// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
+/// requests flow.
+#[derive(Debug, Parser)]
+#[command(name = "shim", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve at once, without configuration: finds keys in the environment and model servers on this machine.
+    Up(Listen),
+    /// Serve what a configuration file says, and apply it anew when it changes.
+    Serve(Serve),
+    /// Validate a configuration and report every problem.
+    Check(Check),
+    /// Show what a running gateway serves, and where its live state differs from its file.
+    Status(Ask),
+    /// List every name clients can ask for.
+    Models(Ask),
+    /// Talk to a model through a running gateway.
+    Chat(Chat),
+    /// Start a client such as claude, codex, gemini, opencode, aider or `python app.py`, pointed at the gateway.
+    Run(Run),
+    /// Change the model under an alias, or take a change back.
+    Swap(Swap),
+    /// Print the JSON Schema of the configuration file.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Where to listen, and what to tell of it.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Listen {
+    /// Address for clients; must be on loopback without a configuration.
+    #[arg(long, default_value = "127.0.0.1:7446")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Address for operators.
+    #[arg(long, default_value = "127.0.0.1:7447")]
+    pub(crate) operators: std::net::SocketAddr,
+    /// Write the bound addresses to this file once serving.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Say what was found as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to serve.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Serve {
+    /// The configuration file.
+    #[arg(long, short, default_value = "shim.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Write the bound addresses to this file once serving.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// What to check.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The configuration file.
+    #[arg(long, short, default_value = "shim.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which gateway to ask.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Ask {
+    /// The operators' address of the gateway.
+    #[arg(long, env = "SHIM_OPERATORS", default_value = "127.0.0.1:7447")]
+    pub(crate) operators: String,
+    /// The operators' secret, where the gateway wants one.
+    #[arg(long, env = "SHIM_OPERATORS_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to ask a model.
+#[derive(Args, Debug)]
+pub(crate) struct Chat {
+    /// An alias or provider/model.
+    #[arg(default_value = "chat")]
+    pub(crate) model: String,
+    /// What to say; read from standard input where absent.
+    pub(crate) prompt: Option<String>,
+    /// The clients' address of the gateway.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
+    pub(crate) url: String,
+    /// The gateway's key, where it wants one.
+    #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// Print one JSON object with text, finish and usage instead of streaming text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to start.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The model the client is to use: an alias or provider/model.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The clients' address of the gateway.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
+    pub(crate) url: String,
+    /// The gateway's key, where it wants one.
+    #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// What to swap.
+#[derive(Args, Debug)]
+pub(crate) struct Swap {
+    /// The alias.
+    #[arg(required_unless_present = "list")]
+    pub(crate) alias: Option<String>,
+    /// The target to put under it, as provider/model.
+    #[arg(long, conflicts_with_all = ["back", "list"])]
+    pub(crate) to: Option<String>,
+    /// Commit at once, without gates; the way back is kept.
+    #[arg(long, requires = "to")]
+    pub(crate) now: bool,
+    /// Accept a model the catalogue does not list.
+    #[arg(long, requires = "to")]
+    pub(crate) force: bool,
+    /// Take the last swap back.
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) back: bool,
+    /// List all swaps.
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Up(listen) => serve::up(&listen)?,
+        Command::Serve(args) => serve::serve(&args)?,
+        Command::Check(args) => return check::check(&args),
+        Command::Status(ask) => status::status(&ask)?,
+        Command::Models(ask) => status::models(&ask)?,
+        Command::Chat(args) => return chat::chat(&args),
+        Command::Run(args) => return run::run(&args),
+        Command::Swap(args) => swap::swap(&args)?,
+        Command::Schema => console::say(&shim_config::schema()),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "shim", &mut out);
+            console::put(&String::from_utf8_lossy(&out));
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
+            console::put(&String::from_utf8_lossy(&out));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,113 @@
+//! What `shim up` finds: credentials in the environment, model servers on this machine.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use shim_catalog::{Provider, providers};
+use shim_config::{Alias, Config, Fidelity};
+use shim_gateway::Secrets as _;
+use shim_ir::{AliasName, ModelId, ProviderId, TargetId};
+
+use crate::host::Host;
+
+/// How long a model server on this machine may take to answer a look.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The most that is read of its answer.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// One provider that was found.
+pub(crate) struct Found {
+    pub(crate) provider: &'static Provider,
+    /// The environment variable with its credential, or the address where it answers.
+    pub(crate) by: String,
+    /// The models a server on this machine has.
+    pub(crate) models: Option<Vec<ModelId>>,
+}
+
+/// Looks in the environment and on the usual ports.
+pub(crate) fn look() -> Vec<Found> {
+    let mut found: Vec<Found> = providers().iter().filter_map(by_key).collect();
+    let looks: Vec<_> = providers()
+        .iter()
+        .filter(|p| p.probe.is_some())
+        .map(|provider| std::thread::spawn(move || by_probe(provider)))
+        .collect();
+    found.extend(looks.into_iter().filter_map(|look| look.join().ok().flatten()));
+    found
+}
+
+fn by_key(provider: &'static Provider) -> Option<Found> {
+    let name = provider.key_env.iter().find(|name| Host.env(name).is_some())?;
+    // A base URL that is itself in the environment must be there too.
+    let needs =
+        provider.endpoints.first()?.base_url.strip_prefix('{').and_then(|rest| rest.split('}').next());
+    if needs.is_some_and(|variable| Host.env(variable).is_none()) {
+        return None;
+    }
+    Some(Found { provider, by: name.clone(), models: None })
+}
+
+fn by_probe(provider: &'static Provider) -> Option<Found> {
+    let probe = provider.probe.as_ref()?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, probe.port));
+    get(address, &probe.path)?;
+    let list = get(address, "/v1/models").unwrap_or_default();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap_or_default();
+    let ids = list["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());
+    let models = ids.filter_map(|id| ModelId::new(id).ok()).collect();
+    Some(Found { provider, by: address.to_string(), models: Some(models) })
+}
+
+/// The body of a 200 answer; `None` for anything else, slowness included.
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, LOOK).ok()?;
+    stream.set_read_timeout(Some(LOOK)).ok()?;
+    stream.set_write_timeout(Some(LOOK)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split_whitespace().nth(1)?;
+    (status == "200").then(|| body.to_owned())
+}
+
+/// The configuration that serves what was found, with the alias `chat` on the first of it.
+pub(crate) fn configuration(found: &[Found]) -> Config {
+    let mut config = Config::default();
+    config.server.bare_models = true;
+    for found in found {
+        let Ok(id) = ProviderId::new(&found.provider.id) else { continue };
+        let models = found.models.clone().filter(|models| !models.is_empty());
+        config.providers.insert(id, shim_config::Provider { models, ..shim_config::Provider::default() });
+    }
+    let target = found.iter().find_map(first_model).unwrap_or_else(|| "demo/hello".to_owned());
+    if let (Ok(name), Ok(target)) = (AliasName::new("chat"), TargetId::parse(&target)) {
+        config.aliases.insert(name, Alias { target, fallback: Vec::new(), fidelity: Fidelity::Report });
+    }
+    config
+}
+
+/// The newest model of a provider that takes and gives text and calls tools; of a server on this machine its first.
+fn first_model(found: &Found) -> Option<String> {
+    let id = &found.provider.id;
+    if let Some(models) = &found.models {
+        return models.first().map(|model| format!("{id}/{model}"));
+    }
+    let talks = |m: &&shim_catalog::Model| {
+        let has = |list: &[String], word: &str| list.iter().any(|w| w == word);
+        has(&m.abilities, "tools") && has(&m.input, "text") && m.output == ["text"]
+    };
+    let newest = shim_catalog::models(id).iter().filter(talks).max_by(|a, b| a.released.cmp(&b.released))?;
+    Some(format!("{id}/{}", newest.id))
+}
+
+/// What was looked for, for those with whom nothing was found.
+pub(crate) fn looked_for() -> (Vec<&'static str>, Vec<String>) {
+    let variables = providers().iter().filter_map(|p| p.key_env.first().map(String::as_str)).collect();
+    let ports =
+        providers().iter().filter_map(|p| Some(format!("{} ({})", p.probe.as_ref()?.port, p.name))).collect();
+    (variables, ports)
+}

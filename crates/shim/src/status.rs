@@ -1,0 +1,54 @@
+//! `shim status` and `shim models`: what a running gateway serves.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::cli::Ask;
+use crate::client::ask;
+use crate::console::say;
+
+pub(crate) fn status(args: &Ask) -> Result<()> {
+    let status = ask(args, "GET", "/v1/status", None)?;
+    if args.json {
+        say(&status.to_string());
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    say(&format!(
+        "shim {} · generation {} · {}",
+        text(&status["version"]),
+        status["generation"],
+        text(&status["hash"])
+    ));
+    if let Some(why) = status["refused"].as_str() {
+        say(&format!("the configuration file as it is now is NOT in force:\n{why}"));
+    }
+    for provider in status["providers"].as_array().unwrap_or(&Vec::new()) {
+        let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(&text).collect();
+        say(&format!("provider  {:<14} {}", text(&provider["id"]), dialects.join(", ")));
+    }
+    for alias in status["aliases"].as_array().unwrap_or(&Vec::new()) {
+        let (declared, live) = (text(&alias["declared"]), text(&alias["live"]));
+        let note = if alias["diverged"] == true {
+            format!("   (the file declares {declared})")
+        } else {
+            String::new()
+        };
+        say(&format!("alias     {:<14} {live}{note}", text(&alias["alias"])));
+    }
+    Ok(())
+}
+
+pub(crate) fn models(args: &Ask) -> Result<()> {
+    let models = ask(args, "GET", "/v1/models", None)?;
+    if args.json {
+        say(&models.to_string());
+        return Ok(());
+    }
+    for model in models["models"].as_array().unwrap_or(&Vec::new()) {
+        let limit = |name: &str| model[name].as_u64().map_or_else(|| "-".to_owned(), |n| n.to_string());
+        let (id, name) = (model["id"].as_str().unwrap_or("?"), model["name"].as_str().unwrap_or(""));
+        say(&format!("{id:<56} context {:>8}  output {:>7}  {name}", limit("context"), limit("output")));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! `shim swap`: change the model under an alias, or take a change back.
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use crate::cli::Swap;
+use crate::client::ask;
+use crate::console::say;
+
+pub(crate) fn swap(args: &Swap) -> Result<()> {
+    if args.list {
+        return list(args);
+    }
+    let alias = args.alias.as_deref().context("which alias?")?;
+    let body = match (&args.to, args.back) {
+        (Some(to), false) if args.now => {
+            json!({ "alias": alias, "to": to, "now": true, "force": args.force })
+        }
+        (Some(_), false) => {
+            bail!("only `--now` swaps can be made yet; add --now to commit at once and keep the way back")
+        }
+        (None, true) => json!({ "alias": alias, "back": true }),
+        _ => bail!("say where to: `shim swap {alias} --to provider/model --now`, or `--back`"),
+    };
+    let done = ask(&args.ask, "POST", "/v1/swaps", Some(&body))?;
+    if args.ask.json {
+        say(&done.to_string());
+    } else {
+        let text = |name: &str| done[name].as_str().unwrap_or("?").to_owned();
+        say(&format!(
+            "{}: {} → {} (generation {})",
+            text("alias"),
+            text("from"),
+            text("to"),
+            done["generation"]
+        ));
+    }
+    Ok(())
+}
+
+fn list(args: &Swap) -> Result<()> {
+    let answer = ask(&args.ask, "GET", "/v1/swaps", None)?;
+    if args.ask.json {
+        say(&answer.to_string());
+        return Ok(());
+    }
+    let steps = answer["steps"].as_array().cloned().unwrap_or_default();
+    let steps = steps.iter().filter(|s| args.alias.as_deref().is_none_or(|alias| s["alias"] == alias));
+    let mut none = true;
+    for step in steps {
+        none = false;
+        let text = |name: &str| step[name].as_str().unwrap_or("?").to_owned();
+        say(&format!("{:<12} {} {} → {}", text("kind"), text("alias"), text("from"), text("to")));
+    }
+    if none {
+        say("no swap was made yet");
+    }
+    Ok(())
+}
