@@ -350,33 +350,36 @@ impl Stream {
 
     /// The upstream ended: what is still to be sent, and the fault if the stream was cut.
     fn finish(&mut self, ticket: &mut Option<Ticket>) -> (Bytes, Option<Fault>) {
-        let mut tail = BytesMut::new();
-        if let Some(rest) = self.sparing.take() {
-            tail.extend_from_slice(&self.read(rest.freeze()));
-        }
-        let meter = &mut self.meter;
-        if self.lost.is_none() && self.framer.finish(&mut |frame| meter.frame(frame)).is_err() {
-            let message = "the upstream's stream ended in the middle of a frame";
-            self.lost = Some(Fault::new(FaultKind::UpstreamCut, message));
-        }
+        let rest = self.sparing.take().map(BytesMut::freeze).unwrap_or_default();
+        let rest = self.read(rest);
+        self.end_frames();
         if let Some(ticket) = ticket
             && self.meter.reading().content
         {
             ticket.first_token();
         }
         let told = self.meter.reading().fault.clone();
-        if told.is_some() || self.complete() {
-            return (tail.freeze(), told);
+        let unsaid = self.lost.take().or_else(|| told.clone().filter(|fault| is_ours(Some(fault))));
+        if unsaid.is_none() && self.complete() {
+            return (rest, told);
         }
-        let cut = || {
-            Fault::new(
-                FaultKind::UpstreamCut,
-                "the upstream closed the stream before the answer was complete",
-            )
-        };
-        let fault = self.lost.take().unwrap_or_else(cut);
-        tail.extend_from_slice(&self.fault(&fault));
-        (tail.freeze(), Some(fault))
+        let cut = "the upstream closed the stream before the answer was complete";
+        let fault = unsaid.unwrap_or_else(|| Fault::new(FaultKind::UpstreamCut, cut));
+        // Half a frame that was not sent yet is of no use to the client.
+        (self.fault(&fault), Some(fault))
+    }
+
+    /// Lets the framer give its last frame. One that cannot be read was cut.
+    fn end_frames(&mut self) {
+        if self.lost.is_some() || self.meter.reading().fault.is_some() {
+            return;
+        }
+        let meter = &mut self.meter;
+        let framed = self.framer.finish(&mut |frame| meter.frame(frame)).is_ok();
+        if !framed || is_ours(self.meter.reading().fault.as_ref()) {
+            let message = "the upstream closed the stream in the middle of a frame";
+            self.lost = Some(Fault::new(FaultKind::UpstreamCut, message));
+        }
     }
 
     /// The end of a stream that failed, on a line of its own.
@@ -385,6 +388,11 @@ impl Stream {
         let open = self.framing == Framing::Sse && self.last != *b"\n\n" && self.last != *b"\r\n";
         if open { [&b"\n\n"[..], &told].concat().into() } else { told }
     }
+}
+
+/// Whether a fault a meter read is one the stream itself does not tell the client of.
+fn is_ours(fault: Option<&Fault>) -> bool {
+    fault.is_some_and(|fault| matches!(fault.kind, FaultKind::UpstreamMalformed | FaultKind::UpstreamCut))
 }
 
 /// Where the first frame in `bytes` ends, its blank line included.

@@ -8,16 +8,14 @@ use crate::{ModelEntry, Plain, Route};
 
 /// A whole answer that is one text.
 pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
-    let mut message = message(plain, plain.usage.output_total().0);
-    message["content"] = json!([{ "type": "text", "text": plain.text }]);
-    message["stop_reason"] = json!("end_turn");
-    Bytes::from(message.to_string())
+    let content = json!([{ "type": "text", "text": plain.text }]);
+    Bytes::from(message(plain, &content, Some("end_turn"), plain.usage.output_total().0).to_string())
 }
 
 /// The whole stream of an answer that is one text.
 pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
     let events = [
-        json!({ "type": "message_start", "message": message(plain, 0) }),
+        json!({ "type": "message_start", "message": message(plain, &json!([]), None, 0) }),
         json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
         json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": plain.text } }),
         json!({ "type": "content_block_stop", "index": 0 }),
@@ -28,18 +26,20 @@ pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
         }),
         json!({ "type": "message_stop" }),
     ];
-    let event = |e: &Value| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap_or_default());
+    let event = |e: &Value| {
+        format!("event: {}\ndata: {e}\n\n", e.get("type").and_then(Value::as_str).unwrap_or_default())
+    };
     Bytes::from(events.iter().map(event).collect::<String>())
 }
 
-fn message(plain: &Plain<'_>, output: u64) -> Value {
+fn message(plain: &Plain<'_>, content: &Value, stop: Option<&str>, output: u64) -> Value {
     json!({
         "id": format!("msg_{}", plain.id),
         "type": "message",
         "role": "assistant",
         "model": plain.model,
-        "content": [],
-        "stop_reason": null,
+        "content": content,
+        "stop_reason": stop,
         "stop_sequence": null,
         "usage": usage(plain.usage, output),
     })

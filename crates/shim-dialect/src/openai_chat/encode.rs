@@ -15,9 +15,7 @@ pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
         "logprobs": null,
         "finish_reason": "stop",
     });
-    let mut answer = answer(plain, "chat.completion", choice);
-    answer["usage"] = usage(plain.usage);
-    Bytes::from(answer.to_string())
+    Bytes::from(answer(plain, "chat.completion", choice, Some(plain.usage)))
 }
 
 /// The whole stream of an answer that is one text. Usage comes in the finish chunk, so that a client that did not ask
@@ -25,27 +23,29 @@ pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
 pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
     let chunk = |delta: Value, finish: Option<&str>| {
         let choice = json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish });
-        answer(plain, "chat.completion.chunk", choice)
+        answer(plain, "chat.completion.chunk", choice, finish.map(|_| plain.usage))
     };
-    let mut last = chunk(json!({}), Some("stop"));
-    last["usage"] = usage(plain.usage);
     let chunks = [
         chunk(json!({ "role": "assistant", "content": "", "refusal": null }), None),
         chunk(json!({ "content": plain.text }), None),
-        last,
+        chunk(json!({}), Some("stop")),
     ];
     let frames: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
     Bytes::from(frames + "data: [DONE]\n\n")
 }
 
-fn answer(plain: &Plain<'_>, object: &str, choice: Value) -> Value {
-    json!({
-        "id": format!("chatcmpl-{}", plain.id),
-        "object": object,
-        "created": plain.created,
-        "model": plain.model,
-        "choices": [choice],
-    })
+fn answer(plain: &Plain<'_>, object: &str, choice: Value, used: Option<&Usage>) -> String {
+    let mut answer = Map::new();
+    let mut put = |key: &str, value: Value| drop(answer.insert(key.to_owned(), value));
+    put("id", json!(format!("chatcmpl-{}", plain.id)));
+    put("object", json!(object));
+    put("created", json!(plain.created));
+    put("model", json!(plain.model));
+    put("choices", Value::Array(vec![choice]));
+    if let Some(used) = used {
+        put("usage", usage(used));
+    }
+    Value::Object(answer).to_string()
 }
 
 fn usage(usage: &Usage) -> Value {
@@ -93,10 +93,14 @@ fn model(entry: &ModelEntry) -> Value {
     put("owned_by", json!(entry.owner));
     put("name", json!(entry.display));
     if let Some(context) = entry.context_max {
-        ["context_window", "context_length", "max_model_len"].map(|key| put(key, json!(context)));
+        for key in ["context_window", "context_length", "max_model_len"] {
+            put(key, json!(context));
+        }
     }
     if let Some(output) = entry.output_max {
-        ["max_output_tokens", "max_completion_tokens"].map(|key| put(key, json!(output)));
+        for key in ["max_output_tokens", "max_completion_tokens"] {
+            put(key, json!(output));
+        }
     }
     Value::Object(model)
 }

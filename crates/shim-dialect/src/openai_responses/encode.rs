@@ -7,31 +7,30 @@ use crate::Plain;
 
 /// A whole answer that is one text.
 pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
-    Bytes::from(
-        response(plain, "completed", vec![item(plain, "completed", vec![part(plain.text)])]).to_string(),
-    )
+    Bytes::from(response(plain, "completed", &[item(plain, "completed", &[part(plain.text)])]).to_string())
 }
 
 /// The whole stream of an answer that is one text.
 pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
     let id = format!("msg_{}", plain.id);
     let at = json!({ "item_id": id, "output_index": 0, "content_index": 0 });
-    let done = item(plain, "completed", vec![part(plain.text)]);
+    let done = item(plain, "completed", &[part(plain.text)]);
     let events = [
-        json!({ "type": "response.created", "response": response(plain, "in_progress", vec![]) }),
-        json!({ "type": "response.in_progress", "response": response(plain, "in_progress", vec![]) }),
-        json!({ "type": "response.output_item.added", "output_index": 0, "item": item(plain, "in_progress", vec![]) }),
+        json!({ "type": "response.created", "response": response(plain, "in_progress", &[]) }),
+        json!({ "type": "response.in_progress", "response": response(plain, "in_progress", &[]) }),
+        json!({ "type": "response.output_item.added", "output_index": 0, "item": item(plain, "in_progress", &[]) }),
         with(&at, json!({ "type": "response.content_part.added", "part": part("") })),
         with(&at, json!({ "type": "response.output_text.delta", "delta": plain.text, "logprobs": [] })),
         with(&at, json!({ "type": "response.output_text.done", "text": plain.text, "logprobs": [] })),
         with(&at, json!({ "type": "response.content_part.done", "part": part(plain.text) })),
-        json!({ "type": "response.output_item.done", "output_index": 0, "item": done }),
-        json!({ "type": "response.completed", "response": response(plain, "completed", vec![done.clone()]) }),
+        json!({ "type": "response.output_item.done", "output_index": 0, "item": &done }),
+        json!({ "type": "response.completed", "response": response(plain, "completed", std::slice::from_ref(&done)) }),
     ];
     let mut out = String::new();
-    for (number, mut event) in events.into_iter().enumerate() {
-        event["sequence_number"] = json!(number);
-        out.push_str(&format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default()));
+    for (number, event) in events.into_iter().enumerate() {
+        let event = with(&json!({ "sequence_number": number }), event);
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        out.push_str(&format!("event: {kind}\ndata: {event}\n\n"));
     }
     Bytes::from(out)
 }
@@ -48,7 +47,7 @@ fn part(text: &str) -> Value {
     json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
 }
 
-fn item(plain: &Plain<'_>, status: &str, content: Vec<Value>) -> Value {
+fn item(plain: &Plain<'_>, status: &str, content: &[Value]) -> Value {
     json!({
         "id": format!("msg_{}", plain.id),
         "type": "message",
@@ -58,7 +57,7 @@ fn item(plain: &Plain<'_>, status: &str, content: Vec<Value>) -> Value {
     })
 }
 
-fn response(plain: &Plain<'_>, status: &str, output: Vec<Value>) -> Value {
+fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
     let usage = plain.usage;
     let counts = json!({
         "input_tokens": usage.input_total().0,

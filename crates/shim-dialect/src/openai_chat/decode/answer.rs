@@ -65,10 +65,10 @@ fn cite(candidate: Option<&mut Candidate>, wire: &Completion<'_>, members: &mut 
 
 /// Perplexity's `search_results`, or where they are missing its `citations`, as citations of the whole text.
 pub(crate) fn sources(results: Option<&RawValue>, addresses: Option<&RawValue>) -> Vec<Citation> {
-    let list = |raw: Option<&RawValue>| raw.map(|raw| elements(raw)).unwrap_or_default();
+    let list = |raw: Option<&RawValue>| raw.map(elements).unwrap_or_default();
     let results = list(results);
     let found = if results.is_empty() { list(addresses) } else { results };
-    found.iter().map(|raw| source(raw)).collect()
+    found.iter().map(source).collect()
 }
 
 fn source(raw: &RawJson) -> Citation {

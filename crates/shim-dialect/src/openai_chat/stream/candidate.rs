@@ -12,6 +12,7 @@ use super::super::decode::{
     string, tells, tool_call,
 };
 use super::super::types::{self, Audio, Choice, Logprobs, Message};
+use super::call::Call;
 use crate::DecodeError;
 use crate::common::quoted;
 
@@ -25,7 +26,7 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn open(&mut self, candidate: u32, part: Part) -> Result<PartId, DecodeError> {
+    pub(super) fn open(&mut self, candidate: u32, part: Part) -> Result<PartId, DecodeError> {
         if *self.parts >= PARTS_MAX {
             return Err(DecodeError::shape("delta", "more parts than are allowed"));
         }
@@ -35,18 +36,18 @@ impl Sink<'_> {
         Ok(id)
     }
 
-    fn grow(&mut self, id: PartId, delta: Delta) {
+    pub(super) fn grow(&mut self, id: PartId, delta: Delta) {
         self.out.push(Event::PartDelta { id, delta });
     }
 
-    fn add_rest(&mut self, id: PartId, members: Rest) {
+    pub(super) fn add_rest(&mut self, id: PartId, members: Rest) {
         let members = stated(members);
         if !members.is_empty() {
             self.grow(id, Delta::Rest(members));
         }
     }
 
-    fn close(&mut self, id: PartId) {
+    pub(super) fn close(&mut self, id: PartId) {
         self.out.push(Event::PartEnd { id });
     }
 
@@ -62,7 +63,7 @@ impl Sink<'_> {
 }
 
 /// The members that are not `null`: in chunks, `null` only fills a slot.
-fn stated(members: Rest) -> Rest {
+pub(super) fn stated(members: Rest) -> Rest {
     if members.members().iter().all(|(_, value)| value.get() != "null") {
         return members;
     }
@@ -87,20 +88,6 @@ enum Open {
     Reasoning(PartId, Details),
     /// With its transcript so far.
     Sound(PartId, String),
-}
-
-/// A call of a tool.
-struct Call {
-    index: Option<u32>,
-    id: String,
-    place: Place,
-}
-
-/// Where a call is.
-enum Place {
-    /// Not told yet: its name has not come.
-    Nameless(Box<ToolCall>),
-    Open(PartId),
 }
 
 impl Candidate {
@@ -373,9 +360,7 @@ impl Candidate {
             Some(call) => call.take(piece, self.index, sink),
             None => {
                 self.close(sink);
-                let mut call = Call { index, id: piece.id.clone(), place: Place::Nameless(Box::new(piece)) };
-                call.open_named(self.index, sink)?;
-                self.calls.push(call);
+                self.calls.push(Call::new(index, piece, self.index, sink)?);
                 Ok(())
             }
         }
@@ -411,62 +396,4 @@ impl Candidate {
             call.close(self.index, sink);
         }
     }
-}
-
-impl Call {
-    /// Opens the call once its name is known.
-    fn open_named(&mut self, candidate: u32, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-        match &mut self.place {
-            Place::Nameless(call) if !call.name.is_empty() => {
-                call.rest = stated(std::mem::take(&mut call.rest));
-                let part = Part::ToolCall((**call).clone());
-                self.place = Place::Open(sink.open(candidate, part)?);
-            }
-            Place::Nameless(_) | Place::Open(_) => {}
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, piece: ToolCall, candidate: u32, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-        match &mut self.place {
-            Place::Nameless(call) => {
-                call.name.push_str(&piece.name);
-                call.arguments.push_str(&piece.arguments);
-                call.opaque.extend(piece.opaque);
-                call.rest.merge(piece.rest);
-                if call.id.is_empty() {
-                    call.id.clone_from(&piece.id);
-                    self.id = piece.id;
-                }
-            }
-            Place::Open(id) => grow_call(*id, piece, &mut self.id, sink),
-        }
-        self.open_named(candidate, sink)
-    }
-
-    fn close(&mut self, candidate: u32, sink: &mut Sink<'_>) {
-        let part = match &self.place {
-            Place::Open(id) => Some(*id),
-            Place::Nameless(call) => sink.open(candidate, Part::ToolCall((**call).clone())).ok(),
-        };
-        if let Some(id) = part {
-            sink.close(id);
-        }
-    }
-}
-
-/// Lets an open call grow. An id that comes late is kept as a member.
-fn grow_call(part: PartId, piece: ToolCall, id: &mut String, sink: &mut Sink<'_>) {
-    if !piece.arguments.is_empty() {
-        sink.grow(part, Delta::Arguments(piece.arguments));
-    }
-    for opaque in piece.opaque {
-        sink.grow(part, Delta::Opaque { kind: opaque.kind, value: opaque.value, append: false });
-    }
-    let mut members = piece.rest;
-    if id.is_empty() && !piece.id.is_empty() {
-        members.push(DIALECT, "id", RawJson::string(&piece.id));
-        *id = piece.id;
-    }
-    sink.add_rest(part, members);
 }

@@ -1,5 +1,6 @@
 //! Streamed answers.
 
+mod call;
 mod candidate;
 
 use serde_json::value::RawValue;
@@ -137,7 +138,7 @@ impl ChunkDecoder {
 
     fn hold(&mut self, mut chunk: Completion<'_>) {
         let members = std::mem::take(&mut chunk.rest);
-        let members = self.fresh("", rest(members));
+        let members = self.fresh("", &rest(members));
         self.held.merge(members);
     }
 
@@ -168,7 +169,7 @@ impl ChunkDecoder {
         if let Some(tier) = tier.filter(|_| !matches!(self.state, State::Waiting)) {
             members.push(DIALECT, "service_tier", RawJson::string(&tier));
         }
-        self.fresh("", members)
+        self.fresh("", &members)
     }
 
     fn chunk(&mut self, mut chunk: Completion<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
@@ -206,7 +207,7 @@ impl ChunkDecoder {
         let Some(candidate) = self.candidates.get_mut(at) else { return Ok(()) };
         let mut left = candidate.take(choice, &mut sink).map_err(|error| error.under(&path))?;
         left.merge(members);
-        let fresh = self.fresh(&format!("choices[{index}]."), left);
+        let fresh = self.fresh(&format!("choices[{index}]."), &left);
         if !fresh.is_empty() {
             Sink { out, parts: &mut self.parts }.foreign("choice", index, &fresh);
         }
@@ -223,7 +224,7 @@ impl ChunkDecoder {
     }
 
     /// Those of `members` that say something, and something new in `scope`.
-    fn fresh(&mut self, scope: &str, members: Rest) -> Rest {
+    fn fresh(&mut self, scope: &str, members: &Rest) -> Rest {
         let mut fresh = Rest::default();
         for (key, value) in members.members() {
             if value.get() == "null" || (scope.is_empty() && PADDING.contains(&&**key)) {

@@ -38,7 +38,8 @@ fn request_lines_find_their_operation() {
 fn sent(body: &str) -> String {
     let head = OpenaiChat.head(&route_for(Operation::Generate), body).expect("a head");
     let splices = OpenaiChat.retarget(&head, "n", true);
-    let pieces = shim_wire::splice(&bytes::Bytes::copy_from_slice(body.as_bytes()), splices).expect("splices fit");
+    let pieces =
+        shim_wire::splice(&bytes::Bytes::copy_from_slice(body.as_bytes()), splices).expect("splices fit");
     String::from_utf8(pieces.concat()).expect("UTF-8")
 }
 
@@ -48,8 +49,14 @@ fn a_stream_is_asked_for_its_usage_once() {
     let asked = r#""stream_options":{"include_usage":true}"#;
     check(r#"{"model":"m","messages":[]}"#, r#"{"model":"n","messages":[]}"#);
     check(r#"{"stream":true,"model": "m" }"#, &format!(r#"{{"stream":true,"model": "n",{asked} }}"#));
-    check(r#"{"model":"m","stream":true,"stream_options":null}"#, &format!(r#"{{"model":"n","stream":true,{asked}}}"#));
-    check(r#"{"model":"m","stream":true,"stream_options":{ }}"#, &format!(r#"{{"model":"n","stream":true,{asked}}}"#));
+    check(
+        r#"{"model":"m","stream":true,"stream_options":null}"#,
+        &format!(r#"{{"model":"n","stream":true,{asked}}}"#),
+    );
+    check(
+        r#"{"model":"m","stream":true,"stream_options":{ }}"#,
+        &format!(r#"{{"model":"n","stream":true,{asked}}}"#),
+    );
     check(
         r#"{"stream_options":{"include_obfuscation":false},"stream":true,"model":"m"}"#,
         r#"{"stream_options":{"include_usage":true,"include_obfuscation":false},"stream":true,"model":"n"}"#,
@@ -67,14 +74,22 @@ fn a_stream_is_asked_for_its_usage_once() {
 #[test]
 fn an_upstreams_error_is_read() {
     #[track_caller]
-    fn check(status: u16, body: &str, kind: FaultKind, message: &str, words: Option<&str>, path: Option<&str>) {
+    fn check(
+        status: u16,
+        body: &str,
+        kind: FaultKind,
+        message: &str,
+        words: Option<&str>,
+        path: Option<&str>,
+    ) {
         let fault = OpenaiChat.decode_fault(status, body.as_bytes());
         let found = (fault.kind, fault.message.as_str(), fault.words.as_deref(), fault.path.as_deref());
         assert_eq!(found, (kind, message, words, path), "{body}");
     }
     let context = r#"{"error":{"message":"m","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
     check(400, context, FaultKind::UpstreamInvalid, "m", Some("context_length_exceeded"), Some("messages"));
-    let quota = r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
+    let quota =
+        r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
     check(429, quota, FaultKind::QuotaExceeded, "m", Some("insufficient_quota"), None);
     let deepseek = r#"{"error":{"message":"m","type":"authentication_error","param":null,"code":"invalid_request_error"}}"#;
     check(401, deepseek, FaultKind::UpstreamCredential, "m", Some("invalid_request_error"), None);
@@ -86,22 +101,48 @@ fn an_upstreams_error_is_read() {
     check(422, fastapi, FaultKind::UpstreamInvalid, "m", None, Some("messages[0].role"));
     let mistral = r#"{"object":"error","message":{"detail":[{"loc":["body","n"],"msg":"m"}]},"type":"invalid_request_error","code":"3051"}"#;
     check(422, mistral, FaultKind::UpstreamInvalid, "m", Some("3051"), Some("n"));
-    check(400, r#"[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]"#, FaultKind::UpstreamInvalid, "m", Some("INVALID_ARGUMENT"), None);
-    check(502, "<html>Bad Gateway</html>", FaultKind::UpstreamError, "the upstream answered with status 502 and no reason", None, None);
+    check(
+        400,
+        r#"[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]"#,
+        FaultKind::UpstreamInvalid,
+        "m",
+        Some("INVALID_ARGUMENT"),
+        None,
+    );
+    check(
+        502,
+        "<html>Bad Gateway</html>",
+        FaultKind::UpstreamError,
+        "the upstream answered with status 502 and no reason",
+        None,
+        None,
+    );
     check(503, "try later\n", FaultKind::UpstreamOverloaded, "try later", None, None);
-    check(500, "", FaultKind::UpstreamError, "the upstream answered with status 500 and no reason", None, None);
+    check(
+        500,
+        "",
+        FaultKind::UpstreamError,
+        "the upstream answered with status 500 and no reason",
+        None,
+        None,
+    );
     check(500, "{\"error\":{}}", FaultKind::UpstreamError, "{\"error\":{}}", None, None);
 }
 
 #[test]
 fn a_fault_is_told_as_openai_does() {
-    let mut fault = Fault::new(FaultKind::UnknownModel, "there is no model \"x\"").at("model").detail("secret");
+    let mut fault =
+        Fault::new(FaultKind::UnknownModel, "there is no model \"x\"").at("model").detail("secret");
     let body = OpenaiChat.encode_fault(&fault);
     let wanted = r#"{"error":{"message":"there is no model \"x\"","type":"invalid_request_error","param":"model","code":"unknown_model"}}"#;
     assert_eq!(body, wanted);
     assert_eq!(OpenaiChat.encode_stream_fault(&fault, Framing::Sse), format!("data: {wanted}\n\n"));
     fault.words = Some("model_not_found".to_owned());
-    assert!(std::str::from_utf8(&OpenaiChat.encode_fault(&fault)).unwrap().contains(r#""code":"model_not_found""#));
+    assert!(
+        std::str::from_utf8(&OpenaiChat.encode_fault(&fault))
+            .unwrap()
+            .contains(r#""code":"model_not_found""#)
+    );
     for kind in FaultKind::ALL {
         let told = OpenaiChat.decode_fault(kind.status(), &OpenaiChat.encode_fault(&Fault::new(kind, "m")));
         assert_eq!((told.message.as_str(), told.words.as_deref()), ("m", Some(kind.code())));
@@ -110,7 +151,12 @@ fn a_fault_is_told_as_openai_does() {
 
 #[test]
 fn a_plain_text_is_an_answer() {
-    let usage = Usage { input_uncached: Tokens(3), cache_read: Tokens(2), output_text: Tokens(4), ..Usage::default() };
+    let usage = Usage {
+        input_uncached: Tokens(3),
+        cache_read: Tokens(2),
+        output_text: Tokens(4),
+        ..Usage::default()
+    };
     let plain = Plain { id: "7", model: "demo/hello", text: "hi \"you\"", created: 9, usage: &usage };
     let whole = OpenaiChat.encode_plain(&plain, None);
     let whole = whole_laws(&OpenaiChat, std::str::from_utf8(&whole).unwrap());

@@ -32,7 +32,11 @@ fn stream_of(recording: &Recording) -> Vec<u8> {
     if recording.response.framing != "data-lines" {
         return body.clone().into_bytes();
     }
-    body.lines().filter(|line| !line.is_empty()).map(|line| format!("data: {line}\n\n")).collect::<String>().into()
+    body.lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("data: {line}\n\n"))
+        .collect::<String>()
+        .into()
 }
 
 fn is_streamed(recording: &Recording) -> bool {
@@ -130,7 +134,9 @@ fn part_told(part: &Part) -> String {
         Part::Text(text) => format!("text {}", text.text),
         Part::Refusal(text) => format!("refusal {}", text.text),
         Part::Media(media) => format!("{:?} {:?}", media.kind, media.source),
-        Part::Reasoning(r) => format!("reasoning {}|{}|{}", r.text.concat(), r.summary.concat(), r.opaque.len()),
+        Part::Reasoning(r) => {
+            format!("reasoning {}|{}|{}", r.text.concat(), r.summary.concat(), r.opaque.len())
+        }
         Part::ToolCall(call) => format!("call {} {} {}", call.id, call.name, call.arguments),
         Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => format!("{part:?}"),
     }
@@ -153,7 +159,8 @@ fn classes(response: &Response) -> [u64; 6] {
 fn reads(recordings: &[Recording], id: &str, parts: &[&str], wanted: [u64; 6]) {
     let recording = recordings.iter().find(|recording| recording.id == id).expect("the recording is there");
     let response = answer(recording).expect("it is an answer");
-    let found: Vec<_> = told(&response).iter().map(|line| line.chars().take(60).collect::<String>()).collect();
+    let found: Vec<_> =
+        told(&response).iter().map(|line| line.chars().take(60).collect::<String>()).collect();
     assert_eq!(found, parts, "{id}");
     assert_eq!(classes(&response), wanted, "{id}");
 }
@@ -163,5 +170,61 @@ fn recorded_oddities_are_read() {
     let Some(recordings) = recorded(&FAMILIES) else { return };
     let reads = |id, parts: &[&str], classes| reads(&recordings, id, parts, classes);
     // Grok on Azure counts the cached tokens of a prompt that is not the client's.
-    reads("wc-23096d34edfa", &[], [0; 6]);
+    reads("wc-23096d34edfa", &["text 4"], [7, 0, 0, 0, 1, 0]);
+    // Mistral counts audio beside the prompt, and cached input in a place of its own.
+    let ruby = "text The statement \"Ruby is a programming language designed ";
+    reads("wc-e7268617dd24", &[ruby], [9, 375, 0, 0, 248, 0]);
+    let file = "text The document you provided, labeled as **file 99631f**, ";
+    reads("wc-0b91641d46e7", &[file], [21, 0, 976, 0, 155, 0]);
+    // xAI counts reasoning beside the completion.
+    let grok = "reasoning First, the user said: \"Say a single word.\" That's ";
+    reads("wc-90b7cc75fc05", &[grok, "text Grok"], [1, 0, 11, 0, 2, 340]);
+    let call = "call call_55117580 weather {\"location\":\"San Francisco\"}";
+    reads("wc-9c8a8e4fdd8e", &["reasoning First, the user is||0", call], [1, 0, 290, 0, 26, 196]);
+    // Gemini behind OpenRouter counts the same tokens as written and read.
+    let cap = "text The CAP theorem is a fundamental principle in distribut";
+    reads("wc-64aff6e69f63", &[cap], [7, 0, 2161, 0, 100, 0]);
+    // DeepSeek includes reasoning, and says cached input twice.
+    let asks = "reasoning The user is asking for the weather in San Francisc";
+    let weather = "call call_00_ioIn7yN9p1ZOMNpDLwd4MgAF weather {\"location\": \"";
+    reads("wc-5212dc85c52f", &[asks, weather], [19, 0, 320, 0, 44, 39]);
+    reads("wc-0ae7852b5fd5", &["text The name mentioned in the audio is Marcelo."], [20, 44, 0, 0, 9, 0]);
+    // Voyage states the total alone.
+    reads("wc-0e359da3ac61", &[], [3, 0, 0, 0, 0, 0]);
+    // A whole call in the finish chunk; a call without index; one without arguments.
+    let latitude = "call g6fVbXS8K weather {\"latitude\": \"52.5200\", \"longitude\": ";
+    reads("wc-b712a6a86297", &[latitude], [31, 0, 128, 0, 28, 0]);
+    reads(
+        "wc-251172fe8220",
+        &["call gSIMJiOkT weather {\"location\": \"San Francisco\"}"],
+        [124, 0, 0, 0, 22, 0],
+    );
+    let search = [
+        "text I'll search for education content for you.",
+        "call toolu_vrtx_015QAXScZzRDPttiPoc34AdD find_education_cont",
+    ];
+    reads("wc-357a8055b08f", &search, [568, 0, 0, 0, 48, 0]);
+    // Reasoning in content parts of its own, and in the text.
+    let product = "reasoning The user is asking for the product of 12 multiplie";
+    reads("wc-998daef3176f", &[product, "text 144"], [31, 0, 0, 0, 66, 0]);
+    reads("wc-e47a5db9f0cb", &[product, "text 144"], [31, 0, 0, 0, 66, 0]);
+    let think = "text <think>\nOkay, let's see... The user is asking for the s";
+    reads("wc-c6355c00bede", &[think], [21, 0, 0, 0, 173, 0]);
+    // The pieces make what Perplexity's last chunk says was said.
+    reads("wc-b6da3c2d057c", &["text 1 2 3"], [8, 0, 0, 0, 5, 0]);
+}
+
+#[test]
+fn a_failure_inside_a_recorded_stream_is_told() {
+    let Some(recordings) = recorded(&FAMILIES) else { return };
+    let recording =
+        recordings.iter().find(|recording| recording.id == "wc-9a175d06997c").expect("it is there");
+    let Err(FoldError::Failed(fault, so_far)) =
+        fold(stream_laws(&OpenaiChat, &stream_of(recording), Framing::Sse))
+    else {
+        panic!("it is a failure")
+    };
+    assert_eq!((fault.kind, fault.status), (FaultKind::UpstreamInvalid, Some(400)));
+    assert_eq!(fault.words.as_deref(), Some("tool_use_failed"));
+    assert!(told(&so_far)[0].starts_with("reasoning We need to call the tool"));
 }

@@ -1,8 +1,8 @@
 //! Requests, member by member.
 
 use shim_ir::{
-    Effort, MediaKind, OpaqueKind, OutputFormat, Part, ReasoningMode, Request, Role, Source, Tokens, ToolCallKind,
-    ToolChoice, ToolKind,
+    Effort, MediaKind, OpaqueKind, OutputFormat, Part, ReasoningMode, Request, Role, Source, Tokens,
+    ToolCallKind, ToolChoice, ToolKind,
 };
 
 use super::route_for;
@@ -35,7 +35,8 @@ fn sampling_and_switches() {
     assert_eq!((stream.usage, stream.rest.members().len()), (Some(true), 1));
     assert_eq!(request.metadata.as_ref().unwrap().get(), r#"{"a": 1}"#);
     assert_eq!(request.state.store, Some(false));
-    let rest: Vec<_> = request.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
+    let rest: Vec<_> =
+        request.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
     assert_eq!(rest, [r#"logit_bias={"5":-1}"#, r#"verbosity="low""#, "service_tier=null", "max_tokens=9"]);
 }
 
@@ -108,7 +109,11 @@ fn what_the_assistant_said_and_the_tools_gave() {
         .filter_map(|part| if let Part::ToolResult(result) = part { Some(result) } else { None })
         .map(|result| (result.call.as_str(), result.name.as_deref(), result.kind.clone()))
         .collect();
-    let wanted = [("1", None, ToolCallKind::Function), ("2", None, ToolCallKind::Custom), ("", Some("h"), ToolCallKind::Function)];
+    let wanted = [
+        ("1", None, ToolCallKind::Function),
+        ("2", None, ToolCallKind::Custom),
+        ("", Some("h"), ToolCallKind::Function),
+    ];
     assert_eq!(results, wanted);
 }
 
@@ -139,7 +144,9 @@ fn tools_and_the_choice_of_them() {
 fn the_form_of_the_answer() {
     let output = |raw: &str| chat(&format!(r#""messages":[],"response_format":{raw}"#)).output.unwrap();
     assert_eq!(output(r#"{"type":"json_object"}"#), OutputFormat::JsonObject);
-    let OutputFormat::Schema(schema) = output(r#"{"type":"json_schema","json_schema":{"name":"n","schema":{"a":1.0},"strict":true}}"#) else {
+    let OutputFormat::Schema(schema) =
+        output(r#"{"type":"json_schema","json_schema":{"name":"n","schema":{"a":1.0},"strict":true}}"#)
+    else {
         panic!()
     };
     assert_eq!(schema.schema.unwrap().get(), r#"{"a":1.0}"#);
@@ -155,11 +162,26 @@ fn what_is_missing_is_named() {
     check(r#"{"messages":[]}"#, ".: missing field `model`");
     check(r#"{"model":"m"}"#, ".: missing field `messages`");
     check(r#"{"model":"m","messages":[{"content":"a"}]}"#, "messages[0]: missing field `role`");
-    check(r#"{"model":"m","messages":[{"role":"tool","content":"a"}]}"#, "messages[0]: missing field `tool_call_id`");
-    check(r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}"#, "messages[0].content[0]: missing field `text`");
-    check(r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]}"#, "messages[0].content[0].image_url: missing field `url`");
-    check(r#"{"model":"m","messages":[],"tools":[{"type":"function"}]}"#, "tools[0]: missing field `function`");
-    check(r#"{"model":"m","messages":[],"tools":[{"type":"function","function":{}}]}"#, "tools[0].function: missing field `name`");
+    check(
+        r#"{"model":"m","messages":[{"role":"tool","content":"a"}]}"#,
+        "messages[0]: missing field `tool_call_id`",
+    );
+    check(
+        r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
+        "messages[0].content[0]: missing field `text`",
+    );
+    check(
+        r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]}"#,
+        "messages[0].content[0].image_url: missing field `url`",
+    );
+    check(
+        r#"{"model":"m","messages":[],"tools":[{"type":"function"}]}"#,
+        "tools[0]: missing field `function`",
+    );
+    check(
+        r#"{"model":"m","messages":[],"tools":[{"type":"function","function":{}}]}"#,
+        "tools[0].function: missing field `name`",
+    );
     check(r#"{"model":"m","messages":7}"#, "messages: invalid type: integer `7`, expected a sequence");
 }
 
@@ -167,6 +189,8 @@ fn what_is_missing_is_named() {
 fn embeddings_keep_their_input() {
     let body = r#"{"input":["a", "b"],"model":"m","dimensions":3}"#;
     let request = request_laws(&OpenaiChat, &route_for(Operation::Embed), body);
-    assert!(matches!(&request.turns[0].parts[..], [Part::Foreign(input)] if input.raw.get() == r#"["a", "b"]"#));
+    assert!(
+        matches!(&request.turns[0].parts[..], [Part::Foreign(input)] if input.raw.get() == r#"["a", "b"]"#)
+    );
     assert_eq!(request.rest.get("dimensions").unwrap().get(), "3");
 }

@@ -41,9 +41,11 @@ fn fault(payloads: &[&str]) -> (FaultKind, String) {
 
 #[test]
 fn several_answers_interleave() {
-    let say = |index: u32, text: &str| chunk(&format!(r#"{{"index":{index},"delta":{{"content":"{text}"}}}}"#));
+    let say =
+        |index: u32, text: &str| chunk(&format!(r#"{{"index":{index},"delta":{{"content":"{text}"}}}}"#));
     let stop = |index: u32| chunk(&format!(r#"{{"index":{index},"delta":{{}},"finish_reason":"stop"}}"#));
-    let response = answer(&[&say(1, "b"), &say(0, "a"), &say(1, "B"), &say(0, "A"), &stop(1), &stop(0), "[DONE]"]);
+    let response =
+        answer(&[&say(1, "b"), &say(0, "a"), &say(1, "B"), &say(0, "A"), &stop(1), &stop(0), "[DONE]"]);
     let texts: Vec<_> = response.candidates.iter().map(|candidate| part_told(&candidate.parts[0])).collect();
     assert_eq!(texts, ["text aA", "text bB"]);
     // Without a sentinel both have to have ended.
@@ -53,7 +55,8 @@ fn several_answers_interleave() {
 
 #[track_caller]
 fn calls(pieces: &[&str], wanted: &[&str]) {
-    let mut chunks: Vec<_> = pieces.iter().map(|piece| delta(&format!(r#"{{"tool_calls":[{piece}]}}"#))).collect();
+    let mut chunks: Vec<_> =
+        pieces.iter().map(|piece| delta(&format!(r#"{{"tool_calls":[{piece}]}}"#))).collect();
     chunks.push(end("stop"));
     let chunks: Vec<_> = chunks.iter().map(String::as_str).collect();
     let response = answer(&chunks);
@@ -75,10 +78,16 @@ fn calls_are_told_apart() {
     // The id repeated in every piece; the name late; the name never.
     let again = r#"{"index":0,"id":"a","function":{"arguments":"1"}}"#;
     calls(&[a, again, again], &["call a f 11"]);
-    let late = [r#"{"index":0,"id":"a","function":{"arguments":"1"}}"#, r#"{"index":0,"function":{"name":"f","arguments":"2"}}"#];
+    let late = [
+        r#"{"index":0,"id":"a","function":{"arguments":"1"}}"#,
+        r#"{"index":0,"function":{"name":"f","arguments":"2"}}"#,
+    ];
     calls(&late, &["call a f 12"]);
     calls(&late[..1], &["call a  1"]);
-    let custom = [r#"{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"x"}}"#, r#"{"index":0,"custom":{"input":"y"}}"#];
+    let custom = [
+        r#"{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"x"}}"#,
+        r#"{"index":0,"custom":{"input":"y"}}"#,
+    ];
     calls(&custom[..1], &["call a f x"]);
     calls(&custom, &["call a f xy"]);
 }
@@ -132,8 +141,16 @@ fn a_failure_inside_a_stream_is_told() {
     check(r#"{"error":{"message":"m","code":429}}"#, FaultKind::RateLimited, "m");
     check(r#"{"error":{"message":"m","type":"insufficient_quota"}}"#, FaultKind::QuotaExceeded, "m");
     check(r#"{"error":"m"}"#, FaultKind::UpstreamError, "m");
-    check(r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#, FaultKind::UpstreamInvalid, "m");
-    check(&chunk(r#"{"index":0,"delta":{},"finish_reason":"error","error":{"code":502,"message":"m"}}"#), FaultKind::UpstreamError, "m");
+    check(
+        r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#,
+        FaultKind::UpstreamInvalid,
+        "m",
+    );
+    check(
+        &chunk(r#"{"index":0,"delta":{},"finish_reason":"error","error":{"code":502,"message":"m"}}"#),
+        FaultKind::UpstreamError,
+        "m",
+    );
 }
 
 #[test]
@@ -161,10 +178,19 @@ fn a_frame_that_cannot_be_read_ends_in_a_fault() {
 
 #[test]
 fn details_of_reasoning_are_joined() {
-    let detail = |member: &str| delta(&format!(r#"{{"reasoning_details":[{{"type":"reasoning.text",{member},"index":0}}]}}"#));
+    let detail = |member: &str| {
+        delta(&format!(r#"{{"reasoning_details":[{{"type":"reasoning.text",{member},"index":0}}]}}"#))
+    };
     let other = delta(r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"s","index":1}]}"#);
     let text = delta(r#"{"content":"hi"}"#);
-    let chunks = [detail(r#""text":"a""#), detail(r#""text":"b\n""#), detail(r#""signature":"sig""#), other, text, end("stop")];
+    let chunks = [
+        detail(r#""text":"a""#),
+        detail(r#""text":"b\n""#),
+        detail(r#""signature":"sig""#),
+        other,
+        text,
+        end("stop"),
+    ];
     let response = answer(&chunks.each_ref().map(String::as_str));
     assert_eq!(told(&response), ["reasoning ab\n|s|1", "text hi"]);
     let shim_ir::Part::Reasoning(reasoning) = &response.candidates[0].parts[0] else { panic!() };
@@ -203,10 +229,41 @@ fn nothing_unknown_is_lost() {
     assert_eq!(foreign, [r#"{"index":0,"mood":"fine"}"#, r#"{"index":0,"token":1}"#]);
     assert!(all.iter().any(|event| matches!(event, Event::PartDelta { delta: Delta::Logprobs(_), .. })));
     let (response, _) = fold(all).unwrap();
-    let rest: Vec<_> = response.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
+    let rest: Vec<_> =
+        response.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
     assert_eq!(rest, ["seed=7", "late=true"]);
     let shim_ir::Part::Text(text) = &response.candidates[0].parts[0] else { panic!() };
     assert_eq!(text.logprobs.as_ref().unwrap().get(), r#"[{"token":"a"},{"token":"b"}]"#);
     let finish = response.candidates[0].finish.as_ref().unwrap();
     assert_eq!((&finish.reason, finish.sequence.as_deref()), (&FinishReason::Sequence, Some("END")));
+}
+
+#[test]
+fn hostile_frames_are_read_or_refused() {
+    use crate::{Codec as _, Decode as _, Operation};
+    use shim_ir::Grammar;
+    use shim_wire::frame::Frame;
+    let whole = chunk(
+        r#"{"index":0,"delta":{"content":[{"type":"text","text":"a"}],"tool_calls":[{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}],"reasoning_details":[{"type":"reasoning.text","text":"t","index":0}]},"logprobs":{"content":[]},"finish_reason":"stop"}"#,
+    );
+    for at in 0..whole.len() {
+        for hostile in ["null", "7", "\"", "[", "}", ""] {
+            let data = format!("{}{hostile}{}", &whole[..at], &whole[at + 1..]);
+            let frame = Frame { event: None, data: data.trim() };
+            let mut meter = OpenaiChat.meter(Operation::Generate);
+            meter.frame(frame);
+            meter.whole(frame.data);
+            let mut out = Vec::new();
+            let mut decoder = OpenaiChat.decoder();
+            let _ = decoder.push(frame, &mut out);
+            decoder.finish(&mut out);
+            let mut grammar = Grammar::default();
+            out.iter()
+                .try_for_each(|event| grammar.take(event))
+                .and_then(|()| grammar.finish())
+                .expect("a grammar");
+            let _ = OpenaiChat.decode_response(frame.data);
+            OpenaiChat.decode_fault(500, frame.data.as_bytes());
+        }
+    }
 }

@@ -1,10 +1,15 @@
 //! Reading along: usage, finish, faults, without building the answer.
 
+mod template;
+
+use std::borrow::Cow;
+
 use shim_ir::{Fault, FaultKind};
 use shim_wire::frame::Frame;
 use shim_wire::scan::ScanError;
 use shim_wire::{Value, ValueKind};
 
+use self::template::Template;
 use super::decode::{finish, tells, usage};
 use super::errors;
 use super::stream::malformed;
@@ -26,6 +31,9 @@ pub(super) struct ChunkMeter {
     calls: bool,
     word: Option<Box<str>>,
     sequence: Option<Box<str>>,
+    template: Template,
+    /// Whether the last chunk was one choice that neither ended nor called a tool.
+    told_text: bool,
 }
 
 /// What one chunk or answer holds, as it stands there.
@@ -47,6 +55,9 @@ impl Meter for ChunkMeter {
         if self.ended || frame.data.is_empty() {
             return;
         }
+        if frame.event.is_none() && self.template.fits(frame.data) {
+            return;
+        }
         if frame.data.starts_with("[DONE]") {
             self.reading.complete = true;
             self.ended = true;
@@ -56,7 +67,12 @@ impl Meter for ChunkMeter {
             Ok(seen) if frame.event == Some("error") || seen.fails() => self.fail(fault(&seen, frame.data)),
             Err(_) if frame.event == Some("error") => self.fail(errors::told(frame.data)),
             Err(_) => self.fail(malformed()),
-            Ok(seen) => self.take(&seen),
+            Ok(seen) => {
+                self.take(&seen);
+                if self.told_text_alone(&seen) {
+                    self.template.learn(frame.data);
+                }
+            }
         }
     }
 
@@ -120,8 +136,8 @@ impl<'a> Seen<'a> {
 
 /// Whether an array or a string holds nothing.
 fn is_empty(value: &Value<'_>) -> bool {
-    matches!(value.text(), "\"\"" | "[]" | "null")
-        || value.array().is_ok_and(|mut a| a.next_element() == Ok(None))
+    let text = value.text();
+    matches!(text, "\"\"" | "null") || text.strip_prefix('[').is_some_and(|list| list.trim_start() == "]")
 }
 
 impl ChunkMeter {
@@ -136,9 +152,9 @@ impl ChunkMeter {
         self.begin(seen, has_choices);
         let groq = seen.groq.filter(|_| !self.whole);
         let mut used = seen.usage.or_else(|| groq.and_then(|groq| groq.get("usage")));
+        self.told_text = false;
         if let Some(choices) = seen.choices.filter(|_| has_choices) {
-            // A list that cannot be read was refused by the scan of the chunk.
-            let _ = each_element(choices.text(), |at, choice| self.choice(at, &choice, &mut used));
+            self.choices(&choices, &mut used);
         }
         if let Some(read) = used.filter(|used| tells(used.text())).and_then(|used| usage(used.text())) {
             self.reading.usage = Some(read);
@@ -154,24 +170,57 @@ impl ChunkMeter {
         }
         let model = seen.model.filter(|model| model.text() != "\"\"");
         self.started = has_choices || seen.usage.is_some() || model.is_some();
-        self.reading.model = model.and_then(|model| model.as_str()).map(std::borrow::Cow::into_owned);
+        self.reading.model = model.and_then(|model| model.as_str()).map(Cow::into_owned);
     }
 
-    fn choice<'a>(&mut self, at: usize, choice: &Value<'a>, used: &mut Option<Value<'a>>) {
+    /// Whether a chunk told nothing but text: then the like of it changes nothing that is read here.
+    fn told_text_alone(&self, seen: &Seen<'_>) -> bool {
+        self.told_text && self.reading.content && !self.ended && seen.usage.is_none() && seen.groq.is_none()
+    }
+
+    /// Nearly always there is one choice, which is then read without being stepped over first. A list that cannot be
+    /// read was refused by the scan of the chunk.
+    fn choices<'a>(&mut self, choices: &Value<'a>, used: &mut Option<Value<'a>>) {
+        let inner = choices.text().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let single = inner.is_some_and(|text| self.choice(0, text, used).is_ok());
+        self.told_text &= single;
+        if !single {
+            let _ = each_element(choices.text(), |at, choice| {
+                let _ = self.choice(at, choice.text(), used);
+            });
+        }
+    }
+
+    fn choice<'a>(
+        &mut self,
+        at: usize,
+        text: &'a str,
+        used: &mut Option<Value<'a>>,
+    ) -> Result<(), ScanError> {
         let mut index = u64::try_from(at).unwrap_or(u64::MAX);
         let mut word = None;
         let mut sequence = None;
         let mut calls = false;
-        let _ = each_member(choice.text(), |member| match &*member.key {
+        let mut error = None;
+        each_member(text, |member| match &*member.key {
             "index" => index = member.value.as_u64().unwrap_or(index),
             "finish_reason" => word = member.value.as_str(),
             "stop_reason" => sequence = member.value.as_str(),
-            "delta" | "message" => calls |= self.message(&member.value),
+            "delta" | "message" => calls |= self.is_news(&member.value) && self.message(&member.value),
             "usage" if used.is_none() && !self.whole => *used = Some(member.value),
-            "error" if tells(member.value.text()) => self.fail(errors::told(member.value.text())),
+            "error" if tells(member.value.text()) => error = Some(errors::told(member.value.text())),
             _ => {}
-        });
-        let word = word.filter(|word| self.whole || !word.is_empty());
+        })?;
+        self.told_text = word.is_none() && sequence.is_none() && !calls && used.is_none();
+        if let Some(fault) = error {
+            self.fail(fault);
+        }
+        self.note(index, calls, word.filter(|word| self.whole || !word.is_empty()), sequence);
+        Ok(())
+    }
+
+    /// Notes which candidate has come or ended, and of the first how.
+    fn note(&mut self, index: u64, calls: bool, word: Option<Cow<'_, str>>, sequence: Option<Cow<'_, str>>) {
         let bit = u32::try_from(index).ok().and_then(|index| 1u64.checked_shl(index)).unwrap_or_default();
         self.seen |= bit;
         self.finished |= if word.is_some() { bit } else { 0 };
@@ -180,6 +229,13 @@ impl ChunkMeter {
             self.word = word.map(Into::into).or(self.word.take());
             self.sequence = sequence.map(Into::into).or(self.sequence.take());
         }
+    }
+
+    /// Whether a delta can say something that is not known yet: the first content, or a call. A name that is written
+    /// with escapes counts as one that can.
+    fn is_news(&self, message: &Value<'_>) -> bool {
+        let may_call = || ["_call", "\\u"].iter().any(|hint| message.text().contains(hint));
+        !self.reading.content || (!self.calls && may_call())
     }
 
     /// Whether a message or delta calls a tool; notes whether it says anything.

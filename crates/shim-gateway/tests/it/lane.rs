@@ -1,0 +1,121 @@
+//! The same-dialect lane: bytes leave as they came, but for the splices.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+
+use crate::lab::{CONFIG, Lab, Told, http2, post, read};
+
+const ANSWER: &str = r#"{ "id":"x",  "model":"one","choices":[{"index":0,"message":{"role":"assistant","content":"hi\u00e9"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}, "odd": 1.50 }"#;
+
+#[tokio::test(start_paused = true)]
+async fn same_dialect_bytes_pass_but_for_the_model() {
+    let lab = Lab::new(CONFIG, |_| Some(Told::whole(200, "application/json", ANSWER)));
+    let body = "{ \"odd\" : [1.50, null],\n \"model\":\"chat\", \"messages\":[]  }";
+    let response = lab.ask("/v1/chat/completions", body).await;
+    assert_eq!(response.headers()["x-shim-target"], "lab/one");
+    assert_eq!(response.headers()["x-shim-fidelity"], "exact");
+    assert!(!response.headers().contains_key("set-cookie"));
+    assert_eq!(read(response).await, (200, ANSWER.to_owned()));
+    let got = lab.net.got.lock().unwrap()[0].clone();
+    assert_eq!(got.body, body.replace("\"chat\"", "\"one\""));
+    assert_eq!(got.path, "/v1/chat/completions");
+    assert_eq!(got.headers["authorization"], "Bearer sk-upstream-secret");
+    assert_eq!(got.headers["host"], "lab.test");
+    let settled = lab.control.shared().latest(1);
+    let usage = settled[0].usage.as_ref().unwrap();
+    assert_eq!((usage.input_uncached.0, usage.output_text.0, settled[0].generation.0), (3, 4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_dialect_passes_by_its_own_route() {
+    let lab = Lab::new(CONFIG, |got| {
+        let answer = match got.path.as_str() {
+            "/v1/messages?beta=true" => {
+                r#"{"type":"message","model":"one","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#
+            }
+            "/v1/responses" => r#"{"object":"response","status":"completed","output":[]}"#,
+            path => {
+                assert_eq!(path, "/v1beta/models/one:generateContent");
+                r#"{"candidates":[{"finishReason":"STOP"}]}"#
+            }
+        };
+        Some(Told::whole(200, "application/json", answer))
+    });
+    for (path, body) in [
+        ("/v1/messages?beta=true", r#"{"model":"chat"}"#),
+        ("/anthropic/v1/messages?beta=true", r#"{"model":"lab/one"}"#),
+        ("/v1/responses", r#"{"model":"chat"}"#),
+        ("/v1beta/models/chat:generateContent", "{}"),
+        ("/gemini/v1/models/chat:generateContent?key=client", "{}"),
+    ] {
+        assert_eq!(lab.told(path, body).await.0, 200, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_is_asked_for_and_the_client_is_spared_it() {
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}\n\n";
+    let lab = Lab::new(CONFIG, |got| {
+        let (told, pieces) = Told::open("text/event-stream");
+        let asked = String::from_utf8_lossy(&got.body).contains("include_usage");
+        let frames = [
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\nda",
+            "ta: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+            if asked { USAGE } else { "" },
+            "data: [DONE]\n\n",
+        ];
+        for frame in frames {
+            pieces.send(Ok(Bytes::from(frame))).unwrap();
+        }
+        Some(told)
+    });
+    let quiet = lab.told("/v1/chat/completions", r#"{"model":"chat","stream":true,"messages":[]}"#).await.1;
+    assert!(!quiet.contains("usage") && quiet.ends_with("data: [DONE]\n\n"), "{quiet}");
+    let settled = lab.control.shared().latest(1);
+    assert_eq!(settled[0].usage.as_ref().map(|u| u.output_text.0), Some(1));
+    let asks = r#"{"model":"chat","stream":true,"stream_options":{"include_usage":true}}"#;
+    assert!(lab.told("/v1/chat/completions", asks).await.1.contains(USAGE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_is_never_held_back() {
+    let (told, pieces) = Told::open("text/event-stream");
+    let told = std::sync::Mutex::new(Some(told));
+    let lab = Lab::new(CONFIG, move |_| told.lock().unwrap().take());
+    let mut response = lab.ask("/v1/messages", r#"{"model":"chat","stream":true}"#).await;
+    for n in 0..100 {
+        let chunk = Bytes::from(format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"n\":{n}}}\n\n"
+        ));
+        pieces.send(Ok(chunk.clone())).unwrap();
+        let frame = response.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), chunk);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn http2_clients_and_probes_are_answered() {
+    let lab = Lab::new(CONFIG, |_| Some(Told::whole(200, "application/json", ANSWER)));
+    let mut client = http2(lab.pipe()).await;
+    let mut request = post("/v1/chat/completions", r#"{"model":"chat"}"#);
+    *request.uri_mut() = "http://shim.test/v1/chat/completions".parse().unwrap();
+    request.headers_mut().remove("host");
+    assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+    for (method, path, status) in [
+        ("HEAD", "/", 200),
+        ("GET", "/", 200),
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/models/chat", 200),
+        ("HEAD", "/api/hello", 404),
+    ] {
+        let request =
+            Request::builder().method(method).uri(path).header("host", "x").body(Full::default()).unwrap();
+        assert_eq!(lab.send(request).await.status(), status, "{method} {path}");
+    }
+    let upgrade = Request::get("/v1/responses")
+        .header("host", "x")
+        .header("upgrade", "websocket")
+        .body(Full::default());
+    assert_eq!(lab.send(upgrade.unwrap()).await.status(), 426);
+}
