@@ -284,7 +284,7 @@ async fn refused(
         return Err(Fault::new(FaultKind::UpstreamMalformed, message));
     }
     if parts.status == StatusCode::UNAUTHORIZED || holds_secret(http, &bytes) {
-        return Err(credential_fault(step, fault));
+        return Err(credential_fault(step, &fault));
     }
     if bytes.is_empty() || shim_wire::scan::check(&bytes, shim_wire::scan::Limits::default()).is_err() {
         // Not the dialect's error: it is told in the client's.
@@ -306,7 +306,7 @@ async fn refused(
 }
 
 /// Providers show a part of the credential they refuse; the client must not see it.
-fn credential_fault(step: &Step, theirs: Fault) -> Fault {
+fn credential_fault(step: &Step, theirs: &Fault) -> Fault {
     let provider = &step.target.provider;
     let message = match &provider.credential {
         Some(name) => format!("{} refused the gateway's credential ({name})", provider.id),

@@ -45,7 +45,7 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
         }
         Answered::Stream { answer, framing, meter, spare_usage } => {
             headers.remove(CONTENT_LENGTH);
-            let reader = Reader::Stream(Stream::new(codec, framing, meter, spare_usage));
+            let reader = Reader::Stream(Box::new(Stream::new(codec, framing, meter, spare_usage)));
             AnswerBody::relay(Relay::new(*answer, reader, timeouts, ticket, Vec::new(), snapshot.clone()))
         }
         Answered::Large { answer, first, meter } => {
@@ -79,7 +79,7 @@ pub(crate) struct Relay {
 
 /// Who reads along.
 enum Reader {
-    Stream(Stream),
+    Stream(Box<Stream>),
     Large { meter: Box<dyn Meter>, kept: Vec<Bytes>, size: usize },
 }
 

@@ -15,7 +15,12 @@ const DIALECTS: [(Dialect, &str, &[&str], &str); 4] = [
     (Dialect::OpenaiChat, "openai_chat", &["openai.chat"], "/v1/chat/completions"),
     (Dialect::OpenaiResponses, "openai_responses", &["openai.responses"], "/v1/responses"),
     (Dialect::Anthropic, "anthropic_messages", &["anthropic.messages"], "/v1/messages"),
-    (Dialect::Gemini, "gemini_generate", &["gemini.generate", "gemini.stream"], "/v1beta/models/m:generateContent"),
+    (
+        Dialect::Gemini,
+        "gemini_generate",
+        &["gemini.generate", "gemini.stream"],
+        "/v1beta/models/m:generateContent",
+    ),
 ];
 
 /// How many of a kind decoded, and of how many.
@@ -54,7 +59,10 @@ fn own(codec: &dyn Codec, folder: &str, path: &str) -> Result<Tally> {
     let mut tally = Tally::default();
     for case in corpus::cases(folder)? {
         if let Some(request) = &case.request {
-            tally.count("requests", request_decodes(codec, case.meta.path.as_deref().unwrap_or(path), request));
+            tally.count(
+                "requests",
+                request_decodes(codec, case.meta.path.as_deref().unwrap_or(path), request),
+            );
         }
         answer(&mut tally, codec, case.meta.status, case.streamed, &case.answer);
     }

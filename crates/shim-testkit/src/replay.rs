@@ -59,7 +59,8 @@ pub struct Asked {
 /// # Errors
 /// When the corpus cannot be read.
 pub fn answer(folder: &str, case: &str) -> Result<Option<Answer>> {
-    static CASES: LazyLock<Result<Cases, String>> = LazyLock::new(|| load_cases().map_err(|e| format!("{e:#}")));
+    static CASES: LazyLock<Result<Cases, String>> =
+        LazyLock::new(|| load_cases().map_err(|e| format!("{e:#}")));
     let cases = CASES.as_ref().map_err(|e| anyhow!("{e}"))?;
     let folder = FOLDERS.into_iter().find(|known| *known == folder);
     Ok(folder.and_then(|folder| cases.get(&(folder, case.to_owned()))).map(of_case))
@@ -98,8 +99,11 @@ impl Asked {
     /// # Errors
     /// When neither can be read.
     pub fn answer(&self) -> Result<Option<Answer>> {
-        let found =
-            if self.case.starts_with("wc-") { recorded(&self.case)? } else { answer(self.folder, &self.case)? };
+        let found = if self.case.starts_with("wc-") {
+            recorded(&self.case)?
+        } else {
+            answer(self.folder, &self.case)?
+        };
         Ok(found.map(|answer| if self.array && answer.streamed { answer.into_array() } else { answer }))
     }
 }
@@ -130,7 +134,8 @@ impl Answer {
     #[must_use]
     pub fn into_array(mut self) -> Self {
         let text = String::from_utf8_lossy(&self.body).into_owned();
-        let elements: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
+        let elements: Vec<_> =
+            text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
         let close = if self.cut { "" } else { "]" };
         self.body = format!("[{}\n{close}", elements.join("\n,\r\n")).into();
         self.headers.retain(|(name, _)| name != "content-type");
@@ -261,7 +266,10 @@ mod tests {
         let body = "data: 1\n\ndata: 2\n\ndata: 3\r\n\r\ndata: 4\n\ndata: 5\n\ndata: 6";
         let pieces = stream(body, false).pieces();
         assert_eq!(pieces.concat(), body.as_bytes());
-        assert_eq!(pieces.iter().map(|p| p.windows(5).filter(|w| w == b"data:").count()).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(
+            pieces.iter().map(|p| p.windows(5).filter(|w| w == b"data:").count()).collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
     }
 
     #[test]

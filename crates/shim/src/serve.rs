@@ -44,7 +44,7 @@ pub(crate) fn up(args: &Listen) -> Result<()> {
     let announce = move |clients: SocketAddr, operators: SocketAddr, config: &Config| {
         if json { tell_json(&found, clients, operators) } else { tell(&found, clients, operators, config) }
     };
-    host(config, None, args.ready_file.as_deref(), announce)
+    host(&config, None, args.ready_file.as_deref(), announce)
 }
 
 /// Serves what a file says.
@@ -56,12 +56,12 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
     let announce = |clients: SocketAddr, operators: SocketAddr, _: &Config| {
         crate::console::error(&format!("serving clients on {clients}, operators on {operators}"));
     };
-    host(config, Some(&args.config), args.ready_file.as_deref(), announce)
+    host(&config, Some(&args.config), args.ready_file.as_deref(), announce)
 }
 
 /// Runs the gateway until it is told to stop.
 fn host(
-    config: Config,
+    config: &Config,
     file: Option<&Path>,
     ready: Option<&Path>,
     announce: impl FnOnce(SocketAddr, SocketAddr, &Config),
@@ -71,11 +71,11 @@ fn host(
     let lines = lines(config.log)?;
     let control = Control::start(config.clone(), store, Box::new(Host), lines)?;
     let control = Arc::new(control);
-    let tls = tls(&config)?;
+    let tls = tls(config)?;
     let first = bind(config.server.listen).with_context(|| busy(config.server.listen))?;
     let clients = first.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let workers = workers(&config, &control, first, &tls, &stopped)?;
+    let workers = workers(config, &control, first, &tls, &stopped)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(config.server.operators).await;
@@ -89,7 +89,7 @@ fn host(
             let told = json!({ "clients": clients.to_string(), "operators": operators.to_string() });
             std::fs::write(ready, told.to_string()).with_context(|| ready.display().to_string())?;
         }
-        announce(clients, operators, &config);
+        announce(clients, operators, config);
         let watching = file.map(|file| tokio::spawn(watch_file(file.to_owned(), control.clone())));
         told_to_stop().await?;
         drain(control.shared());

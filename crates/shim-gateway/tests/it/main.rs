@@ -1,5 +1,7 @@
 //! The data plane in a simulated network and virtual time.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+
 mod faults;
 mod lab;
 mod lane;

@@ -52,7 +52,7 @@ async fn a_swap_under_load_fails_no_request_and_mixes_no_answer() {
         let to = if swap % 2 == 0 { "lab/two" } else { "lab/one" };
         let report = lab.control.swap("chat", TargetId::parse(to).unwrap(), false).unwrap();
         by_generation.push(to.to_owned());
-        assert_eq!(report.generation.0 as usize, by_generation.len());
+        assert_eq!(report.generation.0, by_generation.len() as u64);
         let broken =
             config("[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://x\"\nkey={env=\"MISSING\"}\n");
         assert!(matches!(lab.control.reload(broken), Err(ControlError::Secrets(_))));
@@ -61,7 +61,11 @@ async fn a_swap_under_load_fails_no_request_and_mixes_no_answer() {
     for stream in streams {
         let (target, generation, (status, body)) = stream.await.unwrap();
         assert_eq!(status, 200);
-        assert_eq!(by_generation[generation as usize - 1], target, "one generation, one target");
+        assert_eq!(
+            by_generation[usize::try_from(generation).unwrap() - 1],
+            target,
+            "one generation, one target"
+        );
         let model = target.trim_start_matches("lab/");
         assert_eq!(body.matches(&format!("\"content\":\"{model}\"")).count(), 20, "{body}");
         assert!(body.ends_with("data: [DONE]\n\n"));

@@ -65,7 +65,10 @@ async fn find(request: Request<Incoming>) -> Result<Answer> {
     let anthropic = head.headers.contains_key("anthropic-version");
     let asked = replay::asked(head.method.as_str(), head.uri.path(), head.uri.query(), anthropic, &body);
     let Some(asked) = asked else {
-        return Ok(told(404, &format!("no dialect has {} {}, or the body names no model", head.method, head.uri)));
+        return Ok(told(
+            404,
+            &format!("no dialect has {} {}, or the body names no model", head.method, head.uri),
+        ));
     };
     let missing = || told(404, &format!("no case \"{}\" in corpus/{}", asked.case, asked.folder));
     Ok(asked.answer()?.unwrap_or_else(missing))

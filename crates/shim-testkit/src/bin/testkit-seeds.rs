@@ -45,7 +45,9 @@ impl Seeds {
                 self.request(folder, &case.name, request.as_bytes())?;
             }
             self.answer(folder, &case.name, &case.answer, case.meta.status, case.streamed)?;
-            if case.streamed && let Some(answer) = replay::answer(folder, &case.name)? {
+            if case.streamed
+                && let Some(answer) = replay::answer(folder, &case.name)?
+            {
                 self.write("array", &case.name, &answer.into_array().body)?;
             }
         }

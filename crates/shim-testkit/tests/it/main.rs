@@ -14,8 +14,10 @@ struct Replay {
 
 impl Replay {
     fn start() -> Self {
-        let mut child =
-            Command::new(env!("CARGO_BIN_EXE_testkit-replay")).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_testkit-replay"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it speaks");
         let said: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
@@ -26,8 +28,11 @@ impl Replay {
     fn ask(&self, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         let length = body.len();
-        write!(stream, "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
-            .expect("it reads");
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
         String::from_utf8(answer).expect("UTF-8")
@@ -48,7 +53,11 @@ fn every_chat_case_is_answered_with_its_status_and_a_cut_one_breaks_off() {
         let body = serde_json::json!({ "model": case.name }).to_string();
         let answer = replay.ask("/v1/chat/completions", &body);
         assert!(answer.starts_with(&format!("HTTP/1.1 {} ", case.meta.status)), "{}: {answer}", case.name);
-        let whole = if case.streamed { answer.ends_with("\r\n0\r\n\r\n") } else { answer.contains("content-length: ") };
+        let whole = if case.streamed {
+            answer.ends_with("\r\n0\r\n\r\n")
+        } else {
+            answer.contains("content-length: ")
+        };
         assert_eq!(whole, !(case.streamed && case.meta.malformed), "{}: {answer}", case.name);
     }
 }
