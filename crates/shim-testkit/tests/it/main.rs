@@ -1,5 +1,7 @@
 //! The replay as a process: what it says when it listens, and what its bytes look like on the wire.
 
+#![expect(clippy::expect_used, reason = "a test says what is wrong by failing")]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
