@@ -9,11 +9,13 @@ mod raw;
 pub mod scan;
 mod splice;
 mod view;
+mod walk;
 
 pub use object::{WireError, from_json};
 pub use raw::{Members, RawJson, Str};
 pub use splice::{Pieces, Splice, SpliceError, splice};
 pub use view::{ArrayReader, Member, ObjectReader, Value, ValueKind};
+pub use walk::Walk;
 
 #[doc(hidden)]
 pub mod macro_support {

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
+use crate::Value;
 use crate::scan::{Limits, ScanError, check};
 
 /// Owned JSON text that was checked and is never reprinted.
@@ -33,6 +34,13 @@ impl RawJson {
     #[must_use]
     pub fn get(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<Value<'_>> for RawJson {
+    /// Keeps a value that was checked when it was read.
+    fn from(value: Value<'_>) -> Self {
+        Self(value.text().into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! A strict JSON scanner: checks text against RFC 8259 in one pass without building anything.
 //!
-//! It is the only reader on the same-dialect lane, so it is written for long strings: plain runs inside a string are
-//! checked 32 bytes at a time. Nesting is a counter with a bit per level, never recursion.
+//! It is the only reader on the same-dialect lane, so it is written for strings: short ones are checked a word at a
+//! time, long ones 64 bytes at a time. Nesting is a counter with a bit per level, never recursion.
 
 use std::ops::Range;
 
@@ -97,6 +97,14 @@ pub(crate) struct Scanner<'a> {
     depth_max: usize,
 }
 
+/// A string as it stands in the text.
+pub(crate) struct Quoted {
+    /// With its quotes.
+    pub(crate) span: Range<usize>,
+    /// Whether it holds an escape.
+    pub(crate) escaped: bool,
+}
+
 /// One bit per open level: set for an object, clear for an array.
 struct Nesting {
     bits: [u64; DEPTH_CEILING / 64],
@@ -153,6 +161,11 @@ impl<'a> Scanner<'a> {
         None
     }
 
+    /// How far it has come, in bytes.
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
     pub(crate) fn advance(&mut self) {
         self.at += 1;
     }
@@ -181,9 +194,13 @@ impl<'a> Scanner<'a> {
 
     /// Consumes one value of any kind and returns its span.
     pub(crate) fn skip_value(&mut self) -> Result<Range<usize>, ScanError> {
-        self.peek();
+        let first = self.peek();
         let start = self.at;
         let mut nesting = Nesting::new();
+        if !matches!(first, Some(b'{' | b'[')) {
+            self.value(&mut nesting)?;
+            return Ok(start..self.at);
+        }
         let mut expect = Expect::Value;
         loop {
             expect = self.step(&mut nesting, expect)?;
@@ -230,14 +247,25 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Consumes a member's name and its colon; returns the span of the name with its quotes.
-    pub(crate) fn key(&mut self) -> Result<Range<usize>, ScanError> {
+    /// Consumes a member's name and its colon; returns the name.
+    pub(crate) fn key(&mut self) -> Result<Quoted, ScanError> {
         if self.peek() != Some(b'"') {
             return Err(self.error(ScanErrorKind::Unexpected));
         }
-        let span = self.string()?;
+        let name = self.string()?;
         self.expect(b':')?;
-        Ok(span)
+        Ok(name)
+    }
+
+    /// Goes a level deeper, by the bound on nesting alone.
+    pub(crate) fn enter(&mut self) -> Result<(), ScanError> {
+        self.depth_max = self.depth_max.checked_sub(1).ok_or_else(|| self.error(ScanErrorKind::TooDeep))?;
+        Ok(())
+    }
+
+    /// Comes back up.
+    pub(crate) fn leave(&mut self) {
+        self.depth_max += 1;
     }
 
     fn value(&mut self, nesting: &mut Nesting) -> Result<Expect, ScanError> {
@@ -309,42 +337,26 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Consumes a string that starts here; returns its span with the quotes.
-    fn string(&mut self) -> Result<Range<usize>, ScanError> {
+    /// Consumes a string that starts here.
+    fn string(&mut self) -> Result<Quoted, ScanError> {
         let start = self.at;
         self.at += 1;
+        let mut escaped = false;
         loop {
-            self.plain_run();
+            self.at += plain_len(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(start..self.at);
+                    return Ok(Quoted { span: start..self.at, escaped });
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
                 Some(_) => return Err(self.error(ScanErrorKind::BadString)),
                 None => return Err(self.error(ScanErrorKind::Truncated)),
             }
         }
-    }
-
-    /// Moves to the next byte that is not plain inside a string: a quote, a backslash or a control character.
-    fn plain_run(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let mut run = 0;
-        for block in rest.chunks(32) {
-            if block.len() == 32 && !has_special(block) {
-                run += 32;
-                continue;
-            }
-            match block.iter().position(|byte| is_special(*byte)) {
-                Some(in_block) => {
-                    run += in_block;
-                    break;
-                }
-                None => run += block.len(),
-            }
-        }
-        self.at += run;
     }
 
     fn escape(&mut self) -> Result<(), ScanError> {
@@ -369,13 +381,48 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// How many bytes at the front are plain inside a string: neither a quote, nor a backslash, nor a control character.
+fn plain_len(bytes: &[u8]) -> usize {
+    let (head, rest) = bytes.split_at(bytes.len().min(SHORT));
+    let short = plain_words(head);
+    if short < head.len() || rest.is_empty() {
+        return short;
+    }
+    let blocks = rest.as_chunks::<64>().0.iter().take_while(|block| !has_special(block)).count();
+    SHORT + blocks * 64 + plain_words(rest.get(blocks * 64..).unwrap_or_default())
+}
+
+/// Most strings end within so many bytes; only longer ones are worth reading in wide blocks.
+const SHORT: usize = 32;
+
+/// The same, eight bytes at a time.
+fn plain_words(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let marks = special_marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return at * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
+}
+
+/// The high bit of the first special byte of a word is set, and no bit below it. Higher bits mean nothing.
+/// Source: <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>.
+fn special_marks(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES * 0x80)
+}
+
 fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Folds without a branch, so that the compiler turns it into vector instructions.
-fn has_special(block: &[u8]) -> bool {
-    block.iter().fold(false, |hit, byte| hit | is_special(*byte))
+/// Folds without a branch over a block of known size, so that the compiler turns it into vector instructions.
+fn has_special(block: &[u8; 64]) -> bool {
+    block.iter().fold(0, |hit, byte| hit | u8::from(is_special(*byte))) != 0
 }
 
 #[cfg(test)]

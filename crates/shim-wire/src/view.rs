@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::scan::{Limits, ScanError, ScanErrorKind, Scanner};
+use crate::scan::{Limits, Quoted, ScanError, ScanErrorKind, Scanner};
 
 /// The members of one object, read one after the other; each value is checked as it is passed.
 ///
@@ -75,10 +75,8 @@ impl<'a> ObjectReader<'a> {
             self.ended = true;
             return Ok(None);
         }
-        let key = self.scanner.key()?;
-        let key = unescape(self.scanner.slice(key));
-        let span = self.scanner.skip_value()?;
-        Ok(Some(Member { key, value: Value { start: span.start, text: self.scanner.slice(span) } }))
+        let key = name(&mut self.scanner)?;
+        Ok(Some(Member { key, value: value(&mut self.scanner)? }))
     }
 }
 
@@ -110,17 +108,51 @@ impl<'a> ArrayReader<'a> {
             self.ended = true;
             return Ok(None);
         }
-        let span = self.scanner.skip_value()?;
-        Ok(Some(Value { start: span.start, text: self.scanner.slice(span) }))
+        value(&mut self.scanner).map(Some)
+    }
+}
+
+/// Reads a member's name and its colon.
+pub(crate) fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, ScanError> {
+    let Quoted { span, escaped } = scanner.key()?;
+    if escaped {
+        return Ok(unescape(scanner.slice(span)));
+    }
+    Ok(Cow::Borrowed(scanner.slice(span.start + 1..span.end - 1)))
+}
+
+/// Reads one value, whatever it is.
+pub(crate) fn value<'a>(scanner: &mut Scanner<'a>) -> Result<Value<'a>, ScanError> {
+    let span = scanner.skip_value()?;
+    Ok(Value { start: span.start, text: scanner.slice(span) })
+}
+
+/// The kind of the value that begins with `byte`.
+pub(crate) fn kind(byte: u8) -> ValueKind {
+    match byte {
+        b'{' => ValueKind::Object,
+        b'[' => ValueKind::Array,
+        b'"' => ValueKind::String,
+        b't' | b'f' => ValueKind::Bool,
+        b'n' => ValueKind::Null,
+        _ => ValueKind::Number,
     }
 }
 
 /// Steps over the comma before the next entry; false, with the text behind checked, when `close` comes instead.
 fn advance(scanner: &mut Scanner<'_>, started: &mut bool, close: u8) -> Result<bool, ScanError> {
+    let more = step(scanner, started, close)?;
+    if !more {
+        scanner.end()?;
+    }
+    Ok(more)
+}
+
+/// Steps over the comma before the next entry; false when `close` comes instead.
+pub(crate) fn step(scanner: &mut Scanner<'_>, started: &mut bool, close: u8) -> Result<bool, ScanError> {
     match scanner.peek() {
         Some(byte) if byte == close => {
             scanner.advance();
-            scanner.end()?;
             return Ok(false);
         }
         Some(b',') if *started => scanner.advance(),
@@ -151,14 +183,7 @@ impl<'a> Value<'a> {
     /// What kind of value it is.
     #[must_use]
     pub fn kind(&self) -> ValueKind {
-        match self.text.as_bytes().first() {
-            Some(b'{') => ValueKind::Object,
-            Some(b'[') => ValueKind::Array,
-            Some(b'"') => ValueKind::String,
-            Some(b't' | b'f') => ValueKind::Bool,
-            Some(b'n') | None => ValueKind::Null,
-            Some(_) => ValueKind::Number,
-        }
+        self.text.as_bytes().first().map_or(ValueKind::Null, |byte| kind(*byte))
     }
 
     /// The text of a string value, unescaped; `None` for other kinds.
