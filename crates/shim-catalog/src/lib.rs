@@ -1,10 +1,20 @@
 //! Models, limits, prices, providers and their quirks: data files and lookups. Nothing is fetched at run time.
+//!
+//! A provider is a file of `data/providers`, written by hand after the provider's documentation. Its models are a file
+//! of `data/models`, written by `cargo xtask catalog` from models.dev and genai-prices; `docs/catalog-differences.md`
+//! lists where the two differ. Both are in the binary as text. The provider files are parsed at the first look at any,
+//! a file of models at the first look at that provider's.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod date;
 mod model;
 mod nearest;
+mod price;
 mod provider;
+mod row;
 
-pub use model::{Model, Price, model, models};
+pub use date::{Date, SnapshotSuffix};
+pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
-pub use provider::{Auth, Endpoint, Probe, Provider, StreamUsage, provider, providers};
+pub use price::{Price, PriceRow, PriceSource, PriceTier};
+pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, StreamUsage, provider, providers};

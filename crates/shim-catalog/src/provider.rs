@@ -1,9 +1,12 @@
 //! Providers as data: where each is, how it speaks, where its credential is looked for.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 use shim_ir::Dialect;
+
+use crate::SnapshotSuffix;
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -25,6 +28,10 @@ pub struct Provider {
     pub request_headers: Vec<String>,
     /// Whether its chat streams tell their usage.
     pub stream_usage: StreamUsage,
+    /// Where that is documented, where it is not as with OpenAI.
+    pub stream_usage_source: Option<String>,
+    /// How it names the dated snapshots of a model; `None` where it documents no rule.
+    pub snapshots: Option<Snapshots>,
     /// How a server of it on this machine is recognised.
     pub probe: Option<Probe>,
     /// The dialects it speaks, its own first.
@@ -43,6 +50,16 @@ pub enum StreamUsage {
     Never,
 }
 
+/// How dated snapshots of a model are named.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshots {
+    /// What is behind the model's name.
+    pub suffix: SnapshotSuffix,
+    /// Where that is documented.
+    pub source: String,
+}
+
 /// How a model server on this machine is recognised.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +68,8 @@ pub struct Probe {
     pub port: u16,
     /// A path that it answers with 200, and servers of other kinds do not.
     pub path: String,
+    /// What its answer there holds: other programs listen on that port too, and some answer 200 to anything.
+    pub marker: String,
 }
 
 /// One dialect of a provider.
@@ -62,6 +81,9 @@ pub struct Endpoint {
     pub base_url: String,
     /// Where the credential goes.
     pub auth: Auth,
+    /// Headers that the dialect asks for, sent where the client sends none of that name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// Where this is documented.
     pub source: String,
     /// What a user should know of it.
@@ -127,29 +149,15 @@ impl Provider {
     }
 }
 
-const FILES: [&str; 22] = [
-    include_str!("../data/providers/anthropic.toml"),
-    include_str!("../data/providers/azure.toml"),
-    include_str!("../data/providers/cerebras.toml"),
-    include_str!("../data/providers/cohere.toml"),
-    include_str!("../data/providers/deepseek.toml"),
-    include_str!("../data/providers/fireworks.toml"),
-    include_str!("../data/providers/google.toml"),
-    include_str!("../data/providers/groq.toml"),
-    include_str!("../data/providers/huggingface.toml"),
-    include_str!("../data/providers/llamacpp.toml"),
-    include_str!("../data/providers/lmstudio.toml"),
-    include_str!("../data/providers/mistral.toml"),
-    include_str!("../data/providers/moonshot.toml"),
-    include_str!("../data/providers/ollama.toml"),
-    include_str!("../data/providers/openai.toml"),
-    include_str!("../data/providers/openrouter.toml"),
-    include_str!("../data/providers/perplexity.toml"),
-    include_str!("../data/providers/sglang.toml"),
-    include_str!("../data/providers/together.toml"),
-    include_str!("../data/providers/vllm.toml"),
-    include_str!("../data/providers/xai.toml"),
-    include_str!("../data/providers/zai.toml"),
+/// The files, with the id each is named after.
+macro_rules! files {
+    ($($id:literal)*) => { [$(($id, include_str!(concat!("../data/providers/", $id, ".toml")))),*] };
+}
+
+const FILES: [(&str, &str); 29] = files![
+    "alibaba" "anthropic" "azure" "baseten" "cerebras" "cohere" "deepinfra" "deepseek" "fireworks" "google" "groq"
+    "huggingface" "llamacpp" "lmstudio" "minimax" "mistral" "moonshot" "nebius" "nvidia" "ollama" "openai"
+    "openrouter" "perplexity" "sambanova" "sglang" "together" "vllm" "xai" "zai"
 ];
 
 /// All providers, by id.
@@ -157,7 +165,7 @@ const FILES: [&str; 22] = [
 pub fn providers() -> &'static [Provider] {
     static PROVIDERS: OnceLock<Vec<Provider>> = OnceLock::new();
     // A file that does not parse is left out here and fails the test below.
-    PROVIDERS.get_or_init(|| FILES.iter().filter_map(|text| toml::from_str(text).ok()).collect())
+    PROVIDERS.get_or_init(|| FILES.iter().filter_map(|(_, text)| toml::from_str(text).ok()).collect())
 }
 
 /// The provider of this id, or that goes by it elsewhere.
@@ -169,36 +177,108 @@ pub fn provider(id: &str) -> Option<&'static Provider> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, Provider, providers};
+    use super::{Endpoint, FILES, Provider, StreamUsage, provider, providers};
 
     #[test]
     fn every_file_is_sound() {
-        for text in FILES {
-            let provider: Provider = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert!(!provider.endpoints.is_empty(), "{}", provider.id);
-            assert_eq!(provider.probe.is_some(), provider.key_env.is_empty(), "{}", provider.id);
-            for endpoint in &provider.endpoints {
-                assert!(endpoint.dialect().is_some(), "{}: {endpoint:?}", provider.id);
-                assert!(endpoint.source.starts_with("https://"), "{}: {endpoint:?}", provider.id);
-                let base = &endpoint.base_url;
-                let local = base.starts_with("http://127.0.0.1:") && provider.probe.is_some();
-                assert!(local || base.starts_with("https://") || base.starts_with('{'), "{base}");
-                assert!(!base.ends_with('/'), "{base}");
+        for (id, text) in FILES {
+            let provider: Provider = toml::from_str(text).unwrap_or_else(|e| panic!("{id}: {e}"));
+            assert_eq!(provider.id, id);
+            assert!(!provider.endpoints.is_empty(), "{id}");
+            assert_eq!(provider.probe.is_some(), provider.key_env.is_empty(), "{id}");
+            assert!(crate::Date::parse(&provider.read).is_some(), "{id}");
+            let sources =
+                [provider.stream_usage_source.as_ref(), provider.snapshots.as_ref().map(|s| &s.source)];
+            for source in sources.into_iter().flatten().chain([&provider.docs]) {
+                assert!(source.starts_with("https://"), "{id}: {source}");
             }
+            assert_eq!(
+                provider.stream_usage_source.is_some(),
+                provider.stream_usage != StreamUsage::Option,
+                "{id}"
+            );
+            provider.endpoints.iter().for_each(|endpoint| sound(&provider, endpoint));
             for name in &provider.key_env {
-                assert!(
-                    name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'),
-                    "{name}"
-                );
+                let named = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+                assert!(named && name.starts_with(|c: char| c.is_ascii_uppercase()), "{id}: {name}");
             }
+            assert!(provider.request_headers.iter().all(|name| is_header(name)), "{id}");
         }
         assert_eq!(providers().len(), FILES.len());
+    }
+
+    #[track_caller]
+    fn sound(provider: &Provider, endpoint: &Endpoint) {
+        let id = &provider.id;
+        let dialect = endpoint.dialect().unwrap_or_else(|| panic!("{id}: {endpoint:?}"));
+        assert!(std::ptr::eq(provider.endpoint(dialect).unwrap(), endpoint), "{id}: {dialect} twice");
+        assert!(endpoint.source.starts_with("https://"), "{id}: {endpoint:?}");
+        let base = &endpoint.base_url;
+        let port = provider.probe.as_ref().map(|probe| format!("http://127.0.0.1:{}", probe.port));
+        let local = port.is_some_and(|origin| base.starts_with(&origin));
+        assert!(local || base.starts_with("https://") || base.starts_with('{'), "{base}");
+        assert!(!base.ends_with('/'), "{base}");
+        assert!(endpoint.headers.keys().all(|name| is_header(name)), "{id}");
+        // The default of a header never keeps the client's own from passing.
+        assert!(endpoint.headers.keys().all(|name| provider.request_headers.contains(name)), "{id}");
+    }
+
+    fn is_header(name: &str) -> bool {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     }
 
     #[test]
     fn ids_are_unique_and_in_order() {
         let ids: Vec<_> = providers().iter().map(|p| p.id.as_str()).collect();
         assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
-        assert_eq!(super::provider("gemini").map(|p| p.id.as_str()), Some("google"));
+        let mut names: Vec<_> = providers().iter().flat_map(|p| p.aliases.iter().chain([&p.id])).collect();
+        names.sort();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        assert_eq!(provider("gemini").map(|p| p.id.as_str()), Some("google"));
+        assert_eq!(provider("nobody"), None);
+    }
+
+    /// The providers that the first issue names.
+    #[test]
+    fn the_promised_are_there() {
+        for id in [
+            "openai",
+            "anthropic",
+            "google",
+            "deepseek",
+            "mistral",
+            "groq",
+            "xai",
+            "openrouter",
+            "together",
+            "fireworks",
+            "cerebras",
+            "perplexity",
+            "moonshot",
+            "zai",
+            "azure",
+            "cohere",
+            "huggingface",
+            "ollama",
+            "lmstudio",
+            "llamacpp",
+            "vllm",
+            "sglang",
+        ] {
+            assert!(provider(id).is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_file_is_embedded() {
+        for (folder, end) in [("providers", "toml"), ("models", "tsv")] {
+            let path = format!("{}/data/{folder}", env!("CARGO_MANIFEST_DIR"));
+            for entry in std::fs::read_dir(path).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let id = name.strip_suffix(&format!(".{end}")).unwrap_or_else(|| panic!("{name}"));
+                assert!(FILES.iter().any(|(file, _)| *file == id), "{name}");
+                assert!(folder == "providers" || !crate::models(id).is_empty(), "{name}");
+            }
+        }
     }
 }

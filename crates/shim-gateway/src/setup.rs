@@ -134,7 +134,7 @@ fn provider_setup(
     };
     let mut endpoints = Vec::new();
     for (dialect, base_url, auth) in places(provider, known, secrets) {
-        let http = http(provider, known, &base_url, auth, secret.as_ref());
+        let http = http(provider, known, dialect, &base_url, auth, secret.as_ref());
         let http = http.map_err(|why| SecretError::Unsendable { path: path.clone(), why })?;
         endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(http) });
     }
@@ -221,6 +221,7 @@ fn expand(url: &str, secrets: &dyn Secrets) -> Option<String> {
 fn http(
     provider: &shim_config::Provider,
     known: Option<&shim_catalog::Provider>,
+    dialect: Dialect,
     base_url: &str,
     auth: Auth,
     secret: Option<&Secret>,
@@ -228,7 +229,9 @@ fn http(
     let (origin, base_path) = Origin::parse(base_url).map_err(|e| e.to_string())?;
     let mut headers = HeaderMap::new();
     headers.insert(http::header::HOST, origin.host_header().map_err(|e| e.to_string())?);
-    for (name, value) in &provider.headers {
+    // What the dialect asks for, then the configuration's own; a client's pass over both where they may pass.
+    let asked = known.and_then(|known| known.endpoint(dialect)).map(|endpoint| &endpoint.headers);
+    for (name, value) in asked.into_iter().flatten().chain(&provider.headers) {
         let name =
             HeaderName::try_from(name.as_str()).map_err(|_| format!("\"{name}\" is no header name"))?;
         let value =
@@ -319,6 +322,8 @@ fn demo() -> ProviderSetup {
 mod tests {
     use std::collections::BTreeMap;
 
+    use shim_ir::Dialect;
+
     use super::{Secrets, resolve, seconds};
     use crate::generation::{ServedBy, Setup};
 
@@ -352,6 +357,21 @@ mod tests {
         let made = setup("[providers.anthropic]\nkey={env=\"K\"}\n", &[("K", "sk-secret")]).unwrap();
         assert_eq!(urls(&made)[0], "anthropic https://api.anthropic.com:443");
         assert!(!format!("{made:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn a_dialect_gets_the_headers_it_asks_for() {
+        let version = |text: &str, dialect: Dialect| {
+            let made = setup(text, &[("K", "k")]).unwrap();
+            let endpoint = made.providers[0].endpoints.iter().find(|e| e.dialect == dialect).unwrap();
+            let ServedBy::Http(http) = &endpoint.served_by else { panic!("{endpoint:?}") };
+            http.headers.get("anthropic-version").map(|v| v.to_str().unwrap().to_owned())
+        };
+        let text = "[providers.anthropic]\nkey={env=\"K\"}\n";
+        assert_eq!(version(text, Dialect::Anthropic).as_deref(), Some("2023-06-01"));
+        assert_eq!(version(text, Dialect::OpenaiChat), None);
+        let text = &format!("{text}headers={{anthropic-version=\"2099-01-01\"}}\n");
+        assert_eq!(version(text, Dialect::Anthropic).as_deref(), Some("2099-01-01"));
     }
 
     #[test]

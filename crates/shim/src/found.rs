@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use shim_catalog::{Provider, providers};
+use shim_catalog::{Probe, Provider, Status, providers};
 use shim_config::{Alias, Config, Fidelity};
 use shim_gateway::Secrets as _;
 use shim_ir::{AliasName, ModelId, ProviderId, TargetId};
@@ -52,12 +52,19 @@ fn by_key(provider: &'static Provider) -> Option<Found> {
 fn by_probe(provider: &'static Provider) -> Option<Found> {
     let probe = provider.probe.as_ref()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, probe.port));
-    get(address, &probe.path)?;
+    if !answers(address, probe) {
+        return None;
+    }
     let list = get(address, "/v1/models").unwrap_or_default();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap_or_default();
     let ids = list["data"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str());
     let models = ids.filter_map(|id| ModelId::new(id).ok()).collect();
     Some(Found { provider, by: address.to_string(), models: Some(models) })
+}
+
+/// Whether what listens there is what the probe looks for, and not another program on the same port.
+fn answers(address: SocketAddr, probe: &Probe) -> bool {
+    get(address, &probe.path).is_some_and(|answer| answer.contains(&probe.marker))
 }
 
 /// The body of a 200 answer; `None` for anything else, slowness included.
@@ -90,7 +97,7 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
     config
 }
 
-/// The newest model of a provider that takes and gives text and calls tools; of a server on this machine its first.
+/// The newest model of a provider that is to stay, takes and gives text and calls tools; of a server on this machine its first.
 fn first_model(found: &Found) -> Option<String> {
     let id = &found.provider.id;
     if let Some(models) = &found.models {
@@ -98,7 +105,10 @@ fn first_model(found: &Found) -> Option<String> {
     }
     let talks = |m: &&shim_catalog::Model| {
         let has = |list: &[String], word: &str| list.iter().any(|w| w == word);
-        has(&m.abilities, "tools") && has(&m.input, "text") && m.output == ["text"]
+        m.status != Status::Deprecated
+            && has(&m.abilities, "tools")
+            && has(&m.input, "text")
+            && m.output == ["text"]
     };
     let newest = shim_catalog::models(id).iter().filter(talks).max_by(|a, b| a.released.cmp(&b.released))?;
     Some(format!("{id}/{}", newest.id))
@@ -110,4 +120,35 @@ pub(crate) fn looked_for() -> (Vec<&'static str>, Vec<String>) {
     let ports =
         providers().iter().filter_map(|p| Some(format!("{} ({})", p.probe.as_ref()?.port, p.name))).collect();
     (variables, ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use shim_catalog::provider;
+
+    use super::answers;
+
+    /// Whether a server that gives this body to anything is taken for an Ollama.
+    #[track_caller]
+    fn check(body: &str, taken: bool) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = format!("HTTP/1.0 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        assert_eq!(answers(address, provider("ollama").unwrap().probe.as_ref().unwrap()), taken, "{body}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn another_program_on_the_port_is_not_taken_for_the_server() {
+        check(r#"{"version":"0.20.0"}"#, true);
+        check("<!doctype html><title>Something else</title>", false);
+    }
 }
