@@ -121,6 +121,8 @@ pub struct Head {
     pub model: String,
     /// Where the model's value stands in the body, quotes included; `None` where the path names it.
     pub model_span: Option<Range<usize>>,
+    /// Where objects inside the body name the model again, quotes included (Gemini's batches and counts).
+    pub model_spans_inside: Vec<Range<usize>>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// For dialects whose streams tell usage only when asked: where to ask, if it is not asked already.

@@ -4,27 +4,35 @@
 use bytes::Bytes;
 use serde_json::json;
 use shim_ir::{Fault, FaultKind};
+use shim_wire::ValueKind;
 
 use crate::common::{excerpt, fault_of_status, member, upstream_fault};
 
 /// An answer with an error status.
 pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
     let text = std::str::from_utf8(body).unwrap_or_default().trim();
-    let error = member(text, "error").map_or(text, |e| e.text());
-    if member(error, "message").is_some() || error.starts_with('"') {
+    let error = member(text, "error").filter(|error| error.kind() != ValueKind::Null);
+    let error = error.map_or(text, |error| error.text());
+    if message_of(error).is_some() {
         return told(Some(status), error);
     }
     let message = format!("the upstream answered with status {status} and no reason");
     upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
 }
 
+/// The message of an `error` object, or the text in its place; `msg` and `detail` are other providers' words.
+fn message_of(error: &str) -> Option<String> {
+    let plain = || serde_json::from_str::<String>(error).ok();
+    let named = |name: &&str| member(error, name)?.as_str().map(String::from);
+    ["message", "msg", "detail"].iter().find_map(named).or_else(plain)
+}
+
 /// The fault of an `error` object, or of a text in its place.
 pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
-    let plain = || serde_json::from_str::<String>(error).ok();
-    let message = member(error, "message").and_then(|m| m.as_str().map(Into::into)).or_else(plain);
     let word = member(error, "type").and_then(|t| t.as_str().map(String::from));
     let kind =
         word.as_deref().and_then(kind).or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
+    let message = message_of(error);
     let mut fault =
         Fault::new(kind, message.unwrap_or_else(|| "the upstream told of a failure without a reason".into()));
     fault.status = status;

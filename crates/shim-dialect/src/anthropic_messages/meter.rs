@@ -1,9 +1,12 @@
 //! Reading along: usage, finish, faults, without building the answer.
 
-use shim_ir::{Fault, FaultKind, Finish, FinishReason, Tokens, Usage};
-use shim_wire::frame::Frame;
-use shim_wire::{RawJson, Value, ValueKind};
+use std::borrow::Cow;
 
+use shim_ir::{Fault, FaultKind};
+use shim_wire::frame::Frame;
+use shim_wire::{Value, ValueKind};
+
+use super::decode::{Used, finish};
 use super::errors;
 use crate::common::{each_element, each_member};
 use crate::{Meter, Operation, Reading};
@@ -12,73 +15,88 @@ use crate::{Meter, Operation, Reading};
 pub(super) struct MessageMeter {
     reading: Reading,
     operation: Operation,
-    used: Counts,
-}
-
-/// The counters of `usage`, each with the last word on it: a later event repeats only what changed.
-#[derive(Default)]
-struct Counts {
-    seen: bool,
-    input: u64,
-    cache_read: u64,
-    cache_write: u64,
-    cache_write_1h: Option<u64>,
-    output: u64,
-    words: Option<RawJson>,
+    begun: bool,
+    used: Used,
+    word: Option<String>,
+    sequence: Option<String>,
 }
 
 impl MessageMeter {
     pub(super) fn new(operation: Operation) -> Self {
-        Self { reading: Reading::default(), operation, used: Counts::default() }
+        Self {
+            reading: Reading::default(),
+            operation,
+            begun: false,
+            used: Used::default(),
+            word: None,
+            sequence: None,
+        }
     }
 
-    /// Takes `message` of `message_start`, or a whole answer.
-    fn message(&mut self, text: &str) {
+    /// Takes `message` of a `message_start`, or a whole answer. True when it has a place for content.
+    fn message(&mut self, text: &str) -> bool {
+        self.begun = true;
+        let mut fits = false;
         let _ = each_member(text, |member| match &*member.key {
-            "model" => self.reading.model = member.value.as_str().map(Into::into),
-            "usage" => self.used.take(&member.value),
-            "stop_reason" => self.stop(&member.value),
-            "stop_sequence" => self.sequence(&member.value),
+            "model" => self.reading.model = member.value.as_str().filter(|m| !m.is_empty()).map(Into::into),
+            "usage" => self.usage(&member.value),
             "content" => {
-                let _ = each_element(member.value.text(), |_, _| self.reading.content = true);
+                fits = true;
+                self.reading.content |= holds(&member.value);
             }
-            _ => {}
+            key => self.stop(key, &member.value),
         });
-        self.used.tell(&mut self.reading);
+        self.tell();
+        fits
     }
 
     /// Takes a `message_delta`.
     fn delta(&mut self, text: &str) {
         let _ = each_member(text, |member| match &*member.key {
-            "usage" => self.used.take(&member.value),
+            "usage" => self.usage(&member.value),
             "delta" => {
-                let _ = each_member(member.value.text(), |member| match &*member.key {
-                    "stop_reason" => self.stop(&member.value),
-                    "stop_sequence" => self.sequence(&member.value),
-                    _ => {}
-                });
+                let _ = each_member(member.value.text(), |member| self.stop(&member.key, &member.value));
             }
             _ => {}
         });
-        self.used.tell(&mut self.reading);
+        self.tell();
     }
 
-    fn stop(&mut self, value: &Value<'_>) {
-        // Some providers write a number where a word belongs.
-        let word = match value.kind() {
-            ValueKind::String => value.as_str().map(Into::into),
-            ValueKind::Number => Some(value.text().to_owned()),
-            ValueKind::Null | ValueKind::Bool | ValueKind::Array | ValueKind::Object => None,
-        };
-        if let Some(word) = word {
-            let sequence = self.reading.finish.take().and_then(|f| f.sequence);
-            self.reading.finish = Some(Finish { reason: reason(&word), words: Some(word), sequence });
+    /// Takes a member that tells why the answer ended.
+    fn stop(&mut self, key: &str, value: &Value<'_>) {
+        match (key, value.kind()) {
+            ("stop_reason", ValueKind::String) => self.word = value.as_str().map(Into::into),
+            // Some providers write a number where a word belongs.
+            ("stop_reason", ValueKind::Number) => self.word = Some(value.text().to_owned()),
+            ("stop_sequence", ValueKind::String) => {
+                self.sequence = value.as_str().filter(|text| !text.is_empty()).map(Into::into);
+            }
+            _ => {}
         }
     }
 
-    fn sequence(&mut self, value: &Value<'_>) {
-        if let (Some(text), Some(finish)) = (value.as_str(), &mut self.reading.finish) {
-            finish.sequence = Some(text.into());
+    fn usage(&mut self, value: &Value<'_>) {
+        self.reading.usage = self.used.take(value.text()).or(self.reading.usage.take());
+    }
+
+    fn tell(&mut self) {
+        self.reading.finish = finish(self.word.clone(), self.sequence.clone());
+    }
+
+    fn event(&mut self, kind: Option<&str>, told: &Told<'_>, data: &str) {
+        match (kind, told.error) {
+            (Some("content_block_delta"), _) => self.reading.content = true,
+            (Some("content_block_start"), _) => {
+                self.reading.content |= told.block.is_some_and(|b| starts(&b))
+            }
+            (Some("ping" | "content_block_stop"), _) => {}
+            (Some("message_start"), _) if self.begun => {}
+            (Some("message_start"), _) => drop(self.message(told.message.map_or("{}", |m| m.text()))),
+            (Some("message_delta"), _) => self.delta(data),
+            (Some("message_stop"), _) => self.reading.complete = true,
+            (_, Some(error)) => self.fail(errors::told(None, error.text())),
+            (Some("error"), None) => self.fail(errors::told(None, data)),
+            (_, None) => {}
         }
     }
 
@@ -88,55 +106,40 @@ impl MessageMeter {
     }
 }
 
-/// The common term for a stop reason.
-fn reason(word: &str) -> FinishReason {
-    match word {
-        "end_turn" => FinishReason::Stop,
-        "stop_sequence" => FinishReason::Sequence,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
-        "pause_turn" => FinishReason::Pause,
-        "refusal" => FinishReason::Refusal,
-        _ => FinishReason::Other,
+/// The members of an event that say anything here.
+struct Told<'a> {
+    kind: Option<Cow<'a, str>>,
+    message: Option<Value<'a>>,
+    block: Option<Value<'a>>,
+    error: Option<Value<'a>>,
+}
+
+impl<'a> Told<'a> {
+    /// `None` when `data` is no object.
+    fn of(data: &'a str) -> Option<Self> {
+        let mut told = Self { kind: None, message: None, block: None, error: None };
+        let read = each_member(data, |member| match &*member.key {
+            "type" => told.kind = member.value.as_str(),
+            "message" => told.message = Some(member.value),
+            "content_block" => told.block = Some(member.value),
+            "error" => told.error = Some(member.value).filter(|e| e.kind() != ValueKind::Null),
+            _ => {}
+        });
+        read.ok().map(|()| told)
     }
 }
 
-impl Counts {
-    fn take(&mut self, usage: &Value<'_>) {
-        self.seen |= usage.kind() == ValueKind::Object;
-        let _ = each_member(usage.text(), |member| {
-            let number = member.value.as_u64();
-            match &*member.key {
-                "input_tokens" => self.input = number.unwrap_or(self.input),
-                "output_tokens" => self.output = number.unwrap_or(self.output),
-                "cache_read_input_tokens" => self.cache_read = number.unwrap_or(self.cache_read),
-                "cache_creation_input_tokens" => self.cache_write = number.unwrap_or(self.cache_write),
-                "cache_creation" => {
-                    let hour = member.value.get("ephemeral_1h_input_tokens").and_then(|v| v.as_u64());
-                    self.cache_write_1h = hour.or(self.cache_write_1h);
-                }
-                _ => {}
-            }
-        });
-        self.words = RawJson::parse(usage.text()).ok().or(self.words.take());
-    }
+/// Whether content holds a block, or is text.
+fn holds(content: &Value<'_>) -> bool {
+    let mut holds = content.kind() == ValueKind::String;
+    let _ = each_element(content.text(), |_, _| holds = true);
+    holds
+}
 
-    fn tell(&self, reading: &mut Reading) {
-        if !self.seen {
-            return;
-        }
-        // `cache_creation_input_tokens` is the sum of both lives.
-        let hour = self.cache_write_1h.unwrap_or(0).min(self.cache_write);
-        reading.usage = Some(Usage {
-            input_uncached: Tokens(self.input),
-            cache_read: Tokens(self.cache_read),
-            cache_write: Tokens(self.cache_write - hour),
-            cache_write_1h: Tokens(hour),
-            output_text: Tokens(self.output),
-            words: self.words.clone(),
-            ..Usage::default()
-        });
-    }
+/// Whether a block says something by its start: all but those whose text comes after it.
+fn starts(block: &Value<'_>) -> bool {
+    let kind = block.get("type").and_then(|kind| kind.as_str());
+    !matches!(kind.as_deref(), Some("text" | "thinking" | "compaction"))
 }
 
 impl Meter for MessageMeter {
@@ -144,46 +147,30 @@ impl Meter for MessageMeter {
         if self.reading.complete || self.reading.fault.is_some() || frame.data.is_empty() {
             return;
         }
-        let (mut kind, mut message, mut error) = (None, None, None);
-        let scanned = each_member(frame.data, |member| match &*member.key {
-            "type" => kind = member.value.as_str(),
-            "message" => message = Some(member.value),
-            "error" => error = Some(member.value),
-            _ => {}
-        });
-        if scanned.is_err() {
-            return self.fail(Fault::new(
+        match Told::of(frame.data) {
+            Some(told) => self.event(told.kind.as_deref().or(frame.event), &told, frame.data),
+            None if frame.event == Some("error") => self.fail(errors::told(None, frame.data)),
+            None => self.fail(Fault::new(
                 FaultKind::UpstreamMalformed,
                 "the upstream's stream holds a frame that is not JSON",
-            ));
-        }
-        match kind.as_deref().or(frame.event) {
-            Some("content_block_delta") => self.reading.content = true,
-            Some("message_start") => self.message(message.map_or("{}", |m| m.text())),
-            Some("message_delta") => self.delta(frame.data),
-            Some("message_stop") => self.reading.complete = true,
-            Some("error") => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
-            _ => {}
+            )),
         }
     }
 
     fn whole(&mut self, body: &str) {
-        let (mut kind, mut error) = (None, None);
-        let scanned = each_member(body, |member| match &*member.key {
-            "type" => kind = member.value.as_str(),
-            "error" => error = Some(member.value).filter(|e| e.kind() != ValueKind::Null),
-            _ => {}
+        let mut error = None;
+        let scanned = each_member(body, |member| {
+            if member.key == "error" {
+                error = Some(member.value).filter(|e| e.kind() != ValueKind::Null);
+            }
         });
         if let Some(error) = error {
             return self.fail(errors::told(None, error.text()));
         }
-        let fits = self.operation != Operation::Generate || kind.as_deref() == Some("message");
-        if scanned.is_err() || !fits {
+        let generates = self.operation == Operation::Generate;
+        if scanned.is_err() || (generates && !self.message(body)) {
             return self
                 .fail(Fault::new(FaultKind::UpstreamMalformed, "the upstream's answer is no message"));
-        }
-        if self.operation == Operation::Generate {
-            self.message(body);
         }
         self.reading.complete = true;
     }

@@ -2,22 +2,27 @@
 //!
 //! Sources, read 2026-11-23: <https://docs.anthropic.com/en/api/messages>,
 //! <https://docs.anthropic.com/en/api/messages-streaming>, <https://docs.anthropic.com/en/api/errors>,
-//! <https://docs.anthropic.com/en/api/models-list>.
+//! <https://docs.anthropic.com/en/api/models-list>, and the types of the official Python SDK, those of betas included.
 
+mod decode;
 mod encode;
 mod errors;
 mod meter;
 mod route;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault};
+use shim_ir::{Dialect, Fault, Request, Response};
 use shim_wire::Splice;
 use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
-use crate::{Codec, DecodeError, Head, Meter, ModelEntry, Operation, Plain, Route};
+use crate::{
+    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+};
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +30,7 @@ pub struct AnthropicMessages;
 
 impl Codec for AnthropicMessages {
     fn dialect(&self) -> Dialect {
-        Dialect::Anthropic
+        decode::DIALECT
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -66,5 +71,19 @@ impl Codec for AnthropicMessages {
 
     fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes {
         encode::models(models, route)
+    }
+}
+
+impl Decode for AnthropicMessages {
+    fn decode_request(&self, _: &Route, body: &str) -> Result<Request, DecodeError> {
+        decode::messages(body)
+    }
+
+    fn decode_response(&self, body: &str) -> Result<Response, AnswerError> {
+        decode::message(body)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::MessageDecoder::default())
     }
 }

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use serde_json::json;
 use shim_ir::{Fault, FaultKind};
-use shim_wire::Value;
 use shim_wire::frame::Framing;
+use shim_wire::{Value, ValueKind};
 
 use crate::common::{each_element, excerpt, fault_of_status, member, upstream_fault};
 
@@ -19,16 +19,24 @@ pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
             error = entry.get("error");
         }
     });
-    match error.filter(|e| e.get("message").is_some()) {
+    match error.filter(|e| e.get("message").is_some() || e.kind() == ValueKind::String) {
         Some(error) => told(Some(status), error.text()),
         None => {
-            let message = format!("the upstream answered with status {status} and no reason");
+            let none = || format!("the upstream answered with status {status} and no reason");
+            let message = plain(text).unwrap_or_else(none);
             upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
         }
     }
 }
 
-/// The fault of an `error` object.
+/// The message of a body that is not the dialect's: what others call `message` or `detail`, or the text itself.
+fn plain(text: &str) -> Option<String> {
+    let said = ["message", "detail"].iter().find_map(|name| member(text, name)?.as_str());
+    let bare = || (!text.is_empty() && !text.starts_with(['{', '[', '<'])).then(|| excerpt(text.as_bytes()));
+    said.map(String::from).or_else(bare)
+}
+
+/// The fault of an `error` object, or of a text in its place.
 pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));
     let code = member(error, "code").and_then(|c| c.as_u64()).and_then(|c| u16::try_from(c).ok());
@@ -36,15 +44,20 @@ pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     let word = text("status");
     let kind =
         word.as_deref().and_then(kind).or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
-    let message = text("message").unwrap_or_else(|| "the upstream told of a failure without a reason".into());
+    let plain = || serde_json::from_str::<String>(error).ok();
+    let message = text("message")
+        .or_else(plain)
+        .unwrap_or_else(|| "the upstream told of a failure without a reason".into());
     let mut fault = Fault::new(kind, message);
+    let details = member(error, "details");
+    let detailed = |words: &str| details.is_some_and(|details| details.text().contains(words));
     // A key that is not valid is told of as an invalid argument.
-    if fault.message.contains("API key not valid") {
+    if fault.message.contains("API key not valid") || detailed("API_KEY_INVALID") {
         fault = Fault::new(FaultKind::UpstreamCredential, "the upstream refused the gateway's credential");
     }
     fault.status = status;
     fault.words = word;
-    fault.retry_after_ms = member(error, "details").and_then(|d| retry_delay(&d));
+    fault.retry_after_ms = details.and_then(|details| retry_delay(&details));
     fault
 }
 

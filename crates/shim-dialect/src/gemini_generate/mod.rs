@@ -1,22 +1,33 @@
-//! Gemini generateContent.
+//! Gemini generateContent, the embeddings and counts beside it, and what Vertex AI adds.
 //!
-//! Sources, read 2026-11-23: <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/models>,
-//! <https://ai.google.dev/gemini-api/docs/troubleshooting>.
+//! Sources: <https://ai.google.dev/api/generate-content>, <https://ai.google.dev/api/models>,
+//! <https://ai.google.dev/gemini-api/docs/troubleshooting>, read 2026-11-23; the types of the official Python SDK
+//! (<https://github.com/googleapis/python-genai/blob/main/google/genai/types.py>) and
+//! <https://cloud.google.com/vertex-ai/docs/reference/rest/v1/GenerateContentResponse>, read 2026-11-24.
 
+#[macro_use]
+mod message;
+
+mod decode;
 mod encode;
 mod errors;
+mod glance;
 mod meter;
 mod route;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault};
+use shim_ir::{Dialect, Fault, Request, Response};
 use shim_wire::Splice;
 use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
-use crate::{Codec, DecodeError, Head, Meter, ModelEntry, Operation, Plain, Route};
+use crate::{
+    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+};
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +35,7 @@ pub struct GeminiGenerate;
 
 impl Codec for GeminiGenerate {
     fn dialect(&self) -> Dialect {
-        Dialect::Gemini
+        decode::DIALECT
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -65,5 +76,23 @@ impl Codec for GeminiGenerate {
 
     fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes {
         encode::models(models, route)
+    }
+}
+
+impl Decode for GeminiGenerate {
+    fn decode_request(&self, route: &Route, body: &str) -> Result<Request, DecodeError> {
+        match route.operation {
+            Operation::Embed => decode::embeddings(route, body),
+            Operation::CountTokens => decode::counted(route, body),
+            Operation::Generate | Operation::Models | Operation::Stored => decode::generate(route, body),
+        }
+    }
+
+    fn decode_response(&self, body: &str) -> Result<Response, AnswerError> {
+        if body.trim_start().starts_with('[') { stream::joined(body) } else { decode::answer(body) }
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::ChunkDecoder::default())
     }
 }

@@ -1,25 +1,26 @@
 //! Which operation a request line asks for, where a provider has it, and the spans of a body that name the model.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use shim_wire::frame::Framing;
-use shim_wire::scan::Limits;
-use shim_wire::{ObjectReader, Splice, ValueKind};
+use shim_wire::scan::{Limits, ScanError};
+use shim_wire::{ObjectReader, Splice, Value, ValueKind};
 use smallvec::SmallVec;
 
-use crate::common::{percent_decode, percent_encode, query_without, quoted};
+use crate::common::{each_element, percent_decode, percent_encode, query_without, quoted};
 use crate::{DecodeError, Head, Operation, Route};
 
-/// The versions the dialect's paths start with. A client's version goes on to the upstream, in the route's query slot
-/// it has none, so the path keeps it by its model: `/v1` and `/v1alpha` clients get what `/v1beta` has.
-const VERSIONS: [&str; 3] = ["/v1beta", "/v1alpha", "/v1"];
+/// The versions the dialect's paths start with.
+const VERSIONS: [&str; 3] = ["v1beta", "v1alpha", "v1"];
 
 /// What a request line asks for.
 pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Option<Route> {
-    let (version, rest) =
-        VERSIONS.iter().find_map(|v| Some((*v, path.strip_prefix(v)?.strip_prefix('/')?)))?;
+    let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let version = VERSIONS.iter().find(|known| **known == version)?;
     let query = query_without(query, &["key"]);
     if method == "GET" {
-        return (version != "/v1").then(|| listed(rest, query)).flatten();
+        return (*version != "v1").then(|| listed(version, rest, query.as_deref())).flatten();
     }
     let (model, verb) = rest.rsplit_once(':').filter(|_| method == "POST")?;
     let model = model.strip_prefix("models/").unwrap_or(model);
@@ -30,44 +31,102 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Option<Rou
         "embedContent" | "batchEmbedContents" => (Operation::Embed, false),
         _ => return None,
     };
-    let sse =
-        query.as_deref().unwrap_or_default().split('&').any(|pair| pair == "alt=sse" || pair == "$alt=sse");
+    let query = query.as_deref();
+    let sse = query.unwrap_or_default().split('&').any(|pair| pair == "alt=sse" || pair == "$alt=sse");
     let framing = if sse { Framing::Sse } else { Framing::JsonArray };
-    let verb_query = Some(verb.to_owned() + &query.map(|q| format!("?{q}")).unwrap_or_default());
-    Some(Route { operation, model: Some(percent_decode(model)), stream, framing, query: verb_query })
+    let query = Some(Asked { version, verb, query }.print());
+    Some(Route { operation, model: Some(percent_decode(model)), stream, framing, query })
 }
 
-fn listed(rest: &str, query: Option<String>) -> Option<Route> {
+fn listed(version: &str, rest: &str, query: Option<&str>) -> Option<Route> {
     let model = match rest {
         "models" | "models/" => None,
         _ => Some(percent_decode(rest.strip_prefix("models/")?)),
     };
+    let query = Some(Asked { version, verb: "", query }.print());
     Some(Route { operation: Operation::Models, model, stream: false, framing: Framing::JsonArray, query })
 }
 
-/// The path behind a base URL that ends before the version. The route's query holds verb and query.
-pub(super) fn upstream_path(route: &Route, model: &str) -> String {
-    let verb = route.query.as_deref().unwrap_or("generateContent");
-    let folder = if model.contains('/') { "" } else { "models/" };
-    format!("/v1beta/{folder}{}:{verb}", percent_encode(model, true))
+/// What a path says beside the model. A route has no member for it, so it stands before the query in the query's.
+struct Asked<'a> {
+    version: &'a str,
+    verb: &'a str,
+    query: Option<&'a str>,
 }
 
-/// What the lane must know of a body. The model comes from the path; embeddings and counts name it in the body again.
+impl<'a> Asked<'a> {
+    fn print(&self) -> String {
+        let query = self.query.map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}:{}{query}", self.version, self.verb)
+    }
+
+    fn of(route: &'a Route) -> Self {
+        let text = route.query.as_deref().unwrap_or("v1beta:generateContent");
+        let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
+        let (version, verb) = path.split_once(':').unwrap_or((path, ""));
+        Self { version, verb, query }
+    }
+}
+
+/// The path behind a base URL that ends before the version: the client's version, the model, and what is to be done.
+pub(super) fn upstream_path(route: &Route, model: &str) -> String {
+    let Asked { version, verb, query } = Asked::of(route);
+    let colon = if verb.is_empty() { "" } else { ":" };
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    if route.operation == Operation::Models && route.model.is_none() {
+        return format!("/{version}/models{query}");
+    }
+    format!("/{version}/{}{}{colon}{verb}{query}", folder(model), percent_encode(model, true))
+}
+
+/// What stands before a model's name among the provider's resources; a name with a folder (`tunedModels/…`) has it.
+fn folder(model: &str) -> &'static str {
+    if model.contains('/') { "" } else { "models/" }
+}
+
+/// What the lane must know of a body. The model comes from the path; embeddings and counts name it in the body again,
+/// at the top, in each of `requests`, or in `generateContentRequest`.
 pub(super) fn head(route: &Route, body: &str) -> Result<Head, DecodeError> {
+    let mut head = Head { stream: route.stream, ..Head::default() };
+    head.model = route.model.clone().unwrap_or_default();
     let mut object = ObjectReader::new(body, Limits::default())?;
-    let mut span = None;
     while let Some(member) = object.next_member()? {
-        if member.key == "model" && member.value.kind() == ValueKind::String {
-            span = Some(member.value.span());
+        match (&*member.key, route.operation) {
+            ("model", _) if member.value.kind() == ValueKind::String => {
+                head.model_span = Some(member.value.span());
+            }
+            ("requests", Operation::Embed) if member.value.kind() == ValueKind::Array => {
+                head.model_spans_inside = models_of_each(&member.value)?;
+            }
+            ("generateContentRequest" | "generate_content_request", Operation::CountTokens) => {
+                head.model_spans_inside = model_in(&member.value, 0).into_iter().collect();
+            }
+            _ => {}
         }
     }
-    let model = route.model.clone().unwrap_or_default();
-    Ok(Head { model, model_span: span, stream: route.stream, usage_ask: None })
+    Ok(head)
 }
 
-/// The splice for a body that names the model at its top.
+/// Where the requests of a batch name the model.
+fn models_of_each(requests: &Value<'_>) -> Result<Vec<Range<usize>>, ScanError> {
+    let mut spans = Vec::new();
+    each_element(requests.text(), |_, request| spans.extend(model_in(&request, requests.span().start)))?;
+    Ok(spans)
+}
+
+/// Where an object names the model, in the text that `object` stands in at `offset`.
+fn model_in(object: &Value<'_>, offset: usize) -> Option<Range<usize>> {
+    let span = object.get("model").filter(|model| model.kind() == ValueKind::String)?.span();
+    let offset = offset + object.span().start;
+    Some(span.start + offset..span.end + offset)
+}
+
+/// The splices for a body that names the model.
 pub(super) fn retarget(head: &Head, model: &str) -> SmallVec<[Splice; 2]> {
-    let span = head.model_span.clone().filter(|_| head.model != model);
-    let with = || Bytes::from(quoted(&format!("models/{model}")));
-    span.map(|span| Splice { span, with: with() }).into_iter().collect()
+    if head.model == model {
+        return SmallVec::new();
+    }
+    let with = || Bytes::from(quoted(&format!("{}{model}", folder(model))));
+    let spans = head.model_span.iter().chain(&head.model_spans_inside);
+    spans.map(|span| Splice { span: span.clone(), with: with() }).collect()
 }

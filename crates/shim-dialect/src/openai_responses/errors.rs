@@ -19,6 +19,16 @@ pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
     upstream_fault(status, fault_of_status(status), message).detail(excerpt(body))
 }
 
+/// The failure a whole answer tells of: its status says so, or it is an error alone.
+pub(super) fn inside(status: Option<&str>, body: &str) -> Option<Fault> {
+    let error = member(body, "error").filter(|error| error.text() != "null");
+    match (status, error) {
+        (Some("failed"), error) => Some(told(None, error.map_or("{}", |error| error.text()))),
+        (None, Some(error)) => Some(told(None, error.text())),
+        _ => None,
+    }
+}
+
 /// The fault of an `error` object, or of a text in its place.
 pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));

@@ -1,10 +1,10 @@
 //! Reading along: usage, finish, faults, without building the answer.
 
-use shim_ir::{Fault, FaultKind, Finish, FinishReason, Tokens, Usage};
+use shim_ir::{Fault, FaultKind, Tokens, Usage};
 use shim_wire::frame::Frame;
 use shim_wire::{RawJson, Value, ValueKind};
 
-use super::errors;
+use super::{decode, errors};
 use crate::common::{each_element, each_member};
 use crate::{Meter, Operation, Reading};
 
@@ -12,11 +12,19 @@ use crate::{Meter, Operation, Reading};
 pub(super) struct ResponseMeter {
     reading: Reading,
     operation: Operation,
+    /// Whether a call came that the client has to run. Some providers leave the output out of the last event.
+    calls: bool,
+}
+
+/// Whether an item is a call that the client has to run.
+fn is_for_client(item: &Value<'_>) -> bool {
+    let kind = item.get("type").and_then(|kind| kind.as_str());
+    kind.is_some_and(|kind| decode::runs_at_client(&kind, item.text()))
 }
 
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
-        Self { reading: Reading::default(), operation }
+        Self { reading: Reading::default(), operation, calls: false }
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -26,7 +34,7 @@ impl ResponseMeter {
 
     /// Takes a `response` object, as it stands in an event or by itself.
     fn response(&mut self, text: &str) {
-        let (mut status, mut reason, mut error, mut calls) = (None, None, None, false);
+        let (mut status, mut reason, mut error, mut calls) = (None, None, None, self.calls);
         let _ = each_member(text, |member| match &*member.key {
             "model" => self.reading.model = member.value.as_str().map(Into::into),
             "usage" if member.value.kind() == ValueKind::Object => {
@@ -38,8 +46,7 @@ impl ResponseMeter {
             "output" => {
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
-                    let kind = item.get("type").and_then(|t| t.as_str());
-                    calls |= matches!(kind.as_deref(), Some("function_call" | "custom_tool_call"));
+                    calls |= is_for_client(&item);
                 });
             }
             _ => {}
@@ -47,17 +54,7 @@ impl ResponseMeter {
         match (status.as_deref(), error) {
             (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
             (None, Some(error)) => self.fail(errors::told(None, error.text())),
-            (Some(status @ ("completed" | "incomplete")), _) => {
-                let reason = match (status, reason.as_deref(), calls) {
-                    ("completed", _, true) => FinishReason::ToolCalls,
-                    ("completed", _, false) => FinishReason::Stop,
-                    (_, Some("max_output_tokens"), _) => FinishReason::Length,
-                    (_, Some("content_filter"), _) => FinishReason::Filter,
-                    _ => FinishReason::Other,
-                };
-                self.reading.finish = Some(Finish { reason, words: Some(status.to_owned()), sequence: None });
-            }
-            _ => {}
+            (status, _) => self.reading.finish = decode::finish(status, reason.as_deref(), calls),
         }
     }
 }
@@ -91,10 +88,11 @@ impl Meter for ResponseMeter {
         {
             return;
         }
-        let (mut kind, mut response, mut error) = (None, None, None);
+        let (mut kind, mut response, mut error, mut item) = (None, None, None, None);
         let scanned = each_member(frame.data, |member| match &*member.key {
             "type" => kind = member.value.as_str(),
             "response" => response = Some(member.value),
+            "item" => item = Some(member.value),
             "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
             _ => {}
         });
@@ -114,6 +112,9 @@ impl Meter for ResponseMeter {
                 self.reading.complete = self.reading.fault.is_none();
             }
             "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
+            "response.output_item.added" | "response.output_item.done" => {
+                self.calls |= item.is_some_and(|item| is_for_client(&item));
+            }
             _ if kind.ends_with(".delta") => self.reading.content = true,
             _ => {}
         }

@@ -3,20 +3,25 @@
 //! Sources, read 2026-11-23: <https://platform.openai.com/docs/api-reference/responses>,
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>.
 
+mod decode;
 mod encode;
 mod errors;
 mod meter;
 mod route;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault};
+use shim_ir::{Dialect, Fault, Request, Response};
 use shim_wire::Splice;
 use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
-use crate::{Codec, DecodeError, Head, Meter, ModelEntry, Operation, Plain, Route};
+use crate::{
+    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+};
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +29,7 @@ pub struct OpenaiResponses;
 
 impl Codec for OpenaiResponses {
     fn dialect(&self) -> Dialect {
-        Dialect::OpenaiResponses
+        decode::DIALECT
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -66,5 +71,19 @@ impl Codec for OpenaiResponses {
     /// The list of models is the business of the chat dialect, which has the same shape; no route leads here.
     fn encode_models(&self, _: &[ModelEntry], _: &Route) -> Bytes {
         Bytes::from_static(br#"{"object":"list","data":[]}"#)
+    }
+}
+
+impl Decode for OpenaiResponses {
+    fn decode_request(&self, _: &Route, body: &str) -> Result<Request, DecodeError> {
+        decode::request(body)
+    }
+
+    fn decode_response(&self, body: &str) -> Result<Response, AnswerError> {
+        decode::whole(body)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(stream::EventDecoder::default())
     }
 }

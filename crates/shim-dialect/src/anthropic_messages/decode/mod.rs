@@ -1,0 +1,88 @@
+//! Wire → meaning: requests, whole answers, and the pieces of them that events share.
+
+mod answer;
+mod content;
+mod request;
+mod usage;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shim_ir::{Dialect, Foreign, Rest};
+use shim_wire::{Members, RawJson, Str, from_json};
+
+pub(super) use answer::{finish, message, word};
+pub(super) use content::{block, citation, content};
+pub(super) use request::messages;
+pub(super) use usage::{Used, service_tier, usage};
+
+use crate::DecodeError;
+use crate::common::{each_member, quoted};
+
+/// This dialect.
+pub(super) const DIALECT: Dialect = Dialect::Anthropic;
+
+/// Reads `text`, which stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
+    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+}
+
+/// What a wire type does not model.
+pub(super) fn rest(members: Members<'_>) -> Rest {
+    Rest::new(DIALECT, members)
+}
+
+/// A node nobody else has.
+pub(super) fn foreign(kind: &str, raw: &RawValue) -> Foreign {
+    Foreign { dialect: DIALECT, kind: kind.to_owned(), raw: raw.into() }
+}
+
+/// The string, if it says anything: an empty one only fills a slot.
+pub(super) fn said(text: Option<Str<'_>>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(Str::into_string)
+}
+
+/// The string that is the whole of `value`; `None` when it is of another kind.
+pub(super) fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// Keeps a modelled member that has no place of its own here.
+pub(super) fn keep(members: &mut Rest, key: &str, value: Option<&RawValue>) {
+    if let Some(value) = value {
+        members.push(DIALECT, key, value.into());
+    }
+}
+
+/// Keeps a word that is not the one it always is.
+pub(super) fn keep_other(members: &mut Rest, key: &str, word: Option<Str<'_>>, usual: &str) {
+    if let Some(word) = word.filter(|word| **word != *usual) {
+        members.push(DIALECT, key, RawJson::string(&word));
+    }
+}
+
+/// The members of the object `text`; `None` when it is of another kind.
+pub(super) fn members(text: &str) -> Option<Rest> {
+    let mut members = Rest::default();
+    let read = each_member(text, |member| {
+        if let Ok(raw) = RawJson::parse(member.value.text()) {
+            members.push(DIALECT, &member.key, raw);
+        }
+    });
+    read.ok().map(|()| members)
+}
+
+/// The members that are not `null`: in a piece of an answer, `null` only fills a slot.
+pub(super) fn stated(members: Rest) -> Rest {
+    if members.members().iter().all(|(_, value)| value.get() != "null") {
+        return members;
+    }
+    let kept = members.members().iter().filter(|(_, value)| value.get() != "null").cloned().collect();
+    Rest::from_owned(DIALECT, kept)
+}
+
+/// `members` as the text of an object.
+pub(super) fn object(members: &Rest) -> String {
+    let pairs: Vec<_> =
+        members.members().iter().map(|(key, value)| format!("{}:{}", quoted(key), value.get())).collect();
+    format!("{{{}}}", pairs.join(","))
+}

@@ -1,0 +1,138 @@
+//! Whole answers, and the pieces of them that chunks share.
+
+use serde_json::value::RawValue;
+use shim_ir::{Candidate, Citation, Part, Response, Rest, Text};
+use shim_wire::{RawJson, from_json};
+
+use super::{
+    DIALECT, blocked, citations, finish, grounded, is_call, keep, keep_left, parts, rest, said, tells, usage,
+};
+use crate::common::member;
+use crate::gemini_generate::errors;
+use crate::gemini_generate::types::{self, Content, GenerateContentResponse};
+use crate::{AnswerError, DecodeError};
+
+/// A whole answer; also one to embed or to count, which has no candidates. A blocked prompt has one empty candidate.
+pub(crate) fn answer(body: &str) -> Result<Response, AnswerError> {
+    let mut wire: GenerateContentResponse<'_> = from_json(body).map_err(DecodeError::from)?;
+    if let Some(error) = wire.error {
+        return Err(AnswerError::Fault(Box::new(errors::told(None, error.get()))));
+    }
+    let mut members = kept(&mut wire);
+    let used = wire.usage_metadata.and_then(usage);
+    keep(&mut members, "usageMetadata", wire.usage_metadata.filter(|_| used.is_none()));
+    let listed = wire.candidates.into_iter().enumerate();
+    let mut candidates = listed.map(|(at, wire)| candidate(wire, at)).collect::<Result<Vec<_>, _>>()?;
+    candidates.sort_by_key(|(index, _)| *index);
+    let mut candidates: Vec<_> = candidates.into_iter().map(|(_, candidate)| candidate).collect();
+    let blocked = wire.prompt_feedback.and_then(blocked);
+    if candidates.is_empty() && blocked.is_some() {
+        candidates.push(Candidate { finish: blocked, ..Candidate::default() });
+    }
+    Ok(Response {
+        id: said(wire.response_id),
+        model: said(wire.model_version),
+        created: wire.create_time.as_deref().and_then(moment),
+        candidates,
+        usage: used,
+        service_tier: wire.usage_metadata.and_then(tier),
+        rest: members,
+    })
+}
+
+/// The members of an answer that have no place of their own, or say more than their place holds.
+pub(crate) fn kept(wire: &mut GenerateContentResponse<'_>) -> Rest {
+    let mut members = rest(std::mem::take(&mut wire.rest));
+    if let Some(time) = &wire.create_time {
+        members.push(DIALECT, "createTime", RawJson::string(time));
+    }
+    keep(&mut members, "promptFeedback", wire.prompt_feedback);
+    members
+}
+
+/// The class of service, which stands in `usageMetadata`.
+pub(crate) fn tier(usage: &RawValue) -> Option<String> {
+    let word = member(usage.get(), "serviceTier")?.as_str()?;
+    (!word.is_empty()).then(|| word.into_owned())
+}
+
+/// A time of RFC 3339 in UTC, in seconds since 1970.
+pub(crate) fn moment(time: &str) -> Option<u64> {
+    let number = |at: std::ops::Range<usize>| time.get(at)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let clock = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    if !time.ends_with('Z') || !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
+        return None;
+    }
+    // Years are counted from March, so that the leap day is the last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
+    days.checked_sub(719_469)?.checked_mul(86_400)?.checked_add(clock)
+}
+
+fn candidate(wire: types::Candidate<'_>, at: usize) -> Result<(usize, Candidate), DecodeError> {
+    let index = wire.index.and_then(|index| usize::try_from(index).ok()).unwrap_or(at);
+    let mut members = rest(wire.rest);
+    let mut parts = match wire.content {
+        Some(content) => content_parts(content, &mut members, &format!("candidates[{at}].content"))?,
+        None => Vec::new(),
+    };
+    let finish = finish(wire.finish_reason.as_deref(), parts.iter().any(is_call));
+    ground(&mut parts, wire.grounding_metadata);
+    keep(&mut members, "groundingMetadata", wire.grounding_metadata);
+    match (last_text(&mut parts), wire.citation_metadata) {
+        (Some(text), Some(raw)) => text.citations.extend(citations(raw)),
+        (_, raw) => keep(&mut members, "citationMetadata", raw),
+    }
+    match (last_text(&mut parts), wire.logprobs_result) {
+        (Some(text), Some(raw)) => text.logprobs = RawJson::parse(&format!("[{}]", raw.get())).ok(),
+        (_, raw) => keep(&mut members, "logprobsResult", raw),
+    }
+    parts.retain(|part| !matches!(part, Part::Text(text) if *text == Text::default()));
+    Ok((index, Candidate { parts, finish, rest: members }))
+}
+
+/// The parts of a candidate. What is left of its content (not `"role": "model"`) stays in `members`.
+pub(crate) fn content_parts(
+    content: Content<'_>,
+    members: &mut Rest,
+    path: &str,
+) -> Result<Vec<Part>, DecodeError> {
+    let mut left = rest(content.rest);
+    if let Some(role) = content.role.filter(|role| &**role != "model") {
+        left.push(DIALECT, "role", RawJson::string(&role));
+    }
+    keep_left(members, "content", &left);
+    parts(content.parts, &format!("{path}.parts"))
+}
+
+/// Hangs what grounds the answer on the parts that say it, or on the last text.
+fn ground(parts: &mut [Part], metadata: Option<&RawValue>) {
+    let cited = metadata.filter(|raw| tells(raw.get())).map(grounded).unwrap_or_default();
+    for (at, citation) in cited {
+        cite(parts, at, citation);
+    }
+}
+
+fn cite(parts: &mut [Part], at: usize, citation: Citation) {
+    let own = parts.get(at).is_some_and(|part| matches!(part, Part::Text(_)));
+    let parts = if own { parts.get_mut(at..=at).unwrap_or_default() } else { parts };
+    if let Some(text) = last_text(parts) {
+        text.citations.push(citation);
+    }
+}
+
+/// The last text that says anything: a signature may come behind it on an empty one.
+fn last_text(parts: &mut [Part]) -> Option<&mut Text> {
+    parts.iter_mut().rev().find_map(|part| match part {
+        Part::Text(text) if !text.text.is_empty() => Some(text),
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => None,
+    })
+}

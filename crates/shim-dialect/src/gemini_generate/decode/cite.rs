@@ -1,0 +1,67 @@
+//! Citations and grounding.
+
+use serde_json::value::RawValue;
+use shim_ir::Citation;
+use shim_wire::{Str, from_json};
+
+use crate::gemini_generate::types::{
+    CitationMetadata, CitationSource, Found, GroundingChunk, GroundingMetadata, GroundingSupport,
+};
+
+/// The citations of `citationMetadata`, each verbatim.
+pub(crate) fn citations(metadata: &RawValue) -> Vec<Citation> {
+    let Ok(wire) = from_json::<CitationMetadata<'_>>(metadata.get()) else { return Vec::new() };
+    wire.citations.into_iter().chain(wire.citation_sources).map(citation).collect()
+}
+
+fn citation(raw: &RawValue) -> Citation {
+    let words = Some(raw.into());
+    let Ok(source) = from_json::<CitationSource<'_>>(raw.get()) else {
+        return Citation { words, ..Citation::default() };
+    };
+    Citation {
+        url: source.uri.map(Str::into_string),
+        title: source.title.map(Str::into_string),
+        cited: None,
+        start: source.start_index,
+        end: source.end_index,
+        words,
+    }
+}
+
+/// What `groundingMetadata` cites, with the index of the part that cites it. The metadata stay verbatim beside the
+/// answer, so these have no words of their own.
+pub(crate) fn grounded(metadata: &RawValue) -> Vec<(usize, Citation)> {
+    let Ok(wire) = from_json::<GroundingMetadata<'_>>(metadata.get()) else { return Vec::new() };
+    let chunks = &wire.grounding_chunks;
+    if wire.grounding_supports.is_empty() {
+        return chunks.iter().filter_map(found).map(|found| (0, of(found))).collect();
+    }
+    wire.grounding_supports.iter().flat_map(|support| supported(support, chunks)).collect()
+}
+
+/// A support cites each of its chunks.
+fn supported(support: &GroundingSupport<'_>, chunks: &[GroundingChunk<'_>]) -> Vec<(usize, Citation)> {
+    let Some(segment) = &support.segment else { return Vec::new() };
+    let sources = support.grounding_chunk_indices.iter().filter_map(|at| found(chunks.get(*at)?));
+    let spanned = sources.map(|found| Citation {
+        cited: segment.text.as_deref().map(str::to_owned),
+        // The zero value is left out of JSON.
+        start: Some(segment.start_index.unwrap_or_default()),
+        end: segment.end_index,
+        ..of(found)
+    });
+    spanned.map(|citation| (segment.part_index.unwrap_or_default(), citation)).collect()
+}
+
+fn found<'a, 'b>(chunk: &'b GroundingChunk<'a>) -> Option<&'b Found<'a>> {
+    chunk.web.as_ref().or(chunk.retrieved_context.as_ref()).or(chunk.maps.as_ref())
+}
+
+fn of(found: &Found<'_>) -> Citation {
+    Citation {
+        url: found.uri.as_deref().map(str::to_owned),
+        title: found.title.as_deref().map(str::to_owned),
+        ..Citation::default()
+    }
+}
