@@ -42,6 +42,27 @@ pub fn fold(events: impl IntoIterator<Item = Event>) -> Result<(Response, Vec<Fo
     }
 }
 
+/// The events that tell a whole answer, each part at once. Folding them gives the answer back, but for what its
+/// candidates keep beside their parts.
+#[must_use]
+pub fn unfold(response: Response) -> Vec<Event> {
+    let Response { id, model, created, candidates, usage, service_tier, rest } = response;
+    let mut events = vec![Event::Start(Start { id, model, created, service_tier, rest })];
+    let mut finishes = Vec::new();
+    let mut next = 0;
+    for (candidate, number) in candidates.into_iter().zip(0..) {
+        for part in candidate.parts {
+            let id = PartId(next);
+            next += 1;
+            events.extend([Event::PartStart { id, candidate: number, part }, Event::PartEnd { id }]);
+        }
+        finishes.push(candidate.finish);
+    }
+    events.extend(usage.map(Event::Usage));
+    events.push(Event::Finish(finishes));
+    events
+}
+
 #[derive(Default)]
 struct Folded {
     response: Response,
@@ -193,8 +214,10 @@ fn joined(so_far: Option<&RawJson>, more: RawJson) -> Option<RawJson> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FoldError, fold};
-    use crate::{Delta, Event, Fault, FaultKind, Part, PartId, Reasoning, Start, Text};
+    use super::{FoldError, fold, unfold};
+    use crate::{
+        Candidate, Delta, Event, Fault, FaultKind, Finish, Part, PartId, Reasoning, Response, Start, Text,
+    };
 
     #[test]
     fn interleaved_parts_grow_apart() {
@@ -218,6 +241,23 @@ mod tests {
             panic!("{response:?}");
         };
         assert_eq!((reasoning.text.concat().as_str(), text.text.as_str()), ("thought", "answer"));
+    }
+
+    #[test]
+    fn what_was_unfolded_folds_back() {
+        let finish = Finish { reason: crate::FinishReason::Stop, words: None, sequence: None };
+        let candidate = |text: &str| Candidate {
+            parts: vec![Part::Reasoning(Reasoning::default()), Part::Text(Text::new(text))],
+            finish: Some(finish.clone()),
+            ..Candidate::default()
+        };
+        let whole = Response {
+            id: Some("r".into()),
+            candidates: vec![candidate("a"), candidate("b")],
+            usage: Some(crate::Usage::default()),
+            ..Response::default()
+        };
+        assert_eq!(fold(unfold(whole.clone())).unwrap().0, whole);
     }
 
     #[test]

@@ -15,13 +15,14 @@ mod part;
 mod request;
 mod response;
 mod rest;
+mod traits;
 mod unit;
 mod usage;
 
 pub use dialect::{Dialect, UnknownDialect};
 pub use event::{Delta, Event, PartId, Start};
 pub use fault::{Blame, Fault, FaultKind, Retry};
-pub use fold::{FoldError, fold};
+pub use fold::{FoldError, fold, unfold};
 pub use grammar::{Grammar, GrammarError};
 pub use loss::{Fidelity, Loss, LossKind};
 pub use name::{AliasName, ExchangeId, Generation, KeyId, ModelId, NameError, ProviderId, TargetId};
@@ -35,5 +36,6 @@ pub use request::{
 };
 pub use response::{Candidate, Finish, FinishReason, Response};
 pub use rest::Rest;
+pub use traits::{ReasoningControl, Traits};
 pub use unit::{PicoUsd, TokenEstimate, Tokens};
 pub use usage::Usage;

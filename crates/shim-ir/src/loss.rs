@@ -1,5 +1,7 @@
 //! What a translation could not carry.
 
+use std::borrow::Cow;
+
 /// How faithfully an exchange was carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fidelity {
@@ -25,10 +27,13 @@ impl std::fmt::Display for Fidelity {
 /// One thing a translation could not carry unchanged. Policy lets it pass, reports it, or refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// Where in the source text: a JSON path such as `messages[2].content[0].cache_control`.
+    /// Where: a path in the words of the intermediate representation, such as `turns[2].parts[0].cache`. The source's
+    /// dialect turns it into its own words for people.
     pub path: String,
     /// What became of it.
     pub kind: LossKind,
+    /// Why, in a few words without a full stop.
+    pub why: Cow<'static, str>,
 }
 
 /// What became of something that could not be carried unchanged.
@@ -40,4 +45,27 @@ pub enum LossKind {
     Approximated,
     /// The other side needs a value the source does not have, and got a documented default.
     Defaulted,
+    /// Left out although the answer depends on it: refused, unless the alias permits it to be dropped.
+    Unsupported,
+}
+
+impl Loss {
+    /// A loss at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<String>, kind: LossKind, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: path.into(), kind, why: why.into() }
+    }
+}
+
+impl LossKind {
+    /// The word, as in answers and in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Approximated => "approximated",
+            Self::Defaulted => "defaulted",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }

@@ -2,4 +2,5 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 pub mod failover;
+pub mod fidelity;
 pub mod swap;

@@ -10,12 +10,14 @@ pub mod scan;
 mod splice;
 mod view;
 mod walk;
+mod write;
 
 pub use object::{WireError, from_json};
 pub use raw::{Members, RawJson, Str};
 pub use splice::{Pieces, Splice, SpliceError, splice};
 pub use view::{ArrayReader, Member, ObjectReader, Value, ValueKind};
 pub use walk::Walk;
+pub use write::{JsonWriter, Place};
 
 #[doc(hidden)]
 pub mod macro_support {

@@ -69,8 +69,9 @@ impl SseFramer {
         self.dispatch(on)
     }
 
-    /// A line is complete: what was carried over, and `head`.
+    /// A line is complete: what was carried over, and `head`. It is as long as it is however it came.
     fn end_line(&mut self, head: &[u8], on: &mut dyn FnMut(Frame<'_>)) -> Result<(), FrameError> {
+        self.bounded(self.line.len() + head.len())?;
         if self.line.is_empty() {
             return self.take_line(head, on);
         }

@@ -1,0 +1,321 @@
+//! JSON written straight into a buffer: no tree, members in the order they are put.
+
+use crate::RawJson;
+
+/// Writes one JSON text behind what a buffer holds.
+///
+/// Commas and quotes are its business, nesting is by closures, so what it writes is always well-formed.
+///
+/// ```
+/// let mut out = Vec::new();
+/// shim_wire::JsonWriter::new(&mut out).object(|w| {
+///     w.string("model", "m");
+///     w.array("stop", |w| w.element().string("\"\n"));
+///     w.number("n", 2);
+///     w.maybe("seed", None::<u64>, shim_wire::JsonWriter::number);
+/// });
+/// assert_eq!(out, br#"{"model":"m","stop":["\"\n"],"n":2}"#);
+/// ```
+#[derive(Debug)]
+pub struct JsonWriter<'a> {
+    out: &'a mut Vec<u8>,
+    /// Whether the next member or element needs a comma before it.
+    more: bool,
+    /// Whether U+0085, U+2028 and U+2029, which some clients take for the end of a line, are escaped.
+    lines: bool,
+}
+
+/// A place in the text where exactly one value goes.
+#[derive(Debug)]
+#[must_use = "a place without a value is no JSON"]
+pub struct Place<'w, 'a>(&'w mut JsonWriter<'a>);
+
+impl<'a> JsonWriter<'a> {
+    /// A writer behind what `out` holds.
+    #[must_use]
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, more: false, lines: false }
+    }
+
+    /// Escapes the characters that some clients take for the end of a line; values kept verbatim lose the line breaks
+    /// between their tokens. So what is written is one line.
+    #[must_use]
+    pub fn escaping_lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// Writes an object as the whole text.
+    pub fn object(&mut self, members: impl FnOnce(&mut Self)) {
+        Place(self).object(members);
+    }
+
+    /// Writes an array as the whole text.
+    pub fn list(&mut self, elements: impl FnOnce(&mut Self)) {
+        Place(self).array(elements);
+    }
+
+    /// Begins a member of the open object.
+    pub fn member<'w>(&'w mut self, key: &str) -> Place<'w, 'a> {
+        self.comma();
+        quote(self.out, key, self.lines);
+        self.out.push(b':');
+        Place(self)
+    }
+
+    /// Begins an element of the open array.
+    pub fn element<'w>(&'w mut self) -> Place<'w, 'a> {
+        self.comma();
+        Place(self)
+    }
+
+    /// A member that is a string.
+    pub fn string(&mut self, key: &str, text: &str) {
+        self.member(key).string(text);
+    }
+
+    /// A member that is a whole number.
+    pub fn number(&mut self, key: &str, number: impl Into<i128>) {
+        self.member(key).number(number);
+    }
+
+    /// A member that is a boolean.
+    pub fn bool(&mut self, key: &str, value: bool) {
+        self.member(key).bool(value);
+    }
+
+    /// A member that is a value kept verbatim.
+    pub fn raw(&mut self, key: &str, raw: &RawJson) {
+        self.member(key).raw(raw);
+    }
+
+    /// A member that is `null`.
+    pub fn null(&mut self, key: &str) {
+        self.member(key).null();
+    }
+
+    /// A member that is an object.
+    pub fn nested(&mut self, key: &str, members: impl FnOnce(&mut Self)) {
+        self.member(key).object(members);
+    }
+
+    /// A member that is an array.
+    pub fn array(&mut self, key: &str, elements: impl FnOnce(&mut Self)) {
+        self.member(key).array(elements);
+    }
+
+    /// A member that is there only where there is a value: `w.maybe("seed", seed, JsonWriter::number)`.
+    pub fn maybe<T>(&mut self, key: &str, value: Option<T>, write: impl FnOnce(&mut Self, &str, T)) {
+        if let Some(value) = value {
+            write(self, key, value);
+        }
+    }
+
+    fn comma(&mut self) {
+        if self.more {
+            self.out.push(b',');
+        }
+        self.more = true;
+    }
+
+    fn nest(&mut self, open: u8, close: u8, inside: impl FnOnce(&mut Self)) {
+        self.out.push(open);
+        self.more = false;
+        inside(self);
+        self.out.push(close);
+        self.more = true;
+    }
+}
+
+impl<'a> Place<'_, 'a> {
+    /// A string.
+    pub fn string(self, text: &str) {
+        quote(self.0.out, text, self.0.lines);
+    }
+
+    /// A whole number.
+    pub fn number(self, number: impl Into<i128>) {
+        let mut digits = itoa::Buffer::new();
+        self.0.out.extend_from_slice(digits.format(number.into()).as_bytes());
+    }
+
+    /// A number; one that is not finite has no JSON and becomes `null`.
+    pub fn float(self, number: f64) {
+        match serde_json::Number::from_f64(number) {
+            Some(number) => self.0.out.extend_from_slice(number.to_string().as_bytes()),
+            None => self.null(),
+        }
+    }
+
+    /// A boolean.
+    pub fn bool(self, value: bool) {
+        self.0.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// `null`.
+    pub fn null(self) {
+        self.0.out.extend_from_slice(b"null");
+    }
+
+    /// A value kept verbatim.
+    pub fn raw(self, raw: &RawJson) {
+        if self.0.lines {
+            escape_lines(self.0.out, raw.get());
+        } else {
+            self.0.out.extend_from_slice(raw.get().as_bytes());
+        }
+    }
+
+    /// An object.
+    pub fn object(self, members: impl FnOnce(&mut JsonWriter<'a>)) {
+        self.0.nest(b'{', b'}', members);
+    }
+
+    /// An array.
+    pub fn array(self, elements: impl FnOnce(&mut JsonWriter<'a>)) {
+        self.0.nest(b'[', b']', elements);
+    }
+}
+
+/// Writes `text` as a JSON string (RFC 8259 §7), with the least escapes.
+fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte, lines)) {
+        let (plain, from) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = escape(out, from, lines);
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Bytes that need an escape, or begin a character that may.
+fn needs_escape(byte: u8, lines: bool) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\' || (lines && (byte == 0xC2 || byte == 0xE2))
+}
+
+/// Writes what `from` begins with, which [`needs_escape`]; gives what follows it.
+fn escape<'t>(out: &mut Vec<u8>, from: &'t [u8], lines: bool) -> &'t [u8] {
+    let (first, rest) = from.split_first().unwrap_or((&0, &[]));
+    let short = match first {
+        b'"' => b"\\\"",
+        b'\\' => b"\\\\",
+        b'\n' => b"\\n",
+        b'\r' => b"\\r",
+        b'\t' => b"\\t",
+        0x08 => b"\\b",
+        0x0C => b"\\f",
+        byte if *byte < 0x20 => {
+            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+            return rest;
+        }
+        _ if lines => return end_of_line(out, from),
+        byte => {
+            out.push(*byte);
+            return rest;
+        }
+    };
+    out.extend_from_slice(short);
+    rest
+}
+
+/// Writes the character `from` begins with, escaped where some take it for the end of a line; gives what follows it.
+fn end_of_line<'t>(out: &mut Vec<u8>, from: &'t [u8]) -> &'t [u8] {
+    let escapes: [(&[u8], &[u8]); 3] =
+        [(b"\xC2\x85", b"\\u0085"), (b"\xE2\x80\xA8", b"\\u2028"), (b"\xE2\x80\xA9", b"\\u2029")];
+    for (character, escaped) in escapes {
+        if let Some(rest) = from.strip_prefix(character) {
+            out.extend_from_slice(escaped);
+            return rest;
+        }
+    }
+    let (first, rest) = from.split_at(1.min(from.len()));
+    out.extend_from_slice(first);
+    rest
+}
+
+/// Copies JSON text; the characters in question can only stand inside its strings, and line breaks only between tokens.
+fn escape_lines(out: &mut Vec<u8>, text: &str) {
+    let breaks = |byte: &u8| matches!(byte, 0xC2 | 0xE2 | b'\n' | b'\r');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(breaks) {
+        let (plain, from) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = match from.split_first() {
+            Some((b'\n' | b'\r', after)) => after,
+            Some(_) | None => end_of_line(out, from),
+        };
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::JsonWriter;
+    use crate::RawJson;
+
+    fn written(lines: bool, write: impl FnOnce(&mut JsonWriter<'_>)) -> String {
+        let mut out = Vec::new();
+        let mut writer = JsonWriter::new(&mut out);
+        if lines {
+            writer = writer.escaping_lines();
+        }
+        write(&mut writer);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn strings_read_back(text in any::<String>(), lines in any::<bool>()) {
+            let json = written(lines, |w| w.object(|w| w.string(&text, &text)));
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(read, serde_json::json!({ &*text: &*text }));
+        }
+
+        #[test]
+        fn numbers_read_back(float in any::<f64>(), number in any::<i64>()) {
+            let json = written(false, |w| w.list(|w| {
+                w.element().float(float);
+                w.element().number(number);
+            }));
+            let wanted = serde_json::json!([float.is_finite().then_some(float), number]);
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn nothing_that_ends_a_line_is_left_where_asked() {
+        let text = "a\u{85}b\u{2028}c\u{2029}d\u{e9}\u{2014}";
+        let raw = RawJson::parse(&format!("\"{text}\"")).unwrap();
+        let broken = RawJson::parse("{\r\n \"a\":\n1}").unwrap();
+        assert_eq!(written(true, |w| w.list(|w| w.element().raw(&broken))), r#"[{ "a":1}]"#);
+        let json = written(true, |w| {
+            w.list(|w| {
+                w.element().string(text);
+                w.element().raw(&raw);
+            });
+        });
+        assert!(!json.contains(['\u{85}', '\u{2028}', '\u{2029}']), "{json}");
+        assert_eq!(serde_json::from_str::<[String; 2]>(&json).unwrap(), [text, text]);
+        assert!(written(false, |w| w.list(|w| w.element().string(text))).contains('\u{2028}'));
+    }
+
+    #[test]
+    fn members_and_elements_are_divided() {
+        let json = written(false, |w| {
+            w.object(|w| {
+                w.nested("a", |_| ());
+                w.array("b", |w| {
+                    w.element().array(|_| ());
+                    w.element().object(|w| w.null("c"));
+                });
+                w.bool("d", true);
+            });
+        });
+        assert_eq!(json, r#"{"a":{},"b":[[],{"c":null}],"d":true}"#);
+    }
+}
