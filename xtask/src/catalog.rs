@@ -3,6 +3,7 @@
 //! Each provider's models become one file of tab-separated rows, so that a new import reads well as a diff. What comes
 //! out depends on the facts and the provider files alone: a second run writes nothing.
 
+mod control;
 mod facts;
 mod genai;
 mod merge;
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn both_sources_become_rows() {
         let models_dev = [
-            r#"{"provider":"anthropic","id":"a","name":"A","limit":{"context":8,"output":4},"cost":{"input":1,"output":2}}"#,
+            r#"{"provider":"anthropic","id":"a","name":"A","limit":{"context":8,"output":4},"temperature":false,"reasoning_options":[{"type":"toggle"}],"cost":{"input":1,"output":2}}"#,
             r#"{"provider":"anthropic","id":"b","base_model":"anthropic/a","cost":{"input":3,"output":4}}"#,
         ];
         let genai: Vec<genai::Genai> = serde_json::from_str(
@@ -182,8 +183,8 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "a\tA\t\t\t8\t\t4\t\t\t\tmg in=1 out=2 read=0.1 | 2026-09-01 g in=2 out=3 >100 out=5",
-                "b\tA\t\t\t8\t\t4\t\t\t\tm in=3 out=4",
+                "a\tA\t\t\t8\t\t4\t\t\t\tmg in=1 out=2 read=0.1 | 2026-09-01 g in=2 out=3 >100 out=5\toff no=temperature",
+                "b\tA\t\t\t8\t\t4\t\t\t\tm in=3 out=4\tno=temperature",
                 "c\tc\tunlisted\t\t9\t\t\t\t\t\tg in=5",
             ]
         );

@@ -2,19 +2,26 @@
 //!
 //! A provider is a file of `data/providers`, written by hand after the provider's documentation. Its models are a file
 //! of `data/models`, written by `cargo xtask catalog` from models.dev and genai-prices; `docs/catalog-differences.md`
-//! lists where the two differ. Both are in the binary as text. The provider files are parsed at the first look at any,
+//! lists where the two differ. What the encoders must know of a target is put together of both by [`traits`]. Both are
+//! in the binary as text. The provider files are parsed at the first look at any,
 //! a file of models at the first look at that provider's.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod control;
 mod date;
 mod model;
 mod nearest;
 mod price;
 mod provider;
+mod quirk;
 mod row;
+mod traits;
 
+pub use control::{Bounds, Control, Manner, Way};
 pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{Price, PriceRow, PriceSource, PriceTier};
 pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, StreamUsage, provider, providers};
+pub use quirk::Quirk;
+pub use traits::traits;

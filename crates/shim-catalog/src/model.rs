@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::row::{is_unlisted, parse};
-use crate::{Date, PriceRow, provider};
+use crate::{Control, Date, PriceRow, provider};
 
 /// One model of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Model {
     pub output: Vec<String>,
     /// List prices, the oldest first; none where nobody states any.
     pub prices: Vec<PriceRow>,
+    /// What it may be told, and what it is said not to have.
+    pub control: Control,
 }
 
 /// Where a model is in its life.
@@ -154,6 +156,10 @@ mod tests {
         assert!(shim_ir::ModelId::new(&model.id).is_ok(), "{name}");
         assert_eq!(file.model(&model.id), Some(model), "{name}");
         assert!(model.prices.is_sorted_by(|a, b| a.from < b.from), "{name}");
+        for refused in &model.control.refuses {
+            assert!(["tools", "reasoning", "schema", "temperature"].contains(&refused.as_str()), "{name}");
+            assert!(!model.abilities.contains(refused), "{name}");
+        }
         for row in &model.prices {
             assert!(row.tiers.is_sorted_by(|a, b| a.above < b.above), "{name}");
             assert!(row.base.input.or(row.base.output).is_some(), "{name}");

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use shim_ir::Dialect;
 
-use crate::SnapshotSuffix;
+use crate::{Quirk, SnapshotSuffix};
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -88,6 +88,9 @@ pub struct Endpoint {
     pub source: String,
     /// What a user should know of it.
     pub note: Option<String>,
+    /// Its oddities.
+    #[serde(default)]
+    pub quirks: Vec<Quirk>,
 }
 
 /// Where a credential goes.
@@ -213,6 +216,7 @@ mod tests {
         let dialect = endpoint.dialect().unwrap_or_else(|| panic!("{id}: {endpoint:?}"));
         assert!(std::ptr::eq(provider.endpoint(dialect).unwrap(), endpoint), "{id}: {dialect} twice");
         assert!(endpoint.source.starts_with("https://"), "{id}: {endpoint:?}");
+        endpoint.quirks.iter().for_each(|quirk| quirk.sound(&format!("{id}: {dialect}")));
         let base = &endpoint.base_url;
         let port = provider.probe.as_ref().map(|probe| format!("http://127.0.0.1:{}", probe.port));
         let local = port.is_some_and(|origin| base.starts_with(&origin));

@@ -2,6 +2,7 @@
 
 use shim_ir::Tokens;
 
+use crate::control::Control;
 use crate::price::per_token;
 use crate::{Date, Model, Price, PriceRow, PriceSource, PriceTier, Status};
 
@@ -10,7 +11,8 @@ pub(crate) fn is_unlisted(row: &str) -> bool {
     row.split('\t').nth(2) == Some("unlisted")
 }
 
-/// Parses a row, whose last columns may be left out where they are empty; `None` for comments, and for what is no row: the tests hold that there is no such.
+/// Parses a row, whose last columns may be left out where they are empty; `None` for comments, and for what is no row:
+/// the tests hold that there is no such.
 pub(crate) fn parse(row: &str) -> Option<Model> {
     if row.starts_with('#') {
         return None;
@@ -38,6 +40,7 @@ pub(crate) fn parse(row: &str) -> Option<Model> {
         input: list(next()),
         output: list(next()),
         prices: prices(next())?,
+        control: Control::parse(next())?,
     })
 }
 

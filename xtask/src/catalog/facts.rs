@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::control::{Interleaved, Way};
 use super::price::Cost;
 
 /// One model of a provider, with what it inherits.
@@ -17,12 +18,13 @@ pub(crate) struct Fact {
     pub(crate) name: Option<String>,
     pub(crate) release_date: Option<String>,
     pub(crate) status: Option<String>,
-    #[serde(default)]
-    pub(crate) tool_call: bool,
-    #[serde(default)]
-    pub(crate) reasoning: bool,
-    #[serde(default)]
-    pub(crate) structured_output: bool,
+    pub(crate) tool_call: Option<bool>,
+    pub(crate) reasoning: Option<bool>,
+    pub(crate) structured_output: Option<bool>,
+    /// Whether temperature and its like may be set.
+    pub(crate) temperature: Option<bool>,
+    pub(crate) reasoning_options: Option<Vec<Way>>,
+    pub(crate) interleaved: Option<Interleaved>,
     #[serde(default)]
     pub(crate) limit: Limit,
     #[serde(default)]
@@ -136,9 +138,18 @@ impl Facts {
     }
 }
 
-/// What a model has from its base model where it does not say it itself.
-const INHERITED: [&str; 7] =
-    ["name", "release_date", "tool_call", "reasoning", "structured_output", "limit", "modalities"];
+/// What a model has from its base model where it does not say it itself. How it is told to reason is not among them:
+/// that is each provider's own.
+const INHERITED: [&str; 8] = [
+    "name",
+    "release_date",
+    "tool_call",
+    "reasoning",
+    "structured_output",
+    "temperature",
+    "limit",
+    "modalities",
+];
 
 /// Whether a model states its limits itself.
 fn states(fact: &Map<String, Value>) -> bool {

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 
 use super::merge::{Cause, Difference, GENAI_DATE, MODELS_DEV_DATE};
 use super::price::Pico;
-use super::provider::Provider;
+use super::provider::{Provider, Quirk};
 
 /// `docs/providers.md`.
 pub(crate) fn providers(providers: &[Provider], models: &BTreeMap<&str, usize>) -> String {
@@ -23,7 +23,15 @@ pub(crate) fn providers(providers: &[Provider], models: &BTreeMap<&str, usize>) 
     for provider in providers {
         text.push_str(&line(provider, models.get(provider.id.as_str()).copied()));
     }
-    text.push_str("\n## Where each is, and where that is documented\n");
+    text.push_str(
+        "\n## Where each is, and where that is documented\n\n\
+        Behind a dialect stand its oddities: what differs from the dialect's own specification, or from what \
+        models.dev says of the models, with the source. Shim keeps to them where it writes a request in another \
+        dialect than the client's; where both are the same, the request goes on as it came. `told by` is how a \
+        model is told to reason: a word (`effort`), a bound on tokens (`budget`), or as it sees fit (`adaptive`); \
+        `off` where it can be told not to, and `fixed` where it takes no word. The other words are those that the \
+        encoders of the dialect know (`QUIRKS` in `crates/shim-dialect`).\n",
+    );
     for provider in providers {
         section(provider, &mut text);
     }
@@ -58,7 +66,22 @@ fn section(provider: &Provider, text: &mut String) {
         let note = endpoint.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default();
         let (dialect, base, source) = (&endpoint.dialect, &endpoint.base_url, &endpoint.source);
         let _ = writeln!(text, "- `{dialect}` at `{base}` ([source]({source})){note}");
+        endpoint.quirks.iter().for_each(|quirk| text.push_str(&oddity(quirk)));
     }
+}
+
+fn oddity(quirk: &Quirk) -> String {
+    let code = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let models = if quirk.models.is_empty() { String::new() } else { format!("{}: ", code(&quirk.models)) };
+    let schema = quirk.schema.map(|keeps| if keeps { "keeps to a schema" } else { "keeps to no schema" });
+    let says = [
+        (!quirk.words.is_empty()).then(|| code(&quirk.words)),
+        quirk.reasoning.as_ref().map(|way| format!("told by `{way}`")),
+        schema.map(str::to_owned),
+        (!quirk.input.is_empty()).then(|| format!("takes {} too", code(&quirk.input))),
+    ];
+    let says = says.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    format!("  - {models}{says} ([source]({}), read {})\n", quirk.source, quirk.read)
 }
 
 /// `docs/catalog-differences.md`.
@@ -156,5 +179,30 @@ impl Cause {
             Self::OtherName(_) => 5,
             Self::ByHour => 6,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::oddity;
+    use crate::catalog::provider::Quirk;
+
+    #[test]
+    fn an_oddity_is_a_line() {
+        let quirk: Quirk = toml::from_str(
+            r#"
+            models = ["a*", "b"]
+            words = ["odd", "even"]
+            reasoning = "budget=1024.. off"
+            schema = false
+            input = ["pdf"]
+            source = "https://example.com/docs"
+            read = "2026-11-25"
+            "#,
+        )
+        .unwrap();
+        let line = "  - `a*`, `b`: `odd`, `even`; told by `budget=1024.. off`; keeps to no schema; takes `pdf` too \
+                    ([source](https://example.com/docs), read 2026-11-25)\n";
+        assert_eq!(oddity(&quirk), line);
     }
 }

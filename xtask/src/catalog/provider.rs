@@ -35,6 +35,23 @@ pub(crate) struct Endpoint {
     pub(crate) base_url: String,
     pub(crate) source: String,
     pub(crate) note: Option<String>,
+    #[serde(default)]
+    pub(crate) quirks: Vec<Quirk>,
+}
+
+/// One oddity of it.
+#[derive(Deserialize)]
+pub(crate) struct Quirk {
+    #[serde(default)]
+    pub(crate) models: Vec<String>,
+    #[serde(default)]
+    pub(crate) words: Vec<String>,
+    pub(crate) reasoning: Option<String>,
+    pub(crate) schema: Option<bool>,
+    #[serde(default)]
+    pub(crate) input: Vec<String>,
+    pub(crate) source: String,
+    pub(crate) read: String,
 }
 
 /// Reads the folder, in order of id.

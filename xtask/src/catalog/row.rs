@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::control;
 use super::facts::Fact;
 use super::genai::Since;
 use super::merge::{Dated, GENAI_DATE, MODELS_DEV_DATE, Source};
@@ -21,6 +22,7 @@ pub(crate) struct Row {
     input: Vec<String>,
     output: Vec<String>,
     prices: Vec<Dated>,
+    control: String,
 }
 
 impl Row {
@@ -28,6 +30,7 @@ impl Row {
     pub(crate) fn of(fact: &Fact, context: Option<u64>, prices: Vec<Dated>) -> Self {
         let abilities =
             [(fact.tool_call, "tools"), (fact.reasoning, "reasoning"), (fact.structured_output, "schema")];
+        let has = |(stated, name): (Option<bool>, _)| (stated == Some(true)).then_some(name);
         let limits = [fact.limit.context.or(context), fact.limit.input, fact.limit.output];
         Self {
             id: fact.id.clone(),
@@ -39,10 +42,11 @@ impl Row {
             },
             released: fact.release_date.clone().unwrap_or_default(),
             limits: limits.map(|limit| limit.filter(|tokens| *tokens > 0)),
-            abilities: abilities.into_iter().filter_map(|(has, name)| has.then_some(name)).collect(),
+            abilities: abilities.into_iter().filter_map(has).collect(),
             input: fact.modalities.input.clone(),
             output: fact.modalities.output.clone(),
             prices,
+            control: control::print(fact),
         }
     }
 
@@ -59,6 +63,7 @@ impl Row {
             input: Vec::new(),
             output: Vec::new(),
             prices: dated.collect(),
+            control: String::new(),
         }
     }
 
@@ -73,6 +78,7 @@ impl Row {
         columns.extend(self.limits.map(|limit| limit.map(|tokens| tokens.to_string()).unwrap_or_default()));
         columns.extend([self.abilities.join(","), self.input.join(","), self.output.join(",")]);
         columns.push(self.prices.iter().map(dated).collect::<Vec<_>>().join(" | "));
+        columns.push(self.control.clone());
         let clean: Vec<_> = columns.iter().map(|column| column.replace(['\t', '\n', '\r'], " ")).collect();
         clean.join("\t").trim_end().to_owned()
     }
@@ -106,7 +112,9 @@ pub(crate) fn print(rows: &[Row]) -> String {
          # A price says who states it (m: models.dev f3fc69229, {MODELS_DEV_DATE}, MIT; g: genai-prices 47df840a, {GENAI_DATE}, MIT;\n\
          # mg: both), `fees` where requests, searches or citations cost beside the tokens, then the prices of one token by class,\n\
          # and behind `>N` those of requests with more than N input tokens. Later prices follow behind `|`, with their first day.\n\
-         # id\tname\tstatus\treleased\tcontext\tinput\toutput\tabilities\tinput modalities\toutput modalities\tprices\n"
+         # The control of a model is how it is told to reason (`effort=` a word, `budget=` a bound from..to in tokens, `off` a switch),\n\
+         # the member of a message that its reasoning goes `back` in, and what models.dev says that it has or takes not (`no=`).\n\
+         # id\tname\tstatus\treleased\tcontext\tinput\toutput\tabilities\tinput modalities\toutput modalities\tprices\tcontrol\n"
     );
     for row in rows {
         text.push_str(&row.print());
