@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Event, Fault, FaultKind, Finish, Request, Response, Usage};
+use shim_ir::{Dialect, Event, Fault, FaultKind, Finish, Loss, Request, Response, Traits, Usage};
 use shim_wire::frame::{Frame, Framing};
 use shim_wire::scan::ScanError;
 use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
+
+use crate::Echo;
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
@@ -68,6 +70,99 @@ pub trait Decode: Codec {
 
     /// A decoder for one streamed answer.
     fn decoder(&self) -> Box<dyn Decoder>;
+}
+
+/// A dialect that can be written from the intermediate representation, so that what was said in another is said in it.
+///
+/// The laws, over the corpus: in the same dialect, decoding what was encoded gives the same request, answer or events;
+/// in another one it gives the same up to the losses told.
+pub trait Encode: Decode {
+    /// Encodes a request for the model of `goal`, with everything it cannot carry among the losses.
+    fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded;
+
+    /// Where a client of this dialect would ask for `operation`, streamed or not: what an upstream is asked.
+    fn route_for(&self, operation: Operation, model: &str, stream: bool) -> Route;
+
+    /// Whether its providers count the tokens of a request when asked.
+    fn counts_tokens(&self) -> bool {
+        true
+    }
+
+    /// Encodes a whole answer for the client of `asker`.
+    fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told;
+
+    /// An encoder for one streamed answer for the client of `asker`.
+    fn encoder(&self, asker: &Asker<'_>) -> Box<dyn Encoder>;
+
+    /// A path of the intermediate representation in this dialect's words: `turns[2].parts[0]` as
+    /// `messages[2].content[0]`.
+    fn name_path(&self, path: &str) -> String;
+
+    /// Whether what stands at a path of the intermediate representation means nothing to a model (an id, a status, the
+    /// client's own notes), so that leaving it out is no loss.
+    fn is_bookkeeping(&self, path: &str) -> bool;
+}
+
+/// Turns events, in the order of [`shim_ir::Grammar`], into the bytes of a streamed answer.
+pub trait Encoder: Send {
+    /// Takes one event; appends the frames that tell of it, each with its framing. After `Finish` or `Fault` the
+    /// stream is complete, terminal frame included.
+    fn push(&mut self, event: &Event, out: &mut Vec<u8>);
+
+    /// What it could not carry so far.
+    fn losses(&self) -> &[Loss];
+
+    /// What keeps an idle connection open without meaning anything; `None` where the dialect's clients know nothing of
+    /// that kind. To be sent between events only.
+    fn keep_alive(&self) -> Option<&'static [u8]>;
+}
+
+/// The model a request is encoded for.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal<'a> {
+    /// What is asked of it: an answer, or a count of the request's tokens.
+    pub operation: Operation,
+    /// The provider's name for it.
+    pub model: &'a str,
+    /// What is known of it.
+    pub traits: &'a Traits,
+    /// A unique word, from which ids are made where the dialect needs one and the source has none.
+    pub seed: &'a str,
+}
+
+/// A request in a dialect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encoded {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What reading the answer will need.
+    pub echo: Echo,
+    /// What was not carried unchanged.
+    pub losses: Vec<Loss>,
+}
+
+/// The client an answer is encoded for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// What was asked: an answer, or a count of tokens, which is an answer with usage and no candidates.
+    pub operation: Operation,
+    /// A unique id of the answer, without the dialect's prefix. Ids inside it are made from it.
+    pub id: &'a str,
+    /// When it is answered, in seconds since 1970.
+    pub created: u64,
+    /// How a stream is framed.
+    pub framing: Framing,
+    /// The request, as it was decoded.
+    pub request: &'a Request,
+}
+
+/// A whole answer in a dialect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What was not carried unchanged.
+    pub losses: Vec<Loss>,
 }
 
 /// What a request line asks for.

@@ -1,9 +1,9 @@
 //! Helpers every dialect uses and none owns.
 
 use bytes::Bytes;
-use shim_ir::{Fault, FaultKind, Retry};
+use shim_ir::{Dialect, Fault, FaultKind, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
-use shim_wire::{ArrayReader, Member, ObjectReader, Splice, Value, ValueKind};
+use shim_wire::{ArrayReader, Member, ObjectReader, RawJson, Splice, Value, ValueKind};
 
 use crate::{DecodeError, Head};
 
@@ -138,6 +138,7 @@ pub(crate) fn percent_decode(segment: &str) -> String {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let hex = (*byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+        let hex = hex.filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
         let decoded =
             hex.and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
         out.push(decoded.unwrap_or(*byte));
@@ -168,4 +169,22 @@ pub(crate) fn query_without(query: Option<&str>, without: &[&str]) -> Option<Str
         .filter(|pair| !pair.is_empty() && !without.contains(&pair.split('=').next().unwrap_or_default()))
         .collect();
     (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+/// The members of `rest` that this dialect can write, being its own; those of another are told as left out.
+pub(crate) fn own_rest<'r>(
+    rest: &'r Rest,
+    own: Dialect,
+    path: &str,
+    losses: &mut Vec<Loss>,
+) -> &'r [(Box<str>, RawJson)] {
+    if rest.origin() == Some(own) {
+        return rest.members();
+    }
+    let dropped = rest.members().iter().map(|(key, _)| {
+        let dot = if path.is_empty() { "" } else { "." };
+        Loss::new(format!("{path}{dot}{key}"), LossKind::Dropped, "no other dialect has it")
+    });
+    losses.extend(dropped);
+    &[]
 }

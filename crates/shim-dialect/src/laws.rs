@@ -7,7 +7,7 @@ use shim_testkit::corpus::{self, Case};
 use shim_testkit::recordings::{self, Recording};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
-use crate::{AnswerError, Codec, Decode, Operation, Reading, Route};
+use crate::{AnswerError, Asker, Codec, Decode, Encode, Goal, Operation, Reading, Route};
 
 /// The events of a stream that arrives in `chunks`. Every event passes the grammar.
 #[track_caller]
@@ -146,6 +146,78 @@ pub(crate) fn request_laws(codec: &dyn Decode, route: &Route, body: &str) -> shi
     let text = String::from_utf8(pieces.concat()).expect("UTF-8");
     codec.decode_request(&moved, &text).expect("a request that asks for usage decodes");
     request
+}
+
+/// What an encoder is told of the client whose request is `request`.
+pub(crate) fn asker(request: &shim_ir::Request, framing: Framing) -> Asker<'_> {
+    Asker {
+        operation: Operation::Generate,
+        id: "0192f0c1e2a34b5c8d9e0f1a2b3c4d5e",
+        created: 1_790_000_000,
+        framing,
+        request,
+    }
+}
+
+/// Law: a request that was decoded, encoded in the same dialect and decoded again is the same, and nothing is lost.
+#[track_caller]
+pub(crate) fn request_round_trip(codec: &dyn Encode, route: &Route, request: &shim_ir::Request) {
+    let traits = shim_ir::Traits::default();
+    let goal = Goal { operation: route.operation, model: &request.model, traits: &traits, seed: "seed" };
+    let encoded = codec.encode_request(request, &goal);
+    assert_eq!(encoded.losses, [], "the same dialect loses nothing");
+    assert!(encoded.echo.is_empty(), "the same dialect changes nothing: {:?}", encoded.echo);
+    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let back = codec.decode_request(route, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(&back, request, "{text}");
+}
+
+/// Law: a whole answer that was decoded, encoded in the same dialect and decoded again is the same.
+#[track_caller]
+pub(crate) fn whole_round_trip(codec: &dyn Encode, response: &Response) {
+    let request = shim_ir::Request::default();
+    let told = codec.encode_response(response, &asker(&request, Framing::Sse));
+    assert_eq!(told.losses, [], "the same dialect loses nothing");
+    let text = String::from_utf8(told.body).expect("UTF-8");
+    let back = codec.decode_response(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    same_answer(&back, response, &text);
+}
+
+/// Law: the events of a stream, encoded in the same dialect and decoded again, fold to the same answer; a fault stays a
+/// fault.
+#[track_caller]
+pub(crate) fn stream_round_trip(codec: &dyn Encode, framing: Framing, events: &[Event]) {
+    let request = shim_ir::Request::default();
+    let text = encoded_stream(codec, &asker(&request, framing), events);
+    let again = self::events(codec, &[text.as_bytes()], framing);
+    match (fold(again), fold(events.iter().cloned())) {
+        (Ok((back, _)), Ok((wanted, _))) => same_answer(&back, &wanted, &text),
+        (Err(FoldError::Failed(back, _)), Err(FoldError::Failed(wanted, _))) => {
+            assert_eq!(back.message, wanted.message, "{text}");
+        }
+        (back, wanted) => panic!("{back:?} is not {wanted:?}: {text}"),
+    }
+}
+
+/// The bytes of a stream that tells `events`.
+pub(crate) fn encoded_stream(codec: &dyn Encode, asker: &Asker<'_>, events: &[Event]) -> String {
+    let mut encoder = codec.encoder(asker);
+    let mut out = Vec::new();
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// The same answer but for the upstream's own words on its usage, which are written anew.
+#[track_caller]
+fn same_answer(back: &Response, wanted: &Response, text: &str) {
+    let silent = |response: &Response| {
+        let mut response = response.clone();
+        if let Some(usage) = &mut response.usage {
+            usage.words = None;
+        }
+        response
+    };
+    assert_eq!(silent(back), silent(wanted), "{text}");
 }
 
 /// The recordings of `families`, or `None` after saying so where there are none.

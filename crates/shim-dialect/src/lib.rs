@@ -7,6 +7,7 @@
 pub mod anthropic_messages;
 mod codec;
 mod common;
+mod echo;
 pub mod gemini_generate;
 #[cfg(test)]
 mod laws;
@@ -14,14 +15,21 @@ pub mod openai_chat;
 pub mod openai_responses;
 
 pub use codec::{
-    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Reading,
-    Route, UsageAsk,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
+    ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
+pub use echo::{Echo, Restorer, SentTool};
 use shim_ir::Dialect;
 
-/// The codec of a dialect. The one place that names them all.
+/// The codec of a dialect, as far as the lane needs it.
 #[must_use]
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
+    speaker(dialect)
+}
+
+/// All of a dialect. The one place that names them all.
+#[must_use]
+pub fn speaker(dialect: Dialect) -> &'static dyn Encode {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,

@@ -16,6 +16,9 @@ pub enum NameError {
     /// White space or a control character.
     #[error("a name holds no white space or control characters")]
     Character,
+    /// A `.` or `..` between slashes: names become paths of upstreams.
+    #[error("a name holds no \".\" or \"..\" between slashes")]
+    Dots,
     /// A target without `provider/` before the model.
     #[error("a target is written provider/model")]
     NoProvider,
@@ -34,6 +37,9 @@ fn check(name: &str) -> Result<&str, NameError> {
     if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(NameError::Character);
     }
+    if name.split(['/', '\\']).any(|segment| segment == "." || segment == "..") {
+        return Err(NameError::Dots);
+    }
     Ok(name)
 }
 
@@ -47,7 +53,7 @@ macro_rules! names {
             /// Checks and keeps a name.
             ///
             /// # Errors
-            /// When it is empty, too long, or holds white space or control characters.
+            /// When it is empty, too long, or holds white space, control characters or segments of dots.
             pub fn new(name: &str) -> Result<Self, NameError> {
                 check(name).map(|name| Self(name.into()))
             }
@@ -163,6 +169,10 @@ mod tests {
         assert_eq!(TargetId::parse("gpt-5"), Err(NameError::NoProvider));
         assert_eq!(TargetId::parse("openai/"), Err(NameError::Empty));
         assert_eq!(TargetId::parse("openai/a b"), Err(NameError::Character));
+        for climbing in ["google/../x", "google/a/..", "google/.", "../x", "google/a\\..\\b"] {
+            assert_eq!(TargetId::parse(climbing), Err(NameError::Dots), "{climbing}");
+        }
+        assert!(TargetId::parse("lab/model..v1.5/...").is_ok());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
 fn message_of(error: &str) -> Option<String> {
     let plain = || serde_json::from_str::<String>(error).ok();
     let named = |name: &&str| member(error, name)?.as_str().map(String::from);
-    ["message", "msg", "detail"].iter().find_map(named).or_else(plain)
+    ["message", "msg", "detail"].iter().find_map(named).or_else(plain).filter(|message| !message.is_empty())
 }
 
 /// The fault of an `error` object, or of a text in its place.

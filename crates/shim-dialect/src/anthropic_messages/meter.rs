@@ -84,6 +84,11 @@ impl MessageMeter {
     }
 
     fn event(&mut self, kind: Option<&str>, told: &Told<'_>, data: &str) {
+        // An answer that begins without a start has begun all the same; a start that comes late is another's.
+        self.begun |= matches!(
+            kind,
+            Some("content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta")
+        );
         match (kind, told.error) {
             (Some("content_block_delta"), _) => self.reading.content = true,
             (Some("content_block_start"), _) => {

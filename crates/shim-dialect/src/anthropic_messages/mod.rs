@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod errors;
 mod meter;
+mod paths;
 mod route;
 mod stream;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
+    ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -85,5 +87,31 @@ impl Decode for AnthropicMessages {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(stream::MessageDecoder::default())
+    }
+}
+
+impl Encode for AnthropicMessages {
+    fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded {
+        encode::request(request, goal)
+    }
+
+    fn route_for(&self, operation: Operation, _: &str, _: bool) -> Route {
+        route::route_for(operation)
+    }
+
+    fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
+        encode::message(response, asker)
+    }
+
+    fn encoder(&self, asker: &Asker<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::MessageEncoder::new(asker))
+    }
+
+    fn name_path(&self, path: &str) -> String {
+        paths::name_path(path)
+    }
+
+    fn is_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path)
     }
 }

@@ -30,3 +30,8 @@ pub(super) fn upstream_path(route: &Route) -> String {
         None => path.to_owned(),
     }
 }
+
+/// What an upstream is asked: whether a stream is wanted stands in the body.
+pub(super) fn route_for(operation: Operation) -> Route {
+    Route { operation, model: None, stream: false, framing: Framing::Sse, query: None }
+}

@@ -33,7 +33,7 @@ pub(super) fn decode_fault(status: u16, body: &[u8]) -> Fault {
 fn plain(text: &str) -> Option<String> {
     let said = ["message", "detail"].iter().find_map(|name| member(text, name)?.as_str());
     let bare = || (!text.is_empty() && !text.starts_with(['{', '[', '<'])).then(|| excerpt(text.as_bytes()));
-    said.map(String::from).or_else(bare)
+    said.map(String::from).filter(|said| !said.is_empty()).or_else(bare)
 }
 
 /// The fault of an `error` object, or of a text in its place.
@@ -47,6 +47,7 @@ pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     let plain = || serde_json::from_str::<String>(error).ok();
     let message = text("message")
         .or_else(plain)
+        .filter(|message| !message.is_empty())
         .unwrap_or_else(|| "the upstream told of a failure without a reason".into());
     let mut fault = Fault::new(kind, message);
     let details = member(error, "details");
@@ -100,7 +101,8 @@ fn word(status: u16) -> &'static str {
     }
 }
 
-fn body(fault: &Fault) -> String {
+/// The object that tells of a fault.
+pub(super) fn body(fault: &Fault) -> String {
     let status = fault.http_status();
     let reason = json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",

@@ -13,11 +13,14 @@ mod encode;
 mod errors;
 mod glance;
 mod meter;
+mod paths;
 mod route;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod types;
+
+pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, Request, Response};
@@ -26,7 +29,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
+    ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -94,5 +98,39 @@ impl Decode for GeminiGenerate {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(stream::ChunkDecoder::default())
+    }
+}
+
+impl Encode for GeminiGenerate {
+    fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded {
+        match goal.operation {
+            Operation::Embed => encode::embeddings(request, goal),
+            Operation::CountTokens => encode::counted(request, goal),
+            Operation::Generate | Operation::Models | Operation::Stored => encode::generate(request, goal),
+        }
+    }
+
+    fn route_for(&self, operation: Operation, model: &str, stream: bool) -> Route {
+        route::route_for(operation, model, stream)
+    }
+
+    fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
+        if asker.operation == Operation::CountTokens {
+            encode::count(response)
+        } else {
+            encode::answer(response, asker)
+        }
+    }
+
+    fn encoder(&self, asker: &Asker<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::ChunkEncoder::new(asker))
+    }
+
+    fn name_path(&self, path: &str) -> String {
+        paths::name_path(path)
+    }
+
+    fn is_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path)
     }
 }

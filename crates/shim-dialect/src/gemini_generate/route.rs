@@ -79,6 +79,23 @@ pub(super) fn upstream_path(route: &Route, model: &str) -> String {
     format!("/{version}/{}{}{colon}{verb}{query}", folder(model), percent_encode(model, true))
 }
 
+/// Where a client would ask for `operation`.
+pub(super) fn route_for(operation: Operation, model: &str, stream: bool) -> Route {
+    let verb = match operation {
+        Operation::Generate | Operation::Stored if stream => "streamGenerateContent",
+        Operation::Generate | Operation::Stored => "generateContent",
+        Operation::CountTokens => "countTokens",
+        Operation::Embed => "batchEmbedContents",
+        Operation::Models => "",
+    };
+    let stream = verb == "streamGenerateContent";
+    let framing = if stream { Framing::Sse } else { Framing::JsonArray };
+    let query = stream.then_some("alt=sse");
+    let query = Some(Asked { version: "v1beta", verb, query }.print());
+    let model = (operation != Operation::Models || !model.is_empty()).then(|| model.to_owned());
+    Route { operation, model, stream, framing, query }
+}
+
 /// What stands before a model's name among the provider's resources; a name with a folder (`tunedModels/…`) has it.
 fn folder(model: &str) -> &'static str {
     if model.contains('/') { "" } else { "models/" }

@@ -59,8 +59,8 @@ pub(super) fn inside(wire: &Completion<'_>, body: &str) -> Option<Fault> {
 
 /// The fault of an `error` member.
 pub(super) fn told(error: &str) -> Fault {
-    let said = match serde_json::from_str(error) {
-        Ok(message) => Said { message: Some(message), ..Said::default() },
+    let said = match serde_json::from_str::<String>(error) {
+        Ok(message) => Said { message: Some(message).filter(|text| !text.is_empty()), ..Said::default() },
         Err(_) => Said::of(error, 1),
     };
     said.fault(None)
@@ -106,7 +106,7 @@ impl Said {
     /// A message is text; with FastAPI a list of `{loc, msg}`, with Mistral that list under `detail`.
     fn take_message(&mut self, value: &Value<'_>) {
         match value.kind() {
-            ValueKind::String => self.message = value.as_str().map(Cow::into_owned),
+            ValueKind::String => self.message = word(value),
             ValueKind::Array => {
                 let _ = each_element(value.text(), |at, entry| {
                     if at == 0 {

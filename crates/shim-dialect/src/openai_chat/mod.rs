@@ -8,11 +8,14 @@ mod decode;
 mod encode;
 mod errors;
 mod meter;
+mod paths;
 mod route;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod types;
+
+pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, Request, Response};
@@ -21,7 +24,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
+    ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -85,5 +89,35 @@ impl Decode for OpenaiChat {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(stream::ChunkDecoder::default())
+    }
+}
+
+impl Encode for OpenaiChat {
+    fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded {
+        encode::request(request, goal)
+    }
+
+    fn route_for(&self, operation: Operation, model: &str, _: bool) -> Route {
+        route::route_for(operation, model)
+    }
+
+    fn counts_tokens(&self) -> bool {
+        false
+    }
+
+    fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
+        encode::response(response, asker)
+    }
+
+    fn encoder(&self, asker: &Asker<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::ChunkEncoder::new(asker))
+    }
+
+    fn name_path(&self, path: &str) -> String {
+        paths::name_path(path)
+    }
+
+    fn is_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path)
     }
 }

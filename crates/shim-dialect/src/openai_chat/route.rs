@@ -26,6 +26,12 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Option<Rou
     Some(Route { operation, model, stream: false, framing: Framing::Sse, query })
 }
 
+/// Where a client of this dialect asks for `operation`: the body says the rest, but for one model of the list.
+pub(super) fn route_for(operation: Operation, model: &str) -> Route {
+    let model = (operation == Operation::Models && !model.is_empty()).then(|| model.to_owned());
+    Route { operation, model, stream: false, framing: Framing::Sse, query: None }
+}
+
 /// The path behind a base URL that ends with the version.
 pub(super) fn upstream_path(route: &Route, model: &str) -> String {
     let mut path = match route.operation {

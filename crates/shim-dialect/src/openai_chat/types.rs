@@ -39,15 +39,15 @@ object! {
         opt top_p: f64,
         opt user: Str<'a>,
         /// Not OpenAI's: OpenRouter, vLLM, Groq, Fireworks and others.
-        opt top_k: f64,
+        opt top_k: &'a RawValue,
         /// Not OpenAI's: OpenRouter's form of asking for reasoning.
-        opt reasoning: Reasoning<'a>,
+        opt reasoning: &'a RawValue,
         /// Not OpenAI's: the form of DeepSeek, Z.ai, Moonshot.
-        opt thinking: Thinking<'a>,
+        opt thinking: &'a RawValue,
         /// Not OpenAI's: the form of Qwen.
-        opt enable_thinking: bool,
+        opt enable_thinking: &'a RawValue,
         /// Not OpenAI's: Qwen's bound on reasoning, in tokens.
-        opt thinking_budget: u64,
+        opt thinking_budget: &'a RawValue,
     }
 
     /// `stream_options` of a request.

@@ -33,6 +33,7 @@ pub(super) fn inside(status: Option<&str>, body: &str) -> Option<Fault> {
 pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));
     let message = text("message").or_else(|| serde_json::from_str::<String>(error).ok());
+    let message = message.filter(|message| !message.is_empty());
     let words = [text("code"), text("type")];
     let kind = words.iter().flatten().find_map(|word| kind(word));
     let kind = kind.or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
@@ -76,15 +77,24 @@ pub(super) fn encode_fault(fault: &Fault) -> Bytes {
     Bytes::from(json!({ "error": error(fault) }).to_string())
 }
 
+/// The word for the failure that a `response` tells of: the reference has few.
+pub(super) fn response_word(fault: &Fault) -> &'static str {
+    match fault.http_status() {
+        429 => "rate_limit_exceeded",
+        400 | 413 | 422 => "invalid_prompt",
+        _ => "server_error",
+    }
+}
+
 /// The last event of a stream that failed. The official SDKs raise on an event whose data hold an `error`; agents that
 /// read the events by type find what the specification says beside it.
-pub(super) fn encode_stream_fault(fault: &Fault) -> Bytes {
+pub(super) fn encode_stream_fault(fault: &Fault, sequence_number: u64) -> Bytes {
     let event = json!({
         "type": "error",
         "code": fault.kind.code(),
         "message": fault.message,
         "param": fault.path,
-        "sequence_number": 0,
+        "sequence_number": sequence_number,
         "error": error(fault),
     });
     Bytes::from(format!("event: error\ndata: {event}\n\n"))

@@ -1,8 +1,8 @@
 //! Reading along: usage, finish, faults, without building the answer.
 
-use shim_ir::{Fault, FaultKind, Tokens, Usage};
+use shim_ir::{Fault, FaultKind};
 use shim_wire::frame::Frame;
-use shim_wire::{RawJson, Value, ValueKind};
+use shim_wire::{Value, ValueKind};
 
 use super::{decode, errors};
 use crate::common::{each_element, each_member};
@@ -22,6 +22,10 @@ fn is_for_client(item: &Value<'_>) -> bool {
     kind.is_some_and(|kind| decode::runs_at_client(&kind, item.text()))
 }
 
+fn malformed(message: &str) -> Fault {
+    Fault::new(FaultKind::UpstreamMalformed, message)
+}
+
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
         Self { reading: Reading::default(), operation, calls: false }
@@ -35,14 +39,19 @@ impl ResponseMeter {
     /// Takes a `response` object, as it stands in an event or by itself.
     fn response(&mut self, text: &str) {
         let (mut status, mut reason, mut error, mut calls) = (None, None, None, self.calls);
-        let _ = each_member(text, |member| match &*member.key {
-            "model" => self.reading.model = member.value.as_str().map(Into::into),
-            "usage" if member.value.kind() == ValueKind::Object => {
-                self.reading.usage = Some(usage(&member.value))
+        let mut counted = false;
+        let scanned = each_member(text, |member| match &*member.key {
+            // The first word on it is the one the answer begins with.
+            "model" if self.reading.model.is_none() => {
+                let model = member.value.as_str().filter(|model| !model.is_empty());
+                self.reading.model = model.map(Into::into);
             }
+            "usage" => self.reading.usage = decode::usage(member.value.text()).or(self.reading.usage.take()),
             "status" => status = member.value.as_str(),
             "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
             "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
+            // A count of tokens, which has no end.
+            "input_tokens" => counted = true,
             "output" => {
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
@@ -51,31 +60,15 @@ impl ResponseMeter {
             }
             _ => {}
         });
+        if scanned.is_err() {
+            return self.fail(malformed("the upstream's answer is not JSON"));
+        }
         match (status.as_deref(), error) {
             (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
             (None, Some(error)) => self.fail(errors::told(None, error.text())),
+            (_, _) if counted => {}
             (status, _) => self.reading.finish = decode::finish(status, reason.as_deref(), calls),
         }
-    }
-}
-
-/// The counters of `usage`, taken apart: input holds the cached, output the reasoning.
-fn usage(value: &Value<'_>) -> Usage {
-    let number = |name: &str| Tokens(value.get(name).and_then(|v| v.as_u64()).unwrap_or(0));
-    let detail = |outer: &str, name: &str| {
-        Tokens(value.get(outer).and_then(|v| v.get(name)).and_then(|v| v.as_u64()).unwrap_or(0))
-    };
-    let cached = detail("input_tokens_details", "cached_tokens");
-    let written = detail("input_tokens_details", "cache_write_tokens");
-    let reasoning = detail("output_tokens_details", "reasoning_tokens");
-    Usage {
-        input_uncached: number("input_tokens").without(cached).without(written),
-        cache_read: cached,
-        cache_write: written,
-        output_text: number("output_tokens").without(reasoning),
-        reasoning,
-        words: RawJson::parse(value.text()).ok(),
-        ..Usage::default()
     }
 }
 
@@ -97,10 +90,7 @@ impl Meter for ResponseMeter {
             _ => {}
         });
         if scanned.is_err() {
-            return self.fail(Fault::new(
-                FaultKind::UpstreamMalformed,
-                "the upstream's stream holds a frame that is not JSON",
-            ));
+            return self.fail(malformed("the upstream's stream holds a frame that is not JSON"));
         }
         let kind = kind.as_deref().or(frame.event).unwrap_or_default();
         match kind {

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod errors;
 mod meter;
+mod paths;
 mod route;
 mod stream;
 #[cfg(test)]
@@ -20,7 +21,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Codec, Decode, DecodeError, Decoder, Head, Meter, ModelEntry, Operation, Plain, Route,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
+    ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -61,7 +63,7 @@ impl Codec for OpenaiResponses {
     }
 
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
-        errors::encode_stream_fault(fault)
+        errors::encode_stream_fault(fault, 0)
     }
 
     fn encode_plain(&self, plain: &Plain<'_>, stream: Option<Framing>) -> Bytes {
@@ -85,5 +87,31 @@ impl Decode for OpenaiResponses {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(stream::EventDecoder::default())
+    }
+}
+
+impl Encode for OpenaiResponses {
+    fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded {
+        encode::request(request, goal)
+    }
+
+    fn route_for(&self, operation: Operation, _: &str, _: bool) -> Route {
+        Route { operation, model: None, stream: false, framing: Framing::Sse, query: None }
+    }
+
+    fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
+        encode::whole(response, asker)
+    }
+
+    fn encoder(&self, asker: &Asker<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::EventEncoder::new(asker))
+    }
+
+    fn name_path(&self, path: &str) -> String {
+        paths::name_path(path)
+    }
+
+    fn is_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path)
     }
 }

@@ -9,11 +9,14 @@ use crate::anthropic_messages::errors;
 use crate::anthropic_messages::types::Message;
 use crate::{AnswerError, DecodeError};
 
-/// A whole answer.
+/// A whole answer; also a count of tokens, which has no candidates.
 pub(crate) fn message(body: &str) -> Result<Response, AnswerError> {
     let mut wire: Message<'_> = from_json(body).map_err(DecodeError::from)?;
     if let Some(error) = wire.error {
         return Err(AnswerError::Fault(Box::new(errors::told(None, error.get()))));
+    }
+    if let Some(counted) = counted(&mut wire) {
+        return Ok(counted);
     }
     let parts = parts(&mut wire)?;
     let finish = finish(wire.stop_reason.and_then(word), said(wire.stop_sequence.take()));
@@ -33,6 +36,16 @@ pub(crate) fn message(body: &str) -> Result<Response, AnswerError> {
         service_tier: wire.usage.and_then(|raw| service_tier(raw.get())),
         rest: members,
     })
+}
+
+/// The answer of `POST /v1/messages/count_tokens`; `None` for another.
+fn counted(wire: &mut Message<'_>) -> Option<Response> {
+    if wire.content.is_some() {
+        return None;
+    }
+    let input = wire.rest.take("input_tokens")?;
+    let usage = usage(&format!("{{\"input_tokens\":{}}}", input.get()))?;
+    Some(Response { usage: Some(usage), rest: rest(std::mem::take(&mut wire.rest)), ..Response::default() })
 }
 
 fn parts(wire: &mut Message<'_>) -> Result<Vec<Part>, DecodeError> {

@@ -21,6 +21,10 @@ use crate::common::{each_member, quoted};
 /// This dialect.
 pub(super) const DIALECT: Dialect = Dialect::Anthropic;
 
+/// What a turn keeps that was a message of its own, where that does not show: it follows another of the same speaker,
+/// or is the operator's.
+pub(super) const APART: &str = "apart";
+
 /// Reads `text`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
     from_json(text).map_err(|error| DecodeError::from(error).under(path))

@@ -8,7 +8,7 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json};
 
 use super::content::cache;
-use super::{DIALECT, content, keep, object, read, rest};
+use super::{APART, DIALECT, content, keep, object, read, rest};
 use crate::DecodeError;
 use crate::anthropic_messages::types::{
     self, Choose, JsonOutputFormat, MessageParam, MessagesRequest, MidConversationSystemBlock, Thinking,
@@ -166,16 +166,29 @@ fn tool(wire: types::Tool<'_>, path: &str) -> Result<Tool, DecodeError> {
 
 fn turns(messages: Vec<MessageParam<'_>>) -> Result<Vec<Turn>, DecodeError> {
     let mut turns = Vec::new();
+    let mut before = None;
     for (at, message) in messages.into_iter().enumerate() {
-        add_turns(message, &format!("messages[{at}].content"), &mut turns)?;
+        let role = role_of(&message.role);
+        let apart = role == Role::System || before.as_ref() == Some(&role);
+        add_turns(message, apart, &format!("messages[{at}].content"), &mut turns)?;
+        before = Some(role);
     }
     Ok(turns)
 }
 
-/// Adds the turn of a message, or the turns, where the operator says something in the middle of it.
-fn add_turns(message: MessageParam<'_>, path: &str, turns: &mut Vec<Turn>) -> Result<(), DecodeError> {
+/// Adds the turn of a message, or the turns, where the operator says something in the middle of it. `apart` is kept: no
+/// other place says where the message begins.
+fn add_turns(
+    message: MessageParam<'_>,
+    apart: bool,
+    path: &str,
+    turns: &mut Vec<Turn>,
+) -> Result<(), DecodeError> {
     let before = turns.len();
     let mut open = turn(role_of(&message.role), Vec::new(), rest(message.rest));
+    if apart && let Ok(raw) = RawJson::parse("true") {
+        open.rest.push(DIALECT, APART, raw);
+    }
     for (at, part) in content(message.content, path)?.into_iter().enumerate() {
         if let Part::Foreign(block) = &part
             && block.kind == "mid_conv_system"

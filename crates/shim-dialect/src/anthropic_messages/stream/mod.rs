@@ -1,11 +1,17 @@
 //! Streamed answers.
 
 mod block;
+mod encoder;
+mod json;
+mod part;
+mod wire;
 
 use serde_json::value::RawValue;
 use shim_ir::{Event, Fault, FaultKind, Foreign, Rest, Start};
 use shim_wire::frame::Frame;
 use shim_wire::{RawJson, Str, from_json};
+
+pub(super) use self::encoder::MessageEncoder;
 
 use self::block::{Open, Sink};
 use super::decode::{

@@ -1,9 +1,12 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod answers;
+mod asked;
 mod edges;
+mod encode;
 mod requests;
 mod streams;
+mod told;
 
 use shim_ir::{Executor, FaultKind, FoldError, OpaqueKind, Part, Response, Usage, fold};
 use shim_testkit::corpus::Case;
@@ -11,7 +14,10 @@ use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
 
 use super::AnthropicMessages;
-use crate::laws::{as_stream, each, lane_laws, own, recorded, request_laws, stream_laws, whole_laws};
+use crate::laws::{
+    as_stream, each, lane_laws, own, recorded, request_laws, request_round_trip, stream_laws,
+    stream_round_trip, whole_laws, whole_round_trip,
+};
 use crate::{AnswerError, Codec, Decode, Operation, Route};
 
 const FAMILIES: [&str; 2] = ["anthropic.messages", "anthropic.count_tokens"];
@@ -27,20 +33,28 @@ fn operation(recording: &Recording) -> Operation {
 /// The answer, folded where it was streamed.
 fn answer(recording: &Recording) -> Response {
     let Some((framing, stream)) = as_stream(recording) else {
-        return whole_laws(&AnthropicMessages, &recording.response.body);
+        let response = whole_laws(&AnthropicMessages, &recording.response.body);
+        whole_round_trip(&AnthropicMessages, &response);
+        return response;
     };
-    let (response, foreign) =
-        fold(stream_laws(&AnthropicMessages, stream.as_bytes(), framing)).expect("a clean stream");
+    let events = stream_laws(&AnthropicMessages, stream.as_bytes(), framing);
+    stream_round_trip(&AnthropicMessages, framing, &events);
+    let (response, foreign) = fold(events).expect("a clean stream");
     assert_eq!(foreign, [], "an event or a member of one that is not known");
     response
 }
 
 fn check_recording(recording: &Recording) {
-    if let Some(request) = &recording.request {
-        let decoded = request_laws(&AnthropicMessages, &route_for(operation(recording)), &request.body);
-        nothing_is_lost(&request.body, &format!("{decoded:?}"));
-    }
     let status = recording.response.status.or(recording.status).unwrap_or(200);
+    if let Some(request) = &recording.request {
+        let route = route_for(operation(recording));
+        let decoded = request_laws(&AnthropicMessages, &route, &request.body);
+        nothing_is_lost(&request.body, &format!("{decoded:?}"));
+        // What Anthropic refuses need not be said to it again.
+        if status < 400 {
+            request_round_trip(&AnthropicMessages, &route, &decoded);
+        }
+    }
     if status >= 400 {
         let fault = AnthropicMessages.decode_fault(status, recording.response.body.as_bytes());
         assert_eq!(fault.status, Some(status));
@@ -114,7 +128,11 @@ fn recorded_traffic_obeys_the_laws_of_the_lane() {
 fn check_case(case: &Case) {
     let body = std::str::from_utf8(&case.answer).unwrap_or_default();
     if let Some(request) = &case.request {
-        request_laws(&AnthropicMessages, &route_for(Operation::Generate), request);
+        let route = route_for(Operation::Generate);
+        let decoded = request_laws(&AnthropicMessages, &route, request);
+        if case.meta.status < 400 {
+            request_round_trip(&AnthropicMessages, &route, &decoded);
+        }
     }
     if case.meta.status >= 400 {
         assert_eq!(
@@ -122,12 +140,15 @@ fn check_case(case: &Case) {
             Some(case.meta.status)
         );
     } else if case.streamed {
-        let clean = fold(stream_laws(&AnthropicMessages, &case.answer, Framing::Sse)).is_ok();
-        assert_eq!(clean, !case.meta.malformed);
+        let events = stream_laws(&AnthropicMessages, &case.answer, Framing::Sse);
+        stream_round_trip(&AnthropicMessages, Framing::Sse, &events);
+        assert_eq!(fold(events).is_ok(), !case.meta.malformed);
     } else if case.meta.malformed {
         assert!(AnthropicMessages.decode_response(body).is_err());
     } else {
-        totals_add_up(&whole_laws(&AnthropicMessages, body));
+        let response = whole_laws(&AnthropicMessages, body);
+        whole_round_trip(&AnthropicMessages, &response);
+        totals_add_up(&response);
     }
 }
 

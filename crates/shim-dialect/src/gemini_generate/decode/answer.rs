@@ -1,7 +1,7 @@
 //! Whole answers, and the pieces of them that chunks share.
 
 use serde_json::value::RawValue;
-use shim_ir::{Candidate, Citation, Part, Response, Rest, Text};
+use shim_ir::{Candidate, Citation, Part, Response, Rest, Text, Tokens, Usage};
 use shim_wire::{RawJson, from_json};
 
 use super::{
@@ -19,7 +19,7 @@ pub(crate) fn answer(body: &str) -> Result<Response, AnswerError> {
         return Err(AnswerError::Fault(Box::new(errors::told(None, error.get()))));
     }
     let mut members = kept(&mut wire);
-    let used = wire.usage_metadata.and_then(usage);
+    let used = wire.usage_metadata.and_then(usage).or_else(|| count(&members));
     keep(&mut members, "usageMetadata", wire.usage_metadata.filter(|_| used.is_none()));
     let listed = wire.candidates.into_iter().enumerate();
     let mut candidates = listed.map(|(at, wire)| candidate(wire, at)).collect::<Result<Vec<_>, _>>()?;
@@ -38,6 +38,14 @@ pub(crate) fn answer(body: &str) -> Result<Response, AnswerError> {
         service_tier: wire.usage_metadata.and_then(tier),
         rest: members,
     })
+}
+
+/// The answer to `:countTokens` is one of usage, beside which it is kept as it came.
+fn count(members: &Rest) -> Option<Usage> {
+    let number = |key: &str| Some(Tokens(members.get(key)?.get().parse().ok()?));
+    let cache_read = number("cachedContentTokenCount").unwrap_or_default();
+    let input_uncached = number("totalTokens")?.without(cache_read);
+    Some(Usage { input_uncached, cache_read, ..Usage::default() })
 }
 
 /// The members of an answer that have no place of their own, or say more than their place holds.

@@ -14,7 +14,8 @@ pub(crate) fn citations(metadata: &RawValue) -> Vec<Citation> {
     wire.citations.into_iter().chain(wire.citation_sources).map(citation).collect()
 }
 
-fn citation(raw: &RawValue) -> Citation {
+/// One of them.
+pub(crate) fn citation(raw: &RawValue) -> Citation {
     let words = Some(raw.into());
     let Ok(source) = from_json::<CitationSource<'_>>(raw.get()) else {
         return Citation { words, ..Citation::default() };

@@ -40,7 +40,7 @@ pub(crate) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
     let path = &format!("{path}.{}", camel(name));
     let around = Around::of(wire);
     Ok(match name {
-        "inline_data" => Part::Media(inline(read(data.get(), path)?, around)?),
+        "inline_data" => Part::Media(inline(read(data.get(), path)?, around)),
         "file_data" => Part::Media(file(read(data.get(), path)?, around, path)?),
         "function_call" => Part::ToolCall(function_call(read(data.get(), path)?, around)),
         "function_response" => Part::ToolResult(function_response(read(data.get(), path)?, around, path)?),
@@ -101,7 +101,8 @@ impl<'a> Around<'a> {
     }
 }
 
-fn flag(on: bool) -> RawJson {
+/// A boolean as its text.
+pub(super) fn flag(on: bool) -> RawJson {
     RawJson::parse(if on { "true" } else { "false" }).unwrap_or_else(|_| RawJson::string(""))
 }
 
@@ -125,25 +126,35 @@ fn text_part(mut wire: types::Part<'_>) -> Option<Part> {
     })
 }
 
-fn inline(blob: Blob<'_>, around: Around<'_>) -> Result<Media, DecodeError> {
+fn inline(blob: Blob<'_>, around: Around<'_>) -> Media {
     let mime = blob.mime_type.map(Str::into_string);
-    Ok(Media {
+    let members = with_name(rest(blob.rest), blob.display_name.as_deref());
+    Media {
         kind: media_kind(mime.as_deref(), ""),
         name: blob.display_name.map(Str::into_string),
         mime,
-        ..media(Source::Inline(blob.data.into_string()), around, rest(blob.rest))
-    })
+        ..media(Source::Inline(blob.data.into_string()), around, members)
+    }
+}
+
+/// Only Vertex AI takes a name, so that it came from there is kept beside it.
+fn with_name(mut members: Rest, name: Option<&str>) -> Rest {
+    if let Some(name) = name {
+        members.push(DIALECT, "displayName", RawJson::string(name));
+    }
+    members
 }
 
 fn file(file: FileData<'_>, around: Around<'_>, path: &str) -> Result<Media, DecodeError> {
     let uri = file.file_uri.ok_or_else(|| DecodeError::shape(path, "missing field `fileUri`"))?;
     let mime = file.mime_type.map(Str::into_string);
     let kind = media_kind(mime.as_deref(), &uri);
+    let members = with_name(rest(file.rest), file.display_name.as_deref());
     Ok(Media {
         kind,
         name: file.display_name.map(Str::into_string),
         mime,
-        ..media(located(uri.into_string()), around, rest(file.rest))
+        ..media(located(uri.into_string()), around, members)
     })
 }
 
@@ -171,7 +182,7 @@ fn level(raw: &RawValue) -> Option<String> {
 }
 
 /// Files given to the provider have names or addresses of its own; all else it fetches.
-fn located(uri: String) -> Source {
+pub(crate) fn located(uri: String) -> Source {
     let uploaded = uri.starts_with("files/") || uri.contains("generativelanguage.googleapis.com/");
     if uploaded { Source::Handle(uri) } else { Source::Url(uri) }
 }

@@ -7,6 +7,7 @@ mod embed;
 mod finish;
 mod generation;
 mod request;
+mod schema;
 mod tools;
 mod usage;
 
@@ -16,11 +17,13 @@ use shim_ir::{Dialect, Foreign, Rest};
 use shim_wire::{Members, RawJson, Str, from_json};
 
 pub(super) use answer::{answer, content_parts, kept, moment, tier};
-pub(super) use cite::{citations, grounded};
-use content::{is_call, parts};
-pub(super) use embed::embeddings;
+pub(super) use cite::{citation, citations, grounded};
+use content::{flag, parts};
+pub(super) use content::{is_call, located};
+pub(super) use embed::{ONE, embeddings};
 pub(super) use finish::{blocked, finish, is_finish};
-pub(super) use request::{counted, generate};
+pub(super) use request::{ROLE, counted, generate};
+pub(super) use schema::json_schema;
 pub(super) use usage::usage;
 
 use super::message::is_name;

@@ -6,7 +6,7 @@ use shim_wire::{RawJson, Str, from_json};
 
 use super::generation::generation;
 use super::tools::{tool_choice, tools};
-use super::{DIALECT, keep_left, listed, parts, read, rest, said};
+use super::{DIALECT, flag, keep, keep_left, listed, parts, read, rest, said};
 use crate::gemini_generate::types::{Content, CountTokensRequest, GenerateContentRequest};
 use crate::{DecodeError, Route};
 
@@ -30,9 +30,11 @@ pub(crate) fn counted(route: &Route, body: &str) -> Result<Request, DecodeError>
 
 fn request(route: &Route, wire: GenerateContentRequest<'_>) -> Result<Request, DecodeError> {
     let turns = listed(wire.contents, "contents")?.into_iter().map(|(raw, path)| turn(raw, &path));
+    let mut turns = turns.collect::<Result<Vec<_>, _>>()?;
+    keep_roles(&mut turns);
     let mut request = Request {
         model: route.model.clone().unwrap_or_default(),
-        turns: turns.collect::<Result<Vec<_>, _>>()?,
+        turns,
         tools: wire.tools.map(tools).transpose()?.unwrap_or_default(),
         stream: route.stream.then(StreamAsk::default),
         state: ServerState { store: wire.store, ..ServerState::default() },
@@ -41,6 +43,11 @@ fn request(route: &Route, wire: GenerateContentRequest<'_>) -> Result<Request, D
         rest: rest(wire.rest),
         ..Request::default()
     };
+    // What these two mean to others is not quite what they mean here, so they are also kept as they came.
+    keep(&mut request.rest, "labels", wire.labels);
+    if let Some(store) = wire.store {
+        request.rest.push(DIALECT, "store", flag(store));
+    }
     keep_model(&mut request.rest, wire.model, route);
     if let Some(raw) = wire.system_instruction {
         request.system = system(raw, &mut request.rest)?;
@@ -78,12 +85,31 @@ fn system(raw: &RawValue, members: &mut Rest) -> Result<Vec<Part>, DecodeError> 
     parts(content.parts, &format!("{path}.parts"))
 }
 
-/// A turn. Without a role it is the user's.
+/// A turn. Without a role it is the user's. A role that others do not have stays in `rest` as it came.
 pub(super) fn turn(raw: &RawValue, path: &str) -> Result<Turn, DecodeError> {
     let content: Content<'_> = read(raw.get(), path)?;
     let parts = parts(content.parts, &format!("{path}.parts"))?;
-    let role = said(content.role).map_or(Role::User, role);
-    Ok(Turn { role, id: None, name: None, parts, rest: rest(content.rest) })
+    let word = said(content.role).unwrap_or_else(|| "user".to_owned());
+    let mut members = rest(content.rest);
+    if parts.is_empty() || !matches!(word.as_str(), "user" | "model") {
+        members.push(DIALECT, ROLE, RawJson::string(&word));
+    }
+    Ok(Turn { role: role(word), id: None, name: None, parts, rest: members })
+}
+
+/// The name of a turn's role in its `rest`: there it says that the turn is not to be joined with the one before.
+pub(crate) const ROLE: &str = "role";
+
+/// Keeps the roles of turns that say the same as the one before.
+fn keep_roles(turns: &mut [Turn]) {
+    let mut before = None;
+    for turn in turns {
+        if before.as_ref() == Some(&turn.role) && turn.rest.get(ROLE).is_none() {
+            let word = if turn.role == Role::Assistant { "model" } else { "user" };
+            turn.rest.push(DIALECT, ROLE, RawJson::string(word));
+        }
+        before = Some(turn.role.clone());
+    }
 }
 
 fn role(word: String) -> Role {

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shim_ir::{Rest, Tool, ToolChoice, ToolKind};
 use shim_wire::{RawJson, Str};
 
-use super::{DIALECT, keep, keep_left, listed, members, read, rest};
+use super::{DIALECT, json_schema, keep, keep_left, listed, members, read, rest};
 use crate::DecodeError;
 use crate::gemini_generate::message::camel;
 use crate::gemini_generate::types::{self, FunctionCallingConfig, FunctionDeclaration, ToolConfig};
@@ -26,15 +26,16 @@ pub(super) fn tools(raw: &RawValue) -> Result<Vec<Tool>, DecodeError> {
     Ok(tools)
 }
 
-/// A function. Its parameters are a JSON Schema, or a schema in the words of OpenAPI; it may not have both.
+/// A function. Its parameters are a JSON Schema, or a schema in the words of OpenAPI; it may not have both. The latter
+/// stays in `rest` as it came.
 fn function(wire: FunctionDeclaration<'_>) -> Tool {
     let mut members = rest(wire.rest);
-    let parameters = wire.parameters_json_schema.or(wire.parameters);
-    keep(&mut members, "parameters", wire.parameters.filter(|_| wire.parameters_json_schema.is_some()));
+    let parameters = wire.parameters_json_schema.map(RawJson::from).or(wire.parameters.map(json_schema));
+    keep(&mut members, "parameters", wire.parameters);
     Tool {
         name: wire.name.into_string(),
         description: wire.description.map(Str::into_string),
-        kind: ToolKind::Function { parameters: parameters.map(RawJson::from), strict: None },
+        kind: ToolKind::Function { parameters, strict: None },
         cache: None,
         rest: members,
     }

@@ -184,13 +184,7 @@ impl Candidate {
     fn cite(&mut self, metadata: &RawValue, sink: &mut Sink<'_>) -> bool {
         let Some(Open::Text(id, _)) = self.open else { return false };
         for citation in citations(metadata) {
-            if self.cited.contains(&citation) {
-                continue;
-            }
-            if self.cited.len() < CITED_MAX {
-                self.cited.push(citation.clone());
-            }
-            sink.grow(id, Delta::Citation(citation));
+            self.cite_once(id, citation, sink);
         }
         true
     }
@@ -203,22 +197,39 @@ impl Candidate {
         true
     }
 
-    /// Ends the part that grows now.
+    /// Ends the part that grows now; a text tells first what grounds it.
     fn close(&mut self, sink: &mut Sink<'_>) {
         match self.open.take() {
-            Some(Open::Text(id, _) | Open::Thought(id, _) | Open::Sound(id, _)) => sink.close(id),
+            Some(Open::Text(id, _)) => {
+                self.ground(id, sink);
+                sink.close(id);
+            }
+            Some(Open::Thought(id, _) | Open::Sound(id, _)) => sink.close(id),
             Some(Open::Call(call)) => call.close(sink),
             None => {}
         }
     }
 
-    /// Tells what grounds the last text, and ends it.
-    pub(super) fn complete(&mut self, sink: &mut Sink<'_>) {
-        if let (Some(Open::Text(id, _)), Some(raw)) = (&self.open, &self.grounding) {
-            for (_, citation) in grounded(raw) {
-                sink.grow(*id, Delta::Citation(citation));
-            }
+    /// Tells what grounds a text. What is told of grounding grows, so what was told before is not told again.
+    fn ground(&mut self, id: PartId, sink: &mut Sink<'_>) {
+        let found = self.grounding.take().map(|raw| grounded(&raw)).unwrap_or_default();
+        for (_, citation) in found {
+            self.cite_once(id, citation, sink);
         }
+    }
+
+    fn cite_once(&mut self, id: PartId, citation: Citation, sink: &mut Sink<'_>) {
+        if self.cited.contains(&citation) {
+            return;
+        }
+        if self.cited.len() < CITED_MAX {
+            self.cited.push(citation.clone());
+        }
+        sink.grow(id, Delta::Citation(citation));
+    }
+
+    /// Ends what is open.
+    pub(super) fn complete(&mut self, sink: &mut Sink<'_>) {
         self.close(sink);
     }
 }

@@ -3,7 +3,11 @@
 mod arguments;
 mod call;
 mod candidate;
+mod encoder;
+mod frames;
+mod held;
 mod sink;
+mod words;
 
 use serde_json::value::RawValue;
 use shim_ir::{Event, Fault, FaultKind, Finish, FoldError, Response, Rest, Start, fold};
@@ -11,6 +15,7 @@ use shim_wire::RawJson;
 use shim_wire::frame::Frame;
 
 use self::candidate::Candidate;
+pub(super) use self::encoder::ChunkEncoder;
 use self::sink::Sink;
 use super::decode::{DIALECT, blocked, kept, moment, said, tells, tier, usage};
 use super::errors;
@@ -63,6 +68,10 @@ enum Read<'a> {
 
 impl Decoder for ChunkDecoder {
     fn push(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
+        // What comes behind the end is of no account, even where it cannot be read.
+        if matches!(self.state, State::Broken | State::Ended) {
+            return Ok(());
+        }
         let taken = read(frame.data).and_then(|read| self.take(read, out));
         if taken.is_err() {
             self.state = State::Broken;

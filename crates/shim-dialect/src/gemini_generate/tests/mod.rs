@@ -1,8 +1,10 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod edges;
+mod encode;
 mod requests;
 mod streams;
+mod written;
 
 use shim_ir::{FaultKind, FoldError, Part, Response, fold};
 use shim_testkit::corpus::Case;

@@ -50,6 +50,8 @@ fn sampling_and_switches() {
     let wanted = [
         r#"cachedContent="cachedContents/7""#,
         r#"safetySettings=[{"category":"C","threshold":"OFF"}]"#,
+        r#"labels={"a": "b"}"#,
+        "store=false",
         r#"generationConfig={"speechConfig":{"a": 1},"imageConfig":null}"#,
     ];
     assert_eq!(kept(&request.rest), wanted);
@@ -79,7 +81,7 @@ fn the_form_of_the_answer() {
     assert_eq!(output(r#""responseMimeType":"text/plain""#), Some(OutputFormat::Text));
     assert_eq!(output(""), None);
     let json = r#""responseMimeType":"application/json""#;
-    assert_eq!(schema(&format!(r#"{json},"responseSchema":{{"type": "OBJECT"}}"#)), r#"{"type": "OBJECT"}"#);
+    assert_eq!(schema(&format!(r#"{json},"responseSchema":{{"type": "OBJECT"}}"#)), r#"{"type":"object"}"#);
     assert_eq!(schema(r#""response_json_schema":{"a":1.0}"#), r#"{"a":1.0}"#);
     let Some(OutputFormat::Other(raw)) = output(r#""responseMimeType":"text/x.enum","responseSchema":{}"#)
     else {
@@ -98,7 +100,11 @@ fn turns_have_roles() {
     let wanted = [Role::User, Role::User, Role::Assistant, Role::Tool, Role::Other("critic".to_owned())];
     assert_eq!(roles, wanted);
     assert_eq!(request.turns[0].parts.len(), 1, "one value is a list of one");
-    assert_eq!(kept(&request.turns[4].rest), [r#"mood="fine""#]);
+    assert_eq!(kept(&request.turns[4].rest), [r#"mood="fine""#, r#"role="critic""#]);
+    // A role that others do not have, or that says the same as the one before, is kept.
+    let roles: Vec<_> = request.turns.iter().map(|turn| kept(&turn.rest).pop()).collect();
+    let role = |word: &str| Some(format!("role=\"{word}\""));
+    assert_eq!(roles, [None, role("user"), role("model"), role("function"), role("critic")]);
     assert_eq!(part_told(&request.system[0]), "text s|0|0");
     assert_eq!(kept(&request.rest), [r#"systemInstruction={"role":"system"}"#]);
     let bare = generate(r#""contents":{"parts":[{"text":"a"}]},"system_instruction":"s""#);
@@ -120,7 +126,8 @@ fn media_of_every_kind() {
     let told = |at: usize| (media(at).kind, media(at).source.clone());
     assert_eq!(told(0), (MediaKind::Image, Source::Inline("AA==".into())));
     assert_eq!(media(0).detail.as_deref(), Some("MEDIA_RESOLUTION_HIGH"));
-    assert_eq!((media(0).name.as_deref(), media(0).rest.is_empty()), (Some("f.png"), true));
+    assert_eq!(media(0).name.as_deref(), Some("f.png"));
+    assert_eq!(kept(&media(0).rest), [r#"displayName="f.png""#]);
     assert_eq!(told(1), (MediaKind::Audio, Source::Inline("BB==".into())));
     assert_eq!(media(1).opaque[0].value, "s1");
     let uploaded = "https://generativelanguage.googleapis.com/v1beta/files/x";
@@ -201,8 +208,9 @@ fn tools_of_every_kind() {
     let names: Vec<_> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["f", "g", "googleSearch", "urlContext", "fileSearch", "mcpServers", "computerUse"]);
     let ToolKind::Function { parameters: Some(parameters), .. } = &request.tools[0].kind else { panic!() };
-    assert_eq!(parameters.get(), r#"{"type": "OBJECT"}"#);
-    assert_eq!(kept(&request.tools[0].rest), [r#"response={"type":"STRING"}"#]);
+    assert_eq!(parameters.get(), r#"{"type":"object"}"#);
+    let beside = [r#"response={"type":"STRING"}"#, r#"parameters={"type": "OBJECT"}"#];
+    assert_eq!(kept(&request.tools[0].rest), beside);
     assert_eq!(kept(&request.tools[1].rest), [r#"behavior="NON_BLOCKING""#]);
     assert_eq!(request.tools[3].kind, ToolKind::Native("urlContext".to_owned()));
     assert_eq!(kept(&request.tools[4].rest), [r#"fileSearchStoreNames=["a"]"#]);

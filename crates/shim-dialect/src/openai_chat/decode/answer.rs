@@ -8,7 +8,7 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json};
 
 use super::content::part;
-use super::{DIALECT, Details, content, is_array, members, readable, rest, said, string, usage};
+use super::{DIALECT, Details, content, is_array, members, readable, rest, said, stated, string, usage};
 use crate::common::member;
 use crate::openai_chat::errors;
 use crate::openai_chat::types::{
@@ -29,7 +29,7 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
     let mut candidates = choices.map(|(at, choice)| candidate(choice, at)).collect::<Result<Vec<_>, _>>()?;
     candidates.sort_by_key(|(index, _)| *index);
     let mut candidates: Vec<_> = candidates.into_iter().map(|(_, candidate)| candidate).collect();
-    let mut members = rest(std::mem::take(&mut wire.rest));
+    let mut members = stated(rest(std::mem::take(&mut wire.rest)));
     cite(candidates.first_mut(), &wire, &mut members);
     keep(&mut members, "x_groq", wire.x_groq);
     keep(&mut members, "data", wire.data);
@@ -71,7 +71,8 @@ pub(crate) fn sources(results: Option<&RawValue>, addresses: Option<&RawValue>) 
     found.iter().map(source).collect()
 }
 
-fn source(raw: &RawJson) -> Citation {
+/// One of Perplexity's sources: a result, or a bare address.
+pub(crate) fn source(raw: &RawJson) -> Citation {
     let words = Some(raw.clone());
     let Ok(found) = from_json::<SearchResult<'_>>(raw.get()) else {
         return Citation { url: serde_json::from_str(raw.get()).ok(), words, ..Citation::default() };
@@ -103,7 +104,7 @@ fn candidate(mut choice: Choice<'_>, at: usize) -> Result<(usize, Candidate), De
     let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let sequence = choice.stop_reason.and_then(string);
     let finish = finish(choice.finish_reason.as_deref(), sequence.as_deref(), calls);
-    let mut members = rest(choice.rest);
+    let mut members = stated(rest(choice.rest));
     members.merge(of_message);
     keep(&mut members, "stop_reason", choice.stop_reason.filter(|_| sequence.is_none()));
     keep(&mut members, "usage", choice.usage);
@@ -167,7 +168,7 @@ pub(super) fn message_parts(message: Message<'_>, path: &str) -> Result<(Vec<Par
     }
     parts.extend(message.tool_calls.into_iter().map(|call| Part::ToolCall(tool_call(call))));
     parts.extend(message.function_call.and_then(function_call).map(Part::ToolCall));
-    let mut members = rest(message.rest);
+    let mut members = stated(rest(message.rest));
     if let Some(raw) = message.annotations {
         match last_text(&mut parts) {
             Some(text) => text.citations.extend(annotations(raw)),
@@ -200,7 +201,8 @@ pub(crate) fn annotations(raw: &RawValue) -> Vec<Citation> {
     elements(raw).into_iter().map(annotation).collect()
 }
 
-fn annotation(raw: RawJson) -> Citation {
+/// An annotation, read as far as its kind is known.
+pub(crate) fn annotation(raw: RawJson) -> Citation {
     let wire = from_json::<Annotation<'_>>(raw.get()).ok();
     let cited = wire.and_then(|annotation| annotation.url_citation);
     let number = |count: Count| count.0;

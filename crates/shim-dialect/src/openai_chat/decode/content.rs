@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shim_ir::{CacheMark, Media, MediaKind, Part, Reasoning, Rest, Source, Text};
 use shim_wire::{RawJson, Str};
 
-use super::{DIALECT, foreign, is_array, read, rest, string};
+use super::{DIALECT, foreign, is_array, note_form, read, rest, string};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
@@ -64,6 +64,9 @@ fn media_part(part: MediaPart<'_>, path: &str) -> Result<Part, DecodeError> {
     let (url, detail, mut members) = media_url(raw, &format!("{path}.{}", &*part.kind))?;
     members.merge(rest(part.rest));
     let (source, mime) = located(&url);
+    if kind != MediaKind::Image {
+        note_form(&mut members, &part.kind);
+    }
     Ok(Part::Media(Media {
         kind,
         source,
@@ -109,6 +112,9 @@ fn file_part(part: FilePart<'_>, path: &str) -> Result<Part, DecodeError> {
     };
     let mut members = rest(file.rest);
     members.merge(rest(part.rest));
+    if matches!(source, Source::Url(_)) {
+        note_form(&mut members, "file_data");
+    }
     Ok(Part::Media(Media {
         kind: MediaKind::File,
         source,

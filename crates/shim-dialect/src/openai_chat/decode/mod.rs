@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
 use shim_wire::{Members, RawJson, Str, from_json};
 
-pub(super) use answer::{annotations, completion, finish, function_call, image, sources, tool_call};
+pub(super) use answer::{
+    annotation, annotations, completion, finish, function_call, image, source, sources, tool_call,
+};
 pub(super) use content::content;
-pub(super) use reasoning::{Details, readable};
-pub(super) use request::{chat, embeddings};
+pub(super) use reasoning::{Details, details_say, readable};
+pub(super) use request::{ASKED, chat, embeddings};
 pub(super) use usage::usage;
 
 use crate::DecodeError;
@@ -22,6 +24,29 @@ use crate::common::each_member;
 
 /// This dialect.
 pub(super) const DIALECT: Dialect = Dialect::OpenaiChat;
+
+/// A member of `rest` that no provider sends: which form something had in a request, where the dialect has several and
+/// not every provider knows this one. What came in it goes back in it.
+pub(super) const FORM: &str = "form";
+
+/// Notes the form something had.
+pub(super) fn note_form(rest: &mut Rest, form: &str) {
+    rest.push(DIALECT, FORM, RawJson::string(form));
+}
+
+/// Whether something had this form.
+pub(super) fn has_form(rest: &Rest, form: &str) -> bool {
+    rest.get(FORM).is_some_and(|raw| raw.get().trim_matches('"') == form)
+}
+
+/// The members that are not `null`: in messages and answers, `null` only fills a slot.
+pub(super) fn stated(members: Rest) -> Rest {
+    if members.members().iter().all(|(_, value)| value.get() != "null") {
+        return members;
+    }
+    let kept = members.members().iter().filter(|(_, value)| value.get() != "null").cloned().collect();
+    Rest::from_owned(DIALECT, kept)
+}
 
 /// Reads `text`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {

@@ -36,11 +36,24 @@ pub(crate) fn readable(message: &Message<'_>, details: &mut Details) -> Result<R
         None => Vec::new(),
     };
     match content.or(reasoning) {
-        Some(text) => said.text.push((0, text.to_owned())),
+        Some(text) => {
+            details.spoken = true;
+            said.text.push((0, text.to_owned()));
+        }
+        None if details.spoken => {}
         None => (said.text, said.summary) = by_kind(pieces),
     }
     said.beside = reasoning.filter(|text| content.is_some_and(|c| c != *text)).map(RawJson::string);
     Ok(said)
+}
+
+/// Whether details say `reasoning` by themselves, in pieces that no string has.
+pub(crate) fn details_say(details: &RawValue, reasoning: &Reasoning) -> bool {
+    let Ok(pieces) = Details::default().add(details) else { return false };
+    let (text, summary) = by_kind(pieces);
+    let same = |found: &[(usize, String)], told: &[String]| found.iter().map(|(_, text)| text).eq(told);
+    let one = reasoning.summary.is_empty() && reasoning.text.len() == 1;
+    !one && same(&text, &reasoning.text) && same(&summary, &reasoning.summary)
 }
 
 type Pieces = Vec<(usize, String)>;
@@ -80,7 +93,11 @@ const DETAILS_MAX: usize = 4096;
 
 /// `reasoning_details`, gathered from the fragments a stream tells it in: fragments of one entry share its `index`.
 #[derive(Debug, Default)]
-pub(crate) struct Details(Vec<Entry>);
+pub(crate) struct Details {
+    entries: Vec<Entry>,
+    /// Whether a string said the same: then what the entries say is not read as text again.
+    spoken: bool,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -125,17 +142,17 @@ impl Details {
         let kind = wire.kind.as_deref().unwrap_or_default();
         let index = wire.rest.iter().find(|(key, _)| *key == "index").map(|(_, raw)| raw.get().to_owned());
         let same = |entry: &Entry| entry.kind == kind && entry.index == index;
-        let at = match self.0.iter().rposition(same) {
+        let at = match self.entries.iter().rposition(same) {
             Some(at) => at,
-            None if self.0.len() >= DETAILS_MAX => {
+            None if self.entries.len() >= DETAILS_MAX => {
                 return Err(DecodeError::shape("reasoning_details", "more entries than are allowed"));
             }
             None => {
-                self.0.push(Entry { kind: kind.to_owned(), index, members: Vec::new() });
-                self.0.len() - 1
+                self.entries.push(Entry { kind: kind.to_owned(), index, members: Vec::new() });
+                self.entries.len() - 1
             }
         };
-        if let Some(entry) = self.0.get_mut(at) {
+        if let Some(entry) = self.entries.get_mut(at) {
             each_member(fragment.get(), |member| entry.grow(&member.key, member.value.text()))?;
         }
         Ok(at)
@@ -143,13 +160,13 @@ impl Details {
 
     /// How many entries of the kind of the one at `at` come before it.
     fn ordinal(&self, at: usize) -> usize {
-        let kind = self.0.get(at).map(|entry| &entry.kind);
-        self.0.iter().take(at).filter(|entry| Some(&entry.kind) == kind).count()
+        let kind = self.entries.get(at).map(|entry| &entry.kind);
+        self.entries.iter().take(at).filter(|entry| Some(&entry.kind) == kind).count()
     }
 
     /// The whole list as JSON; `None` when there is none.
     pub(crate) fn print(&self) -> Option<String> {
-        let entries: Vec<_> = self.0.iter().map(Entry::print).collect();
+        let entries: Vec<_> = self.entries.iter().map(Entry::print).collect();
         (!entries.is_empty()).then(|| format!("[{}]", entries.join(",")))
     }
 }

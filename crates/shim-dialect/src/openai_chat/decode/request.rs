@@ -1,19 +1,21 @@
 //! Requests.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{
-    Effort, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Rest, Role, Sampling, Schema,
-    ServerState, StreamAsk, Tokens, Tool, ToolCallKind, ToolChoice, ToolKind, ToolResult, Turn,
+    Effort, MediaKind, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Rest, Role, Sampling,
+    Schema, ServerState, StreamAsk, Tokens, Tool, ToolCallKind, ToolChoice, ToolKind, ToolResult, Turn,
 };
 use shim_wire::{Members, RawJson, Str, from_json};
 
 use super::answer::message_parts;
 use super::content::cache;
-use super::{DIALECT, content, foreign, members, raw, read, rest, string};
+use super::{DIALECT, content, foreign, members, note_form, raw, read, rest, stated, string, tells};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
-    self, ChatRequest, Choose, EmbeddingRequest, Function, Message, ResponseFormat, StreamOptions,
+    self, ChatRequest, Choose, EmbeddingRequest, Function, JsonSchema, Message, Reasoning, ResponseFormat,
+    StreamOptions, Thinking,
 };
 
 /// The body of `POST /chat/completions`.
@@ -28,7 +30,8 @@ pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
     let tool_choice = wire.tool_choice.or(wire.function_call).map(tool_choice).transpose()?;
     let sampling = sampling(&mut wire)?;
     let stream = stream(&mut wire)?;
-    let reasoning = reasoning(&mut wire);
+    let reasoning = reasoning(&mut wire)?;
+    keep_asked(&mut wire);
     let mut members = rest(wire.rest);
     if let (Some(_), Some(older)) = (wire.max_completion_tokens, wire.max_tokens) {
         members.push(DIALECT, "max_tokens", RawJson::from(older));
@@ -60,7 +63,7 @@ fn sampling(wire: &mut ChatRequest<'_>) -> Result<Sampling, DecodeError> {
     Ok(Sampling {
         temperature: wire.temperature,
         top_p: wire.top_p,
-        top_k: wire.top_k,
+        top_k: wire.top_k.map(|raw| read(raw.get(), "top_k")).transpose()?,
         frequency_penalty: wire.frequency_penalty,
         presence_penalty: wire.presence_penalty,
         seed: wire.seed,
@@ -80,17 +83,18 @@ fn stop(raw: &RawValue) -> Result<Vec<String>, DecodeError> {
     }
 }
 
-/// `stream` and `stream_options`; the latter without the former stays in `rest`.
+/// `stream` and `stream_options`; the latter without the former stays in `rest`. A stream that was not asked for its
+/// usage does not tell it.
 fn stream<'a>(wire: &mut ChatRequest<'a>) -> Result<Option<StreamAsk>, DecodeError> {
     if wire.stream != Some(true) {
         keep(&mut wire.rest, "stream_options", wire.stream_options);
         return Ok(None);
     }
     let Some(options) = wire.stream_options else {
-        return Ok(Some(StreamAsk::default()));
+        return Ok(Some(StreamAsk { usage: Some(false), rest: Rest::default() }));
     };
     let options: StreamOptions<'_> = read(options.get(), "stream_options")?;
-    Ok(Some(StreamAsk { usage: options.include_usage, rest: rest(options.rest) }))
+    Ok(Some(StreamAsk { usage: Some(options.include_usage.unwrap_or(false)), rest: rest(options.rest) }))
 }
 
 fn keep<'a>(members: &mut Members<'a>, key: &'static str, value: Option<&'a RawValue>) {
@@ -99,28 +103,46 @@ fn keep<'a>(members: &mut Members<'a>, key: &'static str, value: Option<&'a RawV
     }
 }
 
+/// Keeps what is not OpenAI's as it was asked, beside what was read of it: so it goes back to who knows it, and to
+/// nobody else.
+fn keep_asked(wire: &mut ChatRequest<'_>) {
+    let asked = [wire.top_k, wire.reasoning, wire.thinking, wire.enable_thinking, wire.thinking_budget];
+    for (key, value) in ASKED.into_iter().zip(asked) {
+        keep(&mut wire.rest, key, value);
+    }
+}
+
+/// The members of a request that are not OpenAI's and are read all the same.
+pub(crate) const ASKED: [&str; 5] = ["top_k", "reasoning", "thinking", "enable_thinking", "thinking_budget"];
+
 /// What is asked of reasoning, in the words of OpenAI, OpenRouter, DeepSeek and Qwen.
-fn reasoning(wire: &mut ChatRequest<'_>) -> Option<ReasoningAsk> {
+fn reasoning(wire: &mut ChatRequest<'_>) -> Result<Option<ReasoningAsk>, DecodeError> {
+    let on: Option<bool> = asked(wire.enable_thinking, "enable_thinking")?;
+    let budget: Option<u64> = asked(wire.thinking_budget, "thinking_budget")?;
     let mut ask = ReasoningAsk {
         effort: wire.reasoning_effort.take().map(|word| Effort::parse(&word)),
-        mode: wire.enable_thinking.map(switch),
-        budget: wire.thinking_budget.map(Tokens),
+        mode: on.map(switch),
+        budget: budget.map(Tokens),
         ..ReasoningAsk::default()
     };
-    if let Some(reasoning) = wire.reasoning.take() {
+    if let Some(reasoning) = asked::<Reasoning<'_>>(wire.reasoning, "reasoning")? {
         ask.effort = reasoning.effort.map(|word| Effort::parse(&word)).or(ask.effort);
         ask.budget = reasoning.max_tokens.map(Tokens).or(ask.budget);
         ask.mode = reasoning.enabled.map(switch).or(ask.mode);
         ask.show = reasoning.summary.map(Str::into_string);
         ask.rest.merge(rest(reasoning.rest));
     }
-    if let Some(thinking) = wire.thinking.take() {
+    if let Some(thinking) = asked::<Thinking<'_>>(wire.thinking, "thinking")? {
         ask.mode = thinking.kind.as_deref().and_then(mode).or(ask.mode);
         ask.budget = thinking.budget_tokens.map(Tokens).or(ask.budget);
         ask.rest.merge(rest(thinking.rest));
         keep_word(&mut ask.rest, thinking.kind);
     }
-    (ask != ReasoningAsk::default()).then_some(ask)
+    Ok((ask != ReasoningAsk::default()).then_some(ask))
+}
+
+fn asked<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Result<Option<T>, DecodeError> {
+    raw.map(|raw| read(raw.get(), path)).transpose()
 }
 
 fn switch(on: bool) -> ReasoningMode {
@@ -149,15 +171,23 @@ fn output_format(raw: &RawValue) -> Result<OutputFormat, DecodeError> {
     Ok(match (format.kind.as_deref(), format.json_schema) {
         (Some("text"), _) => OutputFormat::Text,
         (Some("json_object"), None) => OutputFormat::JsonObject,
-        (Some("json_schema"), Some(schema)) => OutputFormat::Schema(Schema {
-            name: schema.name.map(Str::into_string),
-            description: schema.description.map(Str::into_string),
-            schema: schema.schema.map(RawJson::from),
-            strict: schema.strict,
-            rest: rest(schema.rest),
-        }),
+        (Some("json_schema"), Some(schema)) => OutputFormat::Schema(json_schema(schema)),
         _ => OutputFormat::Other(raw.into()),
     })
+}
+
+fn json_schema(wire: JsonSchema<'_>) -> Schema {
+    let mut members = rest(wire.rest);
+    if wire.name.is_none() {
+        note_form(&mut members, "nameless");
+    }
+    Schema {
+        name: wire.name.map(Str::into_string),
+        description: wire.description.map(Str::into_string),
+        schema: wire.schema.map(RawJson::from),
+        strict: wire.strict,
+        rest: members,
+    }
 }
 
 /// `tool_choice`, and the legacy `function_call`.
@@ -191,7 +221,7 @@ fn chosen(choose: Choose<'_>) -> Option<String> {
 fn tools(wire: &mut ChatRequest<'_>) -> Result<Vec<Tool>, DecodeError> {
     let listed = std::mem::take(&mut wire.tools).into_iter().enumerate();
     let mut tools = listed.map(|(at, raw)| tool(raw, at)).collect::<Result<Vec<_>, _>>()?;
-    tools.extend(std::mem::take(&mut wire.functions).into_iter().map(function));
+    tools.extend(std::mem::take(&mut wire.functions).into_iter().map(legacy_function));
     Ok(tools)
 }
 
@@ -222,6 +252,13 @@ fn function(wire: Function<'_>) -> Tool {
     }
 }
 
+/// A function on offer in the deprecated list.
+fn legacy_function(wire: Function<'_>) -> Tool {
+    let mut tool = function(wire);
+    note_form(&mut tool.rest, "functions");
+    tool
+}
+
 fn custom_tool(wire: types::CustomTool<'_>) -> Tool {
     Tool {
         name: wire.name.into_string(),
@@ -240,6 +277,7 @@ fn native(kind: String, raw: &RawValue) -> Tool {
             options.push(DIALECT, &key, value);
         }
     }
+    note_form(&mut options, "tool");
     Tool { name: kind.clone(), description: None, kind: ToolKind::Native(kind), cache: None, rest: options }
 }
 
@@ -251,8 +289,56 @@ fn turn(mut message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
         return tool_turn(role, message, path);
     }
     let name = message.name.take().map(Str::into_string);
-    let (parts, members) = message_parts(message, path)?;
+    let forms = Forms::of(&message);
+    let (mut parts, members) = message_parts(message, path)?;
+    if role == Role::Assistant {
+        forms.note(&mut parts);
+    }
     Ok(Turn { role, id: None, name, parts, rest: members })
+}
+
+/// The forms of what a message says that not every provider knows.
+struct Forms {
+    /// The member that reasoning came in.
+    reasoning: Option<&'static str>,
+    /// How many of the calls are no legacy ones.
+    calls: usize,
+}
+
+impl Forms {
+    fn of(message: &Message<'_>) -> Self {
+        let says = |text: &Option<Str<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let reasoning = match (says(&message.reasoning_content), says(&message.reasoning)) {
+            (true, _) => Some("reasoning_content"),
+            (false, true) => Some("reasoning"),
+            (false, false) => {
+                message.reasoning_details.filter(|raw| tells(raw.get())).map(|_| "reasoning_details")
+            }
+        };
+        Self { reasoning, calls: message.tool_calls.len() }
+    }
+
+    fn note(mut self, parts: &mut [Part]) {
+        for part in parts {
+            match part {
+                Part::Reasoning(r) => note_form(&mut r.rest, self.reasoning.take().unwrap_or("thinking")),
+                Part::Media(media) if media.kind == MediaKind::Image => note_form(&mut media.rest, "images"),
+                Part::ToolCall(call) if self.calls == 0 => note_form(&mut call.rest, "function_call"),
+                Part::ToolCall(call) => {
+                    self.calls -= 1;
+                    if !call.opaque.is_empty() {
+                        note_form(&mut call.rest, "extra_content");
+                    }
+                }
+                Part::Text(_)
+                | Part::Refusal(_)
+                | Part::Media(_)
+                | Part::ToolResult(_)
+                | Part::ServerResult(_)
+                | Part::Foreign(_) => {}
+            }
+        }
+    }
 }
 
 /// A result does not say what kind of call it answers; the call before it does.
@@ -292,15 +378,23 @@ fn tool_turn(role: Role, message: Message<'_>, path: &str) -> Result<Turn, Decod
         (Role::Tool, None) => return Err(DecodeError::shape(path, "missing field `tool_call_id`")),
         (_, None) => String::new(),
     };
+    let content = content(message.content, &format!("{path}.content"))?;
+    let mut members = stated(rest(message.rest));
+    let name = message.name.map(Str::into_string);
+    match (&content[..], &name) {
+        ([Part::Text(_)] | [], None) => {}
+        ([Part::Text(_)] | [], Some(_)) => note_form(&mut members, "named"),
+        _ => note_form(&mut members, "parts"),
+    }
     let result = ToolResult {
         call,
-        name: message.name.map(Str::into_string),
-        content: content(message.content, &format!("{path}.content"))?,
+        name,
+        content,
         json: false,
         error: false,
         kind: ToolCallKind::Function,
         cache: None,
-        rest: rest(message.rest),
+        rest: members,
     };
     Ok(Turn { role, id: None, name: None, parts: vec![Part::ToolResult(result)], rest: Rest::default() })
 }

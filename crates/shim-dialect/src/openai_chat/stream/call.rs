@@ -3,8 +3,8 @@
 use shim_ir::{Delta, Part, PartId, ToolCall};
 use shim_wire::RawJson;
 
-use super::super::decode::DIALECT;
-use super::candidate::{Sink, stated};
+use super::super::decode::{DIALECT, stated};
+use super::candidate::Sink;
 use crate::DecodeError;
 
 /// A call of a tool.

@@ -9,7 +9,7 @@ use shim_wire::{RawJson, from_json};
 
 use super::super::decode::{
     DIALECT, Details, annotations, content, finish, function_call, image, is_array, readable, rest, said,
-    string, tells, tool_call,
+    stated, string, tells, tool_call,
 };
 use super::super::types::{self, Audio, Choice, Logprobs, Message};
 use super::call::Call;
@@ -60,15 +60,6 @@ impl Sink<'_> {
             self.out.push(Event::Foreign(Foreign { dialect: DIALECT, kind: kind.to_owned(), raw }));
         }
     }
-}
-
-/// The members that are not `null`: in chunks, `null` only fills a slot.
-pub(super) fn stated(members: Rest) -> Rest {
-    if members.members().iter().all(|(_, value)| value.get() != "null") {
-        return members;
-    }
-    let kept = members.members().iter().filter(|(_, value)| value.get() != "null").cloned().collect();
-    Rest::from_owned(DIALECT, kept)
 }
 
 /// One of the answers.
@@ -186,7 +177,7 @@ impl Candidate {
     /// Takes a content part.
     fn add(&mut self, part: Part, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
         match part {
-            Part::Text(text) if text.text.is_empty() => Ok(()),
+            Part::Text(text) if text.text.is_empty() && text.rest.is_empty() => Ok(()),
             Part::Text(text) => {
                 let id = self.text(sink)?;
                 sink.grow(id, Delta::Text(text.text));

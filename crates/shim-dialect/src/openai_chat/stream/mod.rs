@@ -2,6 +2,7 @@
 
 mod call;
 mod candidate;
+mod encoder;
 
 use serde_json::value::RawValue;
 use shim_ir::{Event, Fault, FaultKind, Rest, Start};
@@ -9,6 +10,7 @@ use shim_wire::RawJson;
 use shim_wire::frame::Frame;
 
 use self::candidate::{Candidate, Sink};
+pub(super) use self::encoder::ChunkEncoder;
 use super::decode::{DIALECT, rest, said, sources, tells, usage};
 use super::errors;
 use super::types::{Choice, Completion, Count};
@@ -63,6 +65,10 @@ enum Read<'a> {
 
 impl Decoder for ChunkDecoder {
     fn push(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
+        // What comes behind the end is of no account, even where it cannot be read.
+        if matches!(self.state, State::Broken | State::Ended) {
+            return Ok(());
+        }
         let taken = read(frame).and_then(|read| self.take(read, out));
         if taken.is_err() {
             self.state = State::Broken;
@@ -143,8 +149,8 @@ impl ChunkDecoder {
     }
 
     fn start(&mut self, chunk: &mut Completion<'_>, out: &mut Vec<Event>) {
-        self.hold_members(chunk);
         self.service_tier = said(chunk.service_tier.take());
+        self.hold_members(chunk);
         out.push(Event::Start(Start {
             id: said(chunk.id.take()),
             model: said(chunk.model.take()),

@@ -1,6 +1,7 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod edges;
+mod encode;
 mod requests;
 mod streams;
 
@@ -10,7 +11,10 @@ use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
 
 use super::OpenaiChat;
-use crate::laws::{each, own, recorded, request_laws, stream_laws, whole_laws};
+use crate::laws::{
+    each, own, recorded, request_laws, request_round_trip, stream_laws, stream_round_trip, whole_laws,
+    whole_round_trip,
+};
 use crate::{AnswerError, Codec, Decode, Operation, Route};
 
 const FAMILIES: [&str; 2] = ["openai.chat", "openai.embeddings"];
@@ -48,6 +52,7 @@ fn answer(recording: &Recording) -> Option<Response> {
     let body = &recording.response.body;
     if is_streamed(recording) {
         let events = stream_laws(&OpenaiChat, &stream_of(recording), Framing::Sse);
+        stream_round_trip(&OpenaiChat, Framing::Sse, &events);
         return match fold(events) {
             Ok((response, _)) => Some(response),
             Err(FoldError::Failed(fault, _)) => {
@@ -62,13 +67,18 @@ fn answer(recording: &Recording) -> Option<Response> {
             assert!(body.contains(&serde_json::to_string(&fault.message).unwrap()), "{fault}");
             None
         }
-        Ok(_) | Err(AnswerError::Decode(_)) => Some(whole_laws(&OpenaiChat, body)),
+        Ok(_) | Err(AnswerError::Decode(_)) => {
+            let response = whole_laws(&OpenaiChat, body);
+            whole_round_trip(&OpenaiChat, &response);
+            Some(response)
+        }
     }
 }
 
 fn check_recording(recording: &Recording) {
     if let Some(request) = &recording.request {
-        request_laws(&OpenaiChat, &route_for(operation(recording)), &request.body);
+        let route = route_for(operation(recording));
+        request_round_trip(&OpenaiChat, &route, &request_laws(&OpenaiChat, &route, &request.body));
     }
     let status = recording.response.status.or(recording.status).unwrap_or(200);
     if status >= 400 {
@@ -104,17 +114,24 @@ fn check_case(case: &Case) {
     let embeds = case.meta.path.as_deref().is_some_and(|path| path.ends_with("/embeddings"));
     let route = route_for(if embeds { Operation::Embed } else { Operation::Generate });
     if let Some(request) = &case.request {
-        request_laws(&OpenaiChat, &route, request);
+        let decoded = request_laws(&OpenaiChat, &route, request);
+        // A request that is refused may hold what cannot be carried as it is.
+        if case.meta.status < 400 {
+            request_round_trip(&OpenaiChat, &route, &decoded);
+        }
     }
     if case.meta.status >= 400 {
         assert_eq!(OpenaiChat.decode_fault(case.meta.status, &case.answer).status, Some(case.meta.status));
     } else if case.streamed {
-        let clean = fold(stream_laws(&OpenaiChat, &case.answer, Framing::Sse)).is_ok();
-        assert_eq!(clean, !case.meta.malformed);
+        let events = stream_laws(&OpenaiChat, &case.answer, Framing::Sse);
+        stream_round_trip(&OpenaiChat, Framing::Sse, &events);
+        assert_eq!(fold(events).is_ok(), !case.meta.malformed);
     } else if case.meta.malformed {
         assert!(OpenaiChat.decode_response(body).is_err());
     } else {
-        totals_add_up(&whole_laws(&OpenaiChat, body));
+        let response = whole_laws(&OpenaiChat, body);
+        whole_round_trip(&OpenaiChat, &response);
+        totals_add_up(&response);
     }
 }
 

@@ -6,13 +6,16 @@ use shim_ir::{
 };
 
 use super::route_for;
-use crate::laws::request_laws;
+use crate::laws::{request_laws, request_round_trip};
 use crate::openai_chat::OpenaiChat;
 use crate::{Decode, Operation};
 
 #[track_caller]
 fn chat(members: &str) -> Request {
-    request_laws(&OpenaiChat, &route_for(Operation::Generate), &format!(r#"{{"model":"m",{members}}}"#))
+    let route = route_for(Operation::Generate);
+    let request = request_laws(&OpenaiChat, &route, &format!(r#"{{"model":"m",{members}}}"#));
+    request_round_trip(&OpenaiChat, &route, &request);
+    request
 }
 
 fn messages(messages: &str) -> Request {
@@ -37,7 +40,9 @@ fn sampling_and_switches() {
     assert_eq!(request.state.store, Some(false));
     let rest: Vec<_> =
         request.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
-    assert_eq!(rest, [r#"logit_bias={"5":-1}"#, r#"verbosity="low""#, "service_tier=null", "max_tokens=9"]);
+    let wanted =
+        [r#"logit_bias={"5":-1}"#, r#"verbosity="low""#, "service_tier=null", "top_k=3", "max_tokens=9"];
+    assert_eq!(rest, wanted);
 }
 
 #[test]
@@ -188,7 +193,9 @@ fn what_is_missing_is_named() {
 #[test]
 fn embeddings_keep_their_input() {
     let body = r#"{"input":["a", "b"],"model":"m","dimensions":3}"#;
-    let request = request_laws(&OpenaiChat, &route_for(Operation::Embed), body);
+    let route = route_for(Operation::Embed);
+    let request = request_laws(&OpenaiChat, &route, body);
+    request_round_trip(&OpenaiChat, &route, &request);
     assert!(
         matches!(&request.turns[0].parts[..], [Part::Foreign(input)] if input.raw.get() == r#"["a", "b"]"#)
     );

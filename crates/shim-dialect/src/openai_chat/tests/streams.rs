@@ -4,7 +4,7 @@ use shim_ir::{Delta, Event, FaultKind, FinishReason, FoldError, Response, fold};
 use shim_wire::frame::Framing;
 
 use super::{classes, part_told, told};
-use crate::laws::{events, stream_laws};
+use crate::laws::{events, stream_laws, stream_round_trip};
 use crate::openai_chat::OpenaiChat;
 
 /// A stream of these payloads.
@@ -28,6 +28,13 @@ fn end(word: &str) -> String {
 
 #[track_caller]
 fn answer(payloads: &[&str]) -> Response {
+    stream_round_trip(&OpenaiChat, Framing::Sse, &stream_laws(&OpenaiChat, &sse(payloads), Framing::Sse));
+    only_read(payloads)
+}
+
+/// An answer in a form that is read, and written anew in another one.
+#[track_caller]
+fn only_read(payloads: &[&str]) -> Response {
     fold(stream_laws(&OpenaiChat, &sse(payloads), Framing::Sse)).expect("a clean stream").0
 }
 
@@ -96,7 +103,7 @@ fn calls_are_told_apart() {
 fn the_legacy_call_is_read() {
     let first = delta(r#"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":""}}"#);
     let second = delta(r#"{"function_call":{"arguments":"{}"}}"#);
-    let response = answer(&[&first, &second, &end("function_call"), "[DONE]"]);
+    let response = only_read(&[&first, &second, &end("function_call"), "[DONE]"]);
     assert_eq!(told(&response), ["call  f {}"]);
 }
 
@@ -191,7 +198,7 @@ fn details_of_reasoning_are_joined() {
         text,
         end("stop"),
     ];
-    let response = answer(&chunks.each_ref().map(String::as_str));
+    let response = only_read(&chunks.each_ref().map(String::as_str));
     assert_eq!(told(&response), ["reasoning ab\n|s|1", "text hi"]);
     let shim_ir::Part::Reasoning(reasoning) = &response.candidates[0].parts[0] else { panic!() };
     assert_eq!(

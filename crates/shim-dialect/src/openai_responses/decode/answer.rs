@@ -21,7 +21,11 @@ pub(crate) fn whole(body: &str) -> Result<Response, AnswerError> {
     if wire.output.is_none() && !counted {
         return Err(DecodeError::shape(".", "missing field `output`").into());
     }
-    Ok(answer(wire, counted)?)
+    let mut answer = answer(wire, counted)?;
+    if counted {
+        answer.usage = usage(body);
+    }
+    Ok(answer)
 }
 
 /// The `response` of an event, whatever became of it.

@@ -41,6 +41,31 @@ fn kind(word: &str) -> Option<Kind> {
     Some(Kind { tool, arguments })
 }
 
+/// How an item of a `type` holds what it is called with.
+pub(crate) struct CallForm {
+    /// What the tool is called where the item does not say.
+    pub(crate) tool: &'static str,
+    /// The member; empty for a `type` that is not known as a call.
+    pub(crate) member: &'static str,
+    /// Whether JSON is written as it is, not as text; where there is none, it is left out.
+    pub(crate) raw: bool,
+}
+
+/// How an item of `type` `word` holds `arguments`.
+pub(crate) fn call_form(word: &str, arguments: &str) -> CallForm {
+    let Some(kind) = kind(word) else {
+        return CallForm { tool: "", member: "", raw: true };
+    };
+    let second = match word {
+        "computer_call" => arguments.starts_with('['),
+        "code_interpreter_call" => arguments.starts_with('{') && RawJson::parse(arguments).is_ok(),
+        _ => false,
+    };
+    let member = kind.arguments.get(usize::from(second)).copied().unwrap_or_default();
+    let text = ["function_call", "custom_tool_call", "code_interpreter_call", "mcp_call", "x_search_call"];
+    CallForm { tool: kind.tool, member, raw: !text.contains(&word) }
+}
+
 /// Whether an item is a call that the client has to run.
 pub(crate) fn runs_at_client(word: &str, item: &str) -> bool {
     match word {

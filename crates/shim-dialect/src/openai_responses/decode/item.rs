@@ -89,12 +89,13 @@ fn role(word: &str) -> Role {
 
 fn message(wire: Message<'_>, path: &str) -> Result<Item, DecodeError> {
     let word = wire.role.ok_or_else(|| DecodeError::shape(path, "missing field `role`"))?;
-    Ok(Item {
-        role: role(&word),
-        id: wire.id.map(Str::into_string),
-        parts: content(wire.content, &format!("{path}.content"))?,
-        rest: rest(wire.rest),
-    })
+    let parts = content(wire.content, &format!("{path}.content"))?;
+    let mut members = rest(wire.rest);
+    // A part that nobody knows says by itself neither that it was an item nor that it was in one.
+    if matches!(parts.as_slice(), [Part::Foreign(_)]) && members.get("type").is_none() {
+        members.push(DIALECT, "type", RawJson::string("message"));
+    }
+    Ok(Item { role: role(&word), id: wire.id.map(Str::into_string), parts, rest: members })
 }
 
 /// The parts of a message of an answer, the first with what the message has beside them. A message without content is

@@ -13,7 +13,7 @@ use shim_ir::{Dialect, Foreign, Rest};
 use shim_wire::{Members, RawJson, Str, from_json};
 
 pub(super) use answer::{finish, is_for_client, output, output_item, reason_of, response, whole};
-pub(super) use call::{call_begun, runs_at_client};
+pub(super) use call::{call_begun, call_form, runs_at_client};
 pub(super) use content::{annotation, content_part, logprobs};
 pub(super) use item::{enclose, envelope};
 pub(super) use request::request;
@@ -27,7 +27,11 @@ pub(super) const DIALECT: Dialect = Dialect::OpenaiResponses;
 
 /// The member of a part's `rest` that holds what its message says beside its content. Parts without it go on with the
 /// message of the part before.
-const ITEM: &str = "item";
+pub(super) const ITEM: &str = "item";
+
+/// The member of a request's `rest` that is always there, `null` where the client left it out: an empty `rest` has no
+/// dialect, and what the client does not say means other things here than elsewhere.
+pub(super) const STORE: &str = "store";
 
 /// Reads `text`, which stands at `path`.
 fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
@@ -56,6 +60,11 @@ fn raw(value: Option<&RawValue>) -> Option<RawJson> {
 
 /// The string that is the whole of `value`; `None` when it is of another kind.
 pub(super) fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// As [`string`], of an owned value.
+pub(super) fn string_of(value: &RawJson) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 

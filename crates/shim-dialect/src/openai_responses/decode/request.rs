@@ -8,7 +8,7 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json};
 
 use super::item::item;
-use super::{DIALECT, is_array, members, object, raw, read, rest, string};
+use super::{DIALECT, STORE, is_array, members, object, raw, read, rest, string};
 use crate::DecodeError;
 use crate::common::{quoted, tag};
 use crate::openai_responses::types::{self, Choose, ResponseRequest, TextFormat};
@@ -17,6 +17,7 @@ use crate::openai_responses::types::{self, Choose, ResponseRequest, TextFormat};
 pub(crate) fn request(body: &str) -> Result<Request, DecodeError> {
     let mut wire: ResponseRequest<'_> = from_json(body)?;
     let mut members = rest(std::mem::take(&mut wire.rest));
+    mark(wire.store, &mut members);
     let included = included(&mut wire, &mut members);
     let system = wire.instructions.map(|raw| instructions(raw, &mut members)).unwrap_or_default();
     let tools = std::mem::take(&mut wire.tools).into_iter().enumerate();
@@ -44,6 +45,16 @@ pub(crate) fn request(body: &str) -> Result<Request, DecodeError> {
         model: wire.model.into_string(),
         rest: members,
     })
+}
+
+/// Keeps `store` beside its own place too, as [`STORE`] says.
+fn mark(store: Option<bool>, members: &mut Rest) {
+    let written = store.map_or("null", |store| if store { "true" } else { "false" });
+    if let Ok(raw) = RawJson::parse(written)
+        && members.get(STORE).is_none()
+    {
+        members.push(DIALECT, STORE, raw);
+    }
 }
 
 /// What `include` asks for that has a place in common terms.

@@ -1,6 +1,8 @@
 //! Streamed answers.
 
+mod encoder;
 mod item;
+mod open;
 mod part;
 
 use serde_json::value::RawValue;
@@ -8,6 +10,7 @@ use shim_ir::{Delta, Event, Fault, FaultKind, Foreign, Rest, Start};
 use shim_wire::frame::Frame;
 use shim_wire::{RawJson, Str, from_json};
 
+pub(super) use self::encoder::EventEncoder;
 use self::item::{Item, id_of};
 use self::part::{Grows, Piece, Sink, changed};
 use super::decode::{
@@ -16,7 +19,7 @@ use super::decode::{
 };
 use super::errors;
 use super::types::StreamEvent;
-use crate::common::{cut, member};
+use crate::common::{cut, member, tag};
 use crate::{DecodeError, Decoder};
 
 /// More items than any answer has.
@@ -303,6 +306,9 @@ impl EventDecoder {
     /// A part of a message begins. One of reasoning is told by its texts.
     fn part_added(&mut self, event: &StreamEvent<'_>, out: &mut Vec<Event>) -> Result<bool, DecodeError> {
         let raw = event.part.ok_or_else(|| DecodeError::shape(".", "missing field `part`"))?;
+        if tag(raw.get()).as_deref() == Some("reasoning_text") {
+            return Ok(true);
+        }
         let part = content_part(raw, "part")?;
         let Some(at) = self.place_or_imply(event, Grows::Text, out)? else { return Ok(false) };
         let mut sink = Sink { out, parts: &mut self.parts };

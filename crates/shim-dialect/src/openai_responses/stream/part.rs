@@ -1,6 +1,6 @@
 //! A part as a stream tells it: what was told is kept, so that the whole part at its end need add only what is missing.
 
-use shim_ir::{Delta, Event, Part, PartId, Reasoning, Rest, Source, Text};
+use shim_ir::{Delta, Event, Opaque, OpaqueKind, Part, PartId, Reasoning, Rest, Source, Text};
 use shim_wire::RawJson;
 
 use super::super::decode::DIALECT;
@@ -122,7 +122,7 @@ fn nth(pieces: &[String], at: usize) -> &str {
 }
 
 /// Lets `part` grow as folding will; false when `delta` does not fit.
-fn apply(part: &mut Part, delta: &Delta) -> bool {
+pub(super) fn apply(part: &mut Part, delta: &Delta) -> bool {
     match (part, delta) {
         (part, Delta::Whole(whole)) => part.clone_from(whole),
         (Part::Text(own) | Part::Refusal(own), Delta::Text(text)) => own.text.push_str(text),
@@ -130,9 +130,7 @@ fn apply(part: &mut Part, delta: &Delta) -> bool {
         (Part::Text(own), Delta::Logprobs(more)) => own.logprobs = Some(joined(own.logprobs.as_ref(), more)),
         (Part::Reasoning(own), Delta::Reasoning { piece, text }) => return add(&mut own.text, *piece, text),
         (Part::Reasoning(own), Delta::Summary { piece, text }) => return add(&mut own.summary, *piece, text),
-        (Part::Reasoning(own), Delta::Opaque { kind, value, .. }) => {
-            own.opaque.push(shim_ir::Opaque { kind: *kind, value: value.clone() });
-        }
+        (part, Delta::Opaque { kind, value, append }) => return add_opaque(part, *kind, value, *append),
         (Part::ToolCall(own), Delta::Arguments(text)) => own.arguments.push_str(text),
         (Part::Media(own), Delta::Data(text)) => match &mut own.source {
             Source::Inline(data) => data.push_str(text),
@@ -143,6 +141,21 @@ fn apply(part: &mut Part, delta: &Delta) -> bool {
             None => return false,
         },
         _ => return false,
+    }
+    true
+}
+
+fn add_opaque(part: &mut Part, kind: OpaqueKind, value: &str, append: bool) -> bool {
+    let own = match part {
+        Part::Text(own) | Part::Refusal(own) => &mut own.opaque,
+        Part::Media(own) => &mut own.opaque,
+        Part::Reasoning(own) => &mut own.opaque,
+        Part::ToolCall(own) => &mut own.opaque,
+        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return false,
+    };
+    match own.iter_mut().rev().find(|own| own.kind == kind) {
+        Some(last) if append => last.value.push_str(value),
+        Some(_) | None => own.push(Opaque { kind, value: value.to_owned() }),
     }
     true
 }
@@ -181,24 +194,34 @@ fn rest_of(part: &mut Part) -> Option<&mut Rest> {
 
 /// What has to be added to `so_far` to make it `last`; `None` when adding is not enough.
 fn missing(so_far: &Part, last: &Part) -> Option<Vec<Delta>> {
-    let mut deltas = Vec::new();
-    let of_rest = match (so_far, last) {
+    let mut deltas = missing_content(so_far, last)?;
+    let (own, last) = match (so_far, last) {
         (Part::Text(own), Part::Text(last)) | (Part::Refusal(own), Part::Refusal(last)) => {
-            missing_text(own, last, &mut deltas)?;
             (&own.rest, &last.rest)
         }
-        (Part::Reasoning(own), Part::Reasoning(last)) => {
-            missing_reasoning(own, last, &mut deltas)?;
-            (&own.rest, &last.rest)
-        }
-        (Part::ToolCall(own), Part::ToolCall(last)) => {
-            deltas.extend(suffix(&own.arguments, &last.arguments)?.map(Delta::Arguments));
-            (&own.rest, &last.rest)
-        }
+        (Part::Reasoning(own), Part::Reasoning(last)) => (&own.rest, &last.rest),
+        (Part::ToolCall(own), Part::ToolCall(last)) => (&own.rest, &last.rest),
         (Part::Media(own), Part::Media(last)) => (&own.rest, &last.rest),
         _ => return None,
     };
-    deltas.extend(missing_rest(of_rest.0, of_rest.1)?.map(Delta::Rest));
+    deltas.extend(missing_rest(own, last)?.map(Delta::Rest));
+    Some(deltas)
+}
+
+/// What has to be added to the content of `so_far` to make it that of `last`; `None` when adding is not enough.
+pub(super) fn missing_content(so_far: &Part, last: &Part) -> Option<Vec<Delta>> {
+    let mut deltas = Vec::new();
+    match (so_far, last) {
+        (Part::Text(own), Part::Text(last)) | (Part::Refusal(own), Part::Refusal(last)) => {
+            missing_text(own, last, &mut deltas)?;
+        }
+        (Part::Reasoning(own), Part::Reasoning(last)) => missing_reasoning(own, last, &mut deltas)?,
+        (Part::ToolCall(own), Part::ToolCall(last)) => {
+            deltas.extend(suffix(&own.arguments, &last.arguments)?.map(Delta::Arguments));
+        }
+        (Part::Media(_), Part::Media(_)) => {}
+        _ => return None,
+    }
     Some(deltas)
 }
 

@@ -1,6 +1,7 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod edges;
+mod encode;
 mod requests;
 mod streams;
 
@@ -10,7 +11,9 @@ use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
 
 use super::OpenaiResponses;
-use crate::laws::{as_stream, each, lane_laws, own, recorded, request_laws, stream_laws, whole_laws};
+use crate::laws::{
+    as_stream, each, lane_laws, own, recorded, request_laws, request_round_trip, stream_laws, whole_laws,
+};
 use crate::{AnswerError, Codec, Decode, Operation, Route};
 
 const FAMILIES: [&str; 3] = ["openai.responses", "openai.responses_compact", "openai.responses_input_tokens"];
@@ -38,7 +41,9 @@ fn operation(recording: &Recording) -> Operation {
 fn check_recording(recording: &Recording) {
     let operation = operation(recording);
     if let Some(request) = recording.request.as_ref().filter(|_| operation != Operation::Stored) {
-        request_laws(&OpenaiResponses, &route_for(operation), &request.body);
+        let route = route_for(operation);
+        let request = request_laws(&OpenaiResponses, &route, &request.body);
+        request_round_trip(&OpenaiResponses, &route, &request);
     }
     let status = recording.response.status.or(recording.status).unwrap_or(200);
     if status >= 400 {
@@ -58,6 +63,7 @@ fn check_recording(recording: &Recording) {
             let response = whole_laws(&OpenaiResponses, &recording.response.body);
             totals_add_up(&response);
             nothing_is_lost(&recording.response.body, &format!("{response:?}"));
+            encode::comes_back(&response);
         }
         (None, _) => drop(OpenaiResponses.decode_response(&recording.response.body).expect("it decodes")),
         // Several answers, one behind the other, are no answer: the first is read.
@@ -70,8 +76,9 @@ fn check_recording(recording: &Recording) {
 
 /// A stream, folded, is what its last event says the answer is.
 fn check_stream(stream: &str, framing: Framing) {
-    let (folded, foreign) =
-        fold(stream_laws(&OpenaiResponses, stream.as_bytes(), framing)).expect("a clean stream");
+    let events = stream_laws(&OpenaiResponses, stream.as_bytes(), framing);
+    encode::stream_comes_back(&events);
+    let (folded, foreign) = fold(events).expect("a clean stream");
     totals_add_up(&folded);
     assert!(foreign.iter().all(|event| event.kind != "beside"), "a member nobody knows: {foreign:?}");
     let events = stream.lines().filter_map(|line| line.strip_prefix("data:"));
@@ -149,7 +156,9 @@ fn check_case(case: &Case) {
     let body = std::str::from_utf8(&case.answer).unwrap_or_default();
     if let Some(request) = &case.request {
         let route = OpenaiResponses.route("POST", case.meta.path.as_deref().unwrap_or("/v1/responses"), None);
-        request_laws(&OpenaiResponses, &route.expect("a route"), request);
+        let route = route.expect("a route");
+        let request = request_laws(&OpenaiResponses, &route, request);
+        request_round_trip(&OpenaiResponses, &route, &request);
     }
     if case.meta.status >= 400 {
         assert_eq!(
@@ -157,12 +166,16 @@ fn check_case(case: &Case) {
             Some(case.meta.status)
         );
     } else if case.streamed {
-        let clean = fold(stream_laws(&OpenaiResponses, &case.answer, Framing::Sse)).is_ok();
+        let events = stream_laws(&OpenaiResponses, &case.answer, Framing::Sse);
+        encode::stream_comes_back(&events);
+        let clean = fold(events).is_ok();
         assert_eq!(clean, !case.meta.malformed);
     } else if case.meta.malformed {
         assert!(OpenaiResponses.decode_response(body).is_err());
     } else {
-        totals_add_up(&whole_laws(&OpenaiResponses, body));
+        let response = whole_laws(&OpenaiResponses, body);
+        totals_add_up(&response);
+        encode::comes_back(&response);
     }
 }
 

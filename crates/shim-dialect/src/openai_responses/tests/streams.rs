@@ -95,6 +95,14 @@ fn reasoning_is_told_in_pieces_and_its_opaque_state_once() {
 }
 
 #[test]
+fn reasoning_that_was_not_announced_is_no_message() {
+    let part = r#"{"type":"response.content_part.added","output_index":0,"content_index":0,"part":{"type":"reasoning_text","text":""}}"#;
+    let text =
+        r#"{"type":"response.reasoning_text.delta","output_index":0,"content_index":0,"delta":"think"}"#;
+    assert_eq!(told(&answer(&[part, text], "[]")), [r#"reasoning ["think"] [] "#]);
+}
+
+#[test]
 fn a_citation_grows_its_text() {
     let part = r#"{"type":"response.content_part.added","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}"#;
     let cited = r#"{"type":"response.output_text.annotation.added","output_index":0,"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","url":"http://a","start_index":0,"end_index":1}}"#;

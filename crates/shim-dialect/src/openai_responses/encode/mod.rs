@@ -1,9 +1,55 @@
-//! Meaning → wire: answers the gateway gives by itself.
+//! Meaning → wire: requests, whole answers, and the items and parts that streams share with them; and answers that the
+//! gateway gives by itself.
+//!
+//! Source: <https://platform.openai.com/docs/api-reference/responses> by way of the types of the official Python SDK
+//! 3.54.0, read 2026-11-25.
+
+mod answer;
+mod ask;
+mod cite;
+mod content;
+mod ids;
+mod input;
+mod item;
+mod logprobs;
+mod loss;
+mod names;
+mod output;
+mod reason;
+mod request;
+mod schema;
+mod tools;
+mod usage;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+pub(super) use answer::{About, Ending, Maker, Outcome, echoed, lose_beside, refuses, response as whole};
+pub(super) use cite::{is_placed, is_told, put_annotation};
+pub(super) use logprobs::{is_list, put_logprobs};
+pub(super) use loss::{At, Losses, verbatim};
+pub(super) use output::{Kind, Stage, Stand, envelope, kind, lose_part, put_content, put_item, put_message};
+pub(super) use request::request;
+
 use crate::Plain;
+
+/// The oddities of targets that writing a request minds, and where each is documented.
+pub(crate) const QUIRKS: &[(&str, &str)] = &[
+    // The model takes explicit markers of cached prefixes: GPT-5.6 and later.
+    ("cache_breakpoints", "https://developers.openai.com/api/docs/guides/prompt-caching"),
+    // The model takes neither temperature nor top_p: GPT-5 and later, while they reason.
+    ("fixed_sampling", "https://developers.openai.com/api/docs/guides/latest-model"),
+    // The target takes functions only, no tools with free text: xAI.
+    ("no_custom_tools", "https://docs.x.ai/docs/guides/function-calling"),
+    // The target takes tools, but no groups of them: all but OpenAI and Azure.
+    ("no_namespaces", "https://www.openresponses.org/reference"),
+    // The target takes frequency_penalty and presence_penalty.
+    ("penalties", "https://www.openresponses.org/reference"),
+    // The target takes readable reasoning back: vLLM, DeepSeek.
+    ("reasoning_text_back", "https://github.com/vllm-project/vllm/pull/28248"),
+    // The target takes top_k: OpenRouter, vLLM.
+    ("top_k", "https://openrouter.ai/docs/api-reference/beta-responses/create-responses"),
+];
 
 /// A whole answer that is one text.
 pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
@@ -61,7 +107,7 @@ fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
     let usage = plain.usage;
     let counts = json!({
         "input_tokens": usage.input_total().0,
-        "input_tokens_details": { "cached_tokens": usage.cache_read.0 },
+        "input_tokens_details": { "cache_write_tokens": (usage.cache_write + usage.cache_write_1h).0, "cached_tokens": usage.cache_read.0 },
         "output_tokens": usage.output_total().0,
         "output_tokens_details": { "reasoning_tokens": usage.reasoning.0 },
         "total_tokens": (usage.input_total() + usage.output_total()).0,

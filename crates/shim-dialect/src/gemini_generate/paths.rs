@@ -1,0 +1,61 @@
+//! Paths of the intermediate representation in the dialect's own words.
+
+/// Begins of paths, the longest first, and what stands for them.
+const NAMES: [(&str, &str); 26] = [
+    ("turns[", "contents["),
+    ("system[", "systemInstruction.parts["),
+    ("sampling.temperature", "generationConfig.temperature"),
+    ("sampling.top_p", "generationConfig.topP"),
+    ("sampling.top_k", "generationConfig.topK"),
+    ("sampling.frequency_penalty", "generationConfig.frequencyPenalty"),
+    ("sampling.presence_penalty", "generationConfig.presencePenalty"),
+    ("sampling.seed", "generationConfig.seed"),
+    ("sampling.stop", "generationConfig.stopSequences"),
+    ("sampling.output_max", "generationConfig.maxOutputTokens"),
+    ("sampling.candidates", "generationConfig.candidateCount"),
+    ("sampling.top_logprobs", "generationConfig.logprobs"),
+    ("sampling.logprobs", "generationConfig.responseLogprobs"),
+    ("reasoning.effort", "generationConfig.thinkingConfig.thinkingLevel"),
+    ("reasoning.budget", "generationConfig.thinkingConfig.thinkingBudget"),
+    ("reasoning.mode", "generationConfig.thinkingConfig.thinkingBudget"),
+    ("reasoning.show", "generationConfig.thinkingConfig.includeThoughts"),
+    ("reasoning", "generationConfig.thinkingConfig"),
+    ("output.schema", "generationConfig.responseJsonSchema"),
+    ("output", "generationConfig.responseMimeType"),
+    ("modalities", "generationConfig.responseModalities"),
+    ("tool_choice", "toolConfig.functionCallingConfig"),
+    ("service_tier", "serviceTier"),
+    ("metadata", "labels"),
+    ("state.store", "store"),
+    ("model", "model"),
+];
+
+/// What a request keeps beside what it means, or what its client alone reads.
+const BOOKKEEPING: [&str; 14] = [
+    "role",
+    "id",
+    "item",
+    "store",
+    "labels",
+    "displayName",
+    "parameters",
+    "responseSchema",
+    "createTime",
+    "safetyRatings",
+    "avgLogprobs",
+    "tokenCount",
+    "propertyOrdering",
+    "partMetadata",
+];
+
+/// A path in this dialect's words.
+pub(super) fn name_path(path: &str) -> String {
+    let found = NAMES.iter().find_map(|(ours, theirs)| Some((theirs, path.strip_prefix(ours)?)));
+    found.map_or_else(|| path.to_owned(), |(theirs, rest)| format!("{theirs}{rest}"))
+}
+
+/// Whether what stands at a path means nothing to a model, or is said by what is beside it.
+pub(super) fn is_bookkeeping(path: &str) -> bool {
+    let last = path.rsplit_once('.').map_or(path, |(_, last)| last);
+    BOOKKEEPING.contains(&last)
+}

@@ -1,0 +1,157 @@
+//! Content of the messages of the user and the operator, and of tools.
+
+use std::borrow::Cow;
+
+use shim_ir::{CacheMark, Part, Text};
+use shim_wire::JsonWriter;
+
+use super::losses::{Site, is_own};
+use super::media;
+use super::request::To;
+use crate::openai_chat::decode::DIALECT;
+
+/// A part, and where it stands.
+pub(super) type Sited<'r> = (Site, &'r Part);
+
+/// What stands between two texts that become one.
+pub(super) const BETWEEN: &str = "\n\n";
+
+/// Writes `content`: a string where one says it all, else a list of parts.
+pub(super) fn content(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let joined = to.has("single_content_string");
+    match plain(parts, joined.then_some(BETWEEN), to) {
+        Some(text) => w.string("content", &text),
+        None => w.array("content", |w| {
+            for (site, part) in parts {
+                element(part, *site, to, w);
+            }
+        }),
+    }
+}
+
+/// The text that is all of `parts`; several texts only where something is said to stand between them.
+pub(super) fn plain<'r>(parts: &[Sited<'r>], between: Option<&str>, to: &mut To<'_>) -> Option<Cow<'r, str>> {
+    let marked = |text: &Text| text.cache.as_ref().is_some_and(|mark| to.mark(mark).is_some());
+    let all = parts.iter().all(|(_, part)| match part {
+        Part::Text(text) => !is_own(&text.rest) && !marked(text),
+        Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => false,
+    });
+    if !all || (parts.len() > 1 && between.is_none()) {
+        return None;
+    }
+    let mut whole = Cow::Borrowed("");
+    for (at, (site, text)) in parts.iter().filter_map(texts).enumerate() {
+        to.text_losses(text, site);
+        match at {
+            0 => whole = Cow::Borrowed(text.text.as_str()),
+            _ => {
+                let whole = whole.to_mut();
+                whole.push_str(between.unwrap_or_default());
+                whole.push_str(&text.text);
+            }
+        }
+    }
+    Some(whole)
+}
+
+fn texts<'r>((site, part): &Sited<'r>) -> Option<(Site, &'r Text)> {
+    if let Part::Text(text) = part { Some((*site, text)) } else { None }
+}
+
+/// Writes a part as an element of the open list.
+pub(super) fn element(part: &Part, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    match part {
+        Part::Text(text) => text_part(text, site, to, w),
+        Part::Refusal(text) => w.element().object(|w| {
+            w.string("type", "refusal");
+            w.string("refusal", &text.text);
+            to.losses.write_own(&text.rest, &site, w);
+        }),
+        Part::Media(media) => media::part(media, site, to, w),
+        Part::Foreign(foreign) if foreign.dialect == DIALECT => w.element().raw(&foreign.raw),
+        Part::Foreign(_) => to.losses.unsupported(site, "no other dialect has it"),
+        Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) | Part::ServerResult(_) => {
+            to.losses.dropped(site, "it has no place in this message");
+        }
+    }
+}
+
+fn text_part(text: &Text, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    to.text_losses(text, site);
+    w.element().object(|w| {
+        w.string("type", "text");
+        w.string("text", &text.text);
+        to.write_mark(text.cache.as_ref(), w);
+        to.losses.write_own(&text.rest, &site, w);
+    });
+}
+
+/// How a marker of a cached prefix is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// As `cache_control`: Anthropic's member, as OpenRouter and Alibaba take it.
+    Control,
+    /// As `prompt_cache_breakpoint`: <https://developers.openai.com/api/docs/guides/prompt-caching>, read 2026-11-25.
+    Breakpoint,
+}
+
+impl To<'_> {
+    /// How a marker is written; `None` where it cannot be.
+    pub(super) fn mark(&self, mark: &CacheMark) -> Option<Mark> {
+        let own = is_own(&mark.rest);
+        match (own && mark.rest.get("type").is_none(), own) {
+            (true, _) => Some(Mark::Breakpoint),
+            (false, true) => Some(Mark::Control),
+            (false, false) if self.has("cache_control") => Some(Mark::Control),
+            (false, false) => self.has("prompt_cache_breakpoint").then_some(Mark::Breakpoint),
+        }
+    }
+
+    pub(super) fn write_mark(&mut self, cache: Option<&CacheMark>, w: &mut JsonWriter<'_>) {
+        let Some((cache, mark)) = cache.and_then(|cache| Some((cache, self.mark(cache)?))) else { return };
+        let (member, word, kind) = match mark {
+            Mark::Control => ("cache_control", "type", "ephemeral"),
+            Mark::Breakpoint => ("prompt_cache_breakpoint", "mode", "explicit"),
+        };
+        w.nested(member, |w| {
+            if !is_own(&cache.rest) {
+                w.string(word, kind);
+            }
+            // OpenAI has one life for all breakpoints, and asks for none here.
+            let life = cache.ttl.as_deref().filter(|_| is_own(&cache.rest) || mark == Mark::Control);
+            w.maybe("ttl", life, JsonWriter::string);
+            if is_own(&cache.rest) {
+                self.losses.write_own(&cache.rest, &"", w);
+            }
+        });
+    }
+
+    /// A marker that stands where none can be written.
+    pub(super) fn lose_mark(&mut self, cache: Option<&CacheMark>, site: impl std::fmt::Display) {
+        if cache.is_some() {
+            self.losses.dropped(site, "it cannot be marked for the prompt cache");
+        }
+    }
+
+    /// What hangs on a text and cannot be written.
+    pub(super) fn text_losses(&mut self, text: &Text, site: Site) {
+        if text.cache.as_ref().is_some_and(|cache| self.mark(cache).is_none()) {
+            self.lose_mark(text.cache.as_ref(), site.at("cache"));
+        }
+        if !text.opaque.is_empty() {
+            self.losses.dropped(site.at("opaque"), "only its origin can read it");
+        }
+        if text.logprobs.is_some() {
+            self.losses.dropped(site.at("logprobs"), "they are not sent back");
+        }
+        if !is_own(&text.rest) {
+            self.losses.own(&text.rest, &site).for_each(drop);
+        }
+    }
+}

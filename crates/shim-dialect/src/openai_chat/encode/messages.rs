@@ -1,0 +1,474 @@
+//! Turns as messages.
+//!
+//! A message of the assistant holds all of its calls, and the messages that answer them follow it at once. Other
+//! dialects have a turn for each item, or put results into the user's turns.
+
+use shim_ir::{
+    Executor, MediaKind, OpaqueKind, Part, Reasoning, Request, Rest, Role, Source, Text, ToolResult,
+};
+use shim_wire::{JsonWriter, RawJson};
+
+use super::cite::is_annotation;
+use super::content::{BETWEEN, Sited, content, element, plain};
+use super::losses::{Site, is_own};
+use super::request::To;
+use super::{call, media};
+use crate::openai_chat::decode::has_form;
+
+/// A message to be.
+enum Message<'r> {
+    /// Of the operator, the user, or whoever else speaks.
+    Said { role: &'r str, parts: Vec<Sited<'r>>, turns: Vec<usize> },
+    /// Of the assistant: one turn or several.
+    Assistant { parts: Vec<Sited<'r>>, turns: Vec<usize> },
+    /// Of a tool.
+    Result { result: &'r ToolResult, site: Site, role: &'r str },
+    /// Media that tools gave, which the user shows.
+    Shown(Vec<(&'r ToolResult, Site, Vec<Sited<'r>>)>),
+}
+
+/// Writes the conversation as elements of `messages`.
+pub(super) fn messages(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    for message in plan(request, to) {
+        match message {
+            Message::Said { role, parts, turns } => said(request, role, &parts, &turns, to, w),
+            Message::Assistant { parts, turns } => assistant(request, &parts, &turns, to, w),
+            Message::Result { result, site, role } => tool(result, site, role, to, w),
+            Message::Shown(results) => shown(&results, to, w),
+        }
+    }
+}
+
+fn plan<'r>(request: &'r Request, to: &To<'_>) -> Vec<Message<'r>> {
+    let mut plan = Plan { messages: Vec::new(), shown: Vec::new(), in_place: to.has("tool_media") };
+    if !request.system.is_empty() {
+        let parts = request.system.iter().enumerate().map(|(at, part)| (Site::System(at), part)).collect();
+        plan.messages.push(Message::Said { role: "system", parts, turns: Vec::new() });
+    }
+    for (at, turn) in request.turns.iter().enumerate() {
+        let parts = turn.parts.iter().enumerate().map(|(part_at, part)| (Site::Turn(at, part_at), part));
+        match &turn.role {
+            Role::Assistant => plan.assistant(at, parts.collect()),
+            Role::System | Role::Developer if to.has("system_first") => plan.instruct(at, parts.collect()),
+            Role::Developer if !to.has("no_developer_role") => plan.say("developer", at, parts.collect()),
+            Role::System | Role::Developer => plan.say("system", at, parts.collect()),
+            Role::User => plan.say("user", at, parts.collect()),
+            Role::Tool => plan.say("tool", at, parts.collect()),
+            Role::Other(word) => plan.say(word, at, parts.collect()),
+        }
+    }
+    plan.show();
+    plan.messages
+}
+
+struct Plan<'r> {
+    messages: Vec<Message<'r>>,
+    /// What tools gave beside text, until all results in a row are there.
+    shown: Vec<(&'r ToolResult, Site, Vec<Sited<'r>>)>,
+    /// Whether the messages of tools may hold media.
+    in_place: bool,
+}
+
+impl<'r> Plan<'r> {
+    /// Whether anybody but the operator has spoken.
+    fn begun(&self) -> bool {
+        let operator =
+            |message: &Message<'_>| matches!(message, Message::Said { role: "system" | "developer", .. });
+        !self.messages.iter().all(operator)
+    }
+
+    /// One message of the operator at the beginning; what the operator says later is the user's.
+    fn instruct(&mut self, turn: usize, more: Vec<Sited<'r>>) {
+        if self.begun() {
+            self.say("user", turn, more);
+        } else if let Some(Message::Said { parts, turns, .. }) = self.messages.last_mut() {
+            parts.extend(more);
+            turns.push(turn);
+        } else {
+            self.say("system", turn, more);
+        }
+    }
+
+    /// What the assistant said goes on with its last message where that is not one of its own already.
+    fn assistant(&mut self, turn: usize, parts: Vec<Sited<'r>>) {
+        self.show();
+        let (results, own): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|(_, part)| matches!(part, Part::ToolResult(_)));
+        match self.messages.last_mut() {
+            Some(Message::Assistant { parts, turns }) if joins(parts, &own) => {
+                parts.extend(own);
+                turns.push(turn);
+            }
+            Some(_) | None => self.messages.push(Message::Assistant { parts: own, turns: vec![turn] }),
+        }
+        self.results("tool", &results);
+    }
+
+    /// The results in a turn come first: they belong behind the calls.
+    fn say(&mut self, role: &'r str, turn: usize, parts: Vec<Sited<'r>>) {
+        let (results, spoken): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|(_, part)| matches!(part, Part::ToolResult(_)));
+        let told = !results.is_empty();
+        self.results(if role == "function" { role } else { "tool" }, &results);
+        if !spoken.is_empty() || !told {
+            self.show();
+            let role = if role == "tool" { "user" } else { role };
+            self.messages.push(Message::Said { role, parts: spoken, turns: vec![turn] });
+        }
+    }
+
+    fn results(&mut self, role: &'r str, results: &[Sited<'r>]) {
+        for (site, part) in results {
+            let Part::ToolResult(result) = part else { continue };
+            let media: Vec<_> = inside(result, *site).filter(|(_, part)| is_media(part)).collect();
+            if !media.is_empty() && !self.in_place && !has_form(&result.rest, "parts") {
+                self.shown.push((result, *site, media));
+            }
+            self.messages.push(Message::Result { result, site: *site, role });
+        }
+    }
+
+    fn show(&mut self) {
+        if !self.shown.is_empty() {
+            self.messages.push(Message::Shown(std::mem::take(&mut self.shown)));
+        }
+    }
+}
+
+/// Whether what the assistant says next belongs to the same message: behind its calls only their results may follow,
+/// and text begins a new message where there is text already, with the reasoning before it.
+fn joins(open: &[Sited<'_>], next: &[Sited<'_>]) -> bool {
+    let has = |parts: &[Sited<'_>], is: fn(&Part) -> bool| parts.iter().any(|(_, part)| is(part));
+    let text = |part: &Part| matches!(part, Part::Text(_) | Part::Refusal(_));
+    let call = |part: &Part| matches!(part, Part::ToolCall(call) if call.executor == Executor::Client);
+    let reasoning = !next.is_empty() && next.iter().all(|(_, part)| matches!(part, Part::Reasoning(_)));
+    has(open, call) || !has(open, text) || !(has(next, text) || reasoning)
+}
+
+/// The parts of a result.
+fn inside(result: &ToolResult, site: Site) -> impl Iterator<Item = Sited<'_>> {
+    result.content.iter().enumerate().map(move |(at, part)| match site {
+        Site::Turn(turn, part_at) => (Site::Result(turn, part_at, at), part),
+        Site::System(_) | Site::Result(..) | Site::Answer(..) => (site, part),
+    })
+}
+
+fn is_media(part: &Part) -> bool {
+    matches!(part, Part::Media(media) if !matches!(media.source, Source::Plain(_) | Source::Parts(_)))
+}
+
+fn said(
+    request: &Request,
+    role: &str,
+    parts: &[Sited<'_>],
+    turns: &[usize],
+    to: &mut To<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    w.element().object(|w| {
+        w.string("role", role);
+        match turns {
+            [_] => content(parts, to, w),
+            // Instructions are one text to most providers.
+            _ => match plain(parts, Some(BETWEEN), to) {
+                Some(text) => w.string("content", &text),
+                None => content(parts, to, w),
+            },
+        }
+        for turn in turns.iter().filter(|_| role == "user") {
+            if request.turns.get(*turn).is_some_and(|turn| is_operator(&turn.role)) {
+                let path = format!("turns[{turn}].role");
+                to.losses.approximated(path, "instructions inside the conversation are the user's here");
+            }
+        }
+        beside(request, turns, to, w);
+    });
+}
+
+fn is_operator(role: &Role) -> bool {
+    matches!(role, Role::System | Role::Developer)
+}
+
+/// What turns have beside role and parts.
+fn beside(request: &Request, turns: &[usize], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let mut named = false;
+    for at in turns {
+        let Some(turn) = request.turns.get(*at) else { continue };
+        let path = format!("turns[{at}]");
+        if turn.id.is_some() {
+            to.losses.dropped(format!("{path}.id"), "a message has no id here");
+        }
+        if let Some(name) = turn.name.as_deref().filter(|_| !named) {
+            named = true;
+            if to.has("no_message_name") {
+                to.losses.dropped(format!("{path}.name"), "the provider refuses it");
+            } else {
+                w.string("name", name);
+            }
+        }
+        to.losses.write_own(&turn.rest, &path, w);
+    }
+}
+
+fn assistant(
+    request: &Request,
+    parts: &[Sited<'_>],
+    turns: &[usize],
+    to: &mut To<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    w.element().object(|w| {
+        w.string("role", "assistant");
+        let mut more = reasoning(parts, to, w);
+        more |= parts.iter().any(|(_, part)| !matches!(part, Part::Text(_) | Part::Reasoning(_)));
+        spoken(parts, more, to, w);
+        let refusals: Vec<_> = parts.iter().filter_map(refusal).map(|text| text.text.as_str()).collect();
+        if !refusals.is_empty() {
+            w.string("refusal", &refusals.concat());
+        }
+        annotations(parts, to, w);
+        made(parts, to, w);
+        calls(parts, to, w);
+        beside(request, turns, to, w);
+    });
+}
+
+fn refusal<'r>((_, part): &Sited<'r>) -> Option<&'r Text> {
+    if let Part::Refusal(text) = part { Some(text) } else { None }
+}
+
+/// Writes what the assistant said. Its texts are pieces of one, so nothing stands between them; a list is written only
+/// where it holds what a string cannot. `more` says that the message has something beside text.
+fn spoken(parts: &[Sited<'_>], more: bool, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let listed: Vec<_> = parts.iter().copied().filter(|(_, part)| is_spoken(part)).collect();
+    match plain(&listed, Some(""), to) {
+        Some(_) if listed.is_empty() && (more || parts.is_empty()) => w.null("content"),
+        Some(text) => w.string("content", &text),
+        None => w.array("content", |w| {
+            for (site, part) in listed {
+                match part {
+                    Part::Reasoning(reasoning) => thinking(reasoning, site, to, w),
+                    Part::Text(_)
+                    | Part::Refusal(_)
+                    | Part::Media(_)
+                    | Part::ToolCall(_)
+                    | Part::ToolResult(_)
+                    | Part::ServerResult(_)
+                    | Part::Foreign(_) => element(part, site, to, w),
+                }
+            }
+        }),
+    }
+}
+
+fn is_spoken(part: &Part) -> bool {
+    match part {
+        Part::Text(_) | Part::Foreign(_) => true,
+        Part::Reasoning(reasoning) => has_form(&reasoning.rest, "thinking"),
+        Part::Refusal(_)
+        | Part::Media(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_) => false,
+    }
+}
+
+/// Mistral's reasoning, as a content part.
+pub(super) fn thinking(reasoning: &Reasoning, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    w.element().object(|w| {
+        w.string("type", "thinking");
+        if reasoning.rest.get("thinking").is_none() {
+            w.array("thinking", |w| {
+                w.element().object(|w| {
+                    w.string("type", "text");
+                    w.string("text", &reasoning.text.concat());
+                });
+            });
+        }
+        to.losses.write_own(&reasoning.rest, &site, w);
+    });
+}
+
+/// Writes reasoning in the member it came in, or where the provider is known to want it back; tells whether there was
+/// any. It is never written into text.
+fn reasoning(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) -> bool {
+    let mut told = [String::new(), String::new()];
+    let mut others = Vec::new();
+    for (site, part) in parts {
+        let Part::Reasoning(reasoning) = part else { continue };
+        if has_form(&reasoning.rest, "thinking") {
+            continue;
+        }
+        let slot = slot(&reasoning.rest, to);
+        let details = lose_opaque(reasoning, *site, to);
+        others.extend(details.map(|raw| ("reasoning_details".to_owned(), raw)));
+        let readable = reasoning.text.iter().chain(&reasoning.summary);
+        match slot.and_then(|slot| told.get_mut(slot)) {
+            Some(text) => join(text, readable),
+            None if is_own(&reasoning.rest) => {}
+            None if readable.clone().any(|text| !text.is_empty()) => {
+                to.losses.dropped(site, "reasoning of earlier turns has no place here");
+            }
+            None => {}
+        }
+        let own = to.losses.own(&reasoning.rest, site);
+        others.extend(own.map(|(key, raw)| (key.to_owned(), raw.clone())));
+        if reasoning.id.is_some() {
+            to.losses.dropped(site.at("id"), "reasoning has no id here");
+        }
+    }
+    for (key, text) in ["reasoning_content", "reasoning"].into_iter().zip(&told) {
+        w.maybe(key, Some(text.as_str()).filter(|text| !text.is_empty()), JsonWriter::string);
+    }
+    for (key, raw) in &others {
+        w.raw(key, raw);
+    }
+    !others.is_empty() || told.iter().any(|text| !text.is_empty())
+}
+
+/// Which member reasoning goes back in: `reasoning_content` is 0, `reasoning` is 1.
+fn slot(rest: &Rest, to: &To<'_>) -> Option<usize> {
+    let forms = [("reasoning_content", "reasoning_content_back"), ("reasoning", "reasoning_back")];
+    let of_form = forms.iter().position(|(form, _)| has_form(rest, form));
+    of_form.or_else(|| forms.iter().position(|(_, quirk)| !is_own(rest) && to.has(quirk)))
+}
+
+/// Adds pieces to a text, with an empty line between them.
+pub(crate) fn join<'t>(text: &mut String, pieces: impl Iterator<Item = &'t String>) {
+    for piece in pieces.filter(|piece| !piece.is_empty()) {
+        if !text.is_empty() {
+            text.push_str(BETWEEN);
+        }
+        text.push_str(piece);
+    }
+}
+
+/// The details that go back to whom they came from; any other opaque state is left out.
+fn lose_opaque(reasoning: &Reasoning, site: Site, to: &mut To<'_>) -> Option<RawJson> {
+    let is_details = |kind| kind == OpaqueKind::Details;
+    if reasoning.opaque.iter().any(|opaque| !is_details(opaque.kind)) {
+        to.losses.dropped(site.at("opaque"), "only its origin can read it");
+    }
+    let details = reasoning.opaque.iter().find(|opaque| is_details(opaque.kind));
+    details.and_then(|opaque| RawJson::parse(&opaque.value).ok())
+}
+
+/// Writes the citations of earlier answers that came as annotations.
+fn annotations(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let mut listed = Vec::new();
+    for (site, part) in parts {
+        let Part::Text(text) = part else { continue };
+        for citation in &text.citations {
+            match &citation.words {
+                Some(words) if is_annotation(words, citation) => listed.push(words),
+                Some(_) | None => to.losses.dropped(site.at("citations"), "they are not sent back"),
+            }
+        }
+    }
+    if !listed.is_empty() {
+        w.array("annotations", |w| listed.iter().for_each(|words| w.element().raw(words)));
+    }
+}
+
+/// Writes the media an earlier answer holds: sound by its id, images where they came so.
+fn made(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let mut images = Vec::new();
+    for (site, part) in parts {
+        let Part::Media(of) = part else { continue };
+        let kept = matches!(of.source, Source::Handle(_)) || is_own(&of.rest);
+        match of.kind {
+            MediaKind::Audio if kept => w.nested("audio", |w| media::sound(of, w, &mut to.losses, *site)),
+            MediaKind::Image if has_form(&of.rest, "images") => images.push((site, of)),
+            MediaKind::Image | MediaKind::Audio | MediaKind::Video | MediaKind::File => {
+                to.losses.dropped(site, "media the model made is not sent back");
+            }
+        }
+    }
+    if !images.is_empty() {
+        w.array("images", |w| images.iter().for_each(|(site, of)| media::part(of, **site, to, w)));
+    }
+}
+
+fn calls(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let mut listed = Vec::new();
+    for (site, part) in parts {
+        match part {
+            Part::ToolCall(call) if call.executor == Executor::Provider => {
+                to.losses.dropped(site, "a tool of another provider's was called");
+            }
+            Part::ToolCall(call) if has_form(&call.rest, "function_call") => call::legacy(call, *site, to, w),
+            Part::ToolCall(call) => listed.push((*site, call)),
+            Part::ServerResult(_) => to.losses.dropped(site, "a tool of another provider's gave it"),
+            Part::Text(_)
+            | Part::Refusal(_)
+            | Part::Media(_)
+            | Part::Reasoning(_)
+            | Part::ToolResult(_)
+            | Part::Foreign(_) => {}
+        }
+    }
+    if !listed.is_empty() {
+        w.array("tool_calls", |w| {
+            listed.iter().for_each(|(site, call)| call::history(call, *site, to, w));
+        });
+    }
+}
+
+/// Writes what a tool gave. Media cannot stand here: the user shows it in the next message.
+fn tool(result: &ToolResult, site: Site, role: &str, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    // OpenAI's messages of tools have no name, and Groq refuses one; it is written where it came in one.
+    let named = (is_own(&result.rest) || role == "function") && !to.has("no_message_name");
+    let name = result.name.as_deref().filter(|_| named).map(|name| to.names.chosen(name).into_owned());
+    w.element().object(|w| {
+        w.string("role", role);
+        if role == "tool" {
+            w.string("tool_call_id", &to.ids.id(site, &result.call));
+        }
+        w.maybe("name", name.as_deref(), JsonWriter::string);
+        let as_parts = to.has("tool_media") || has_form(&result.rest, "parts");
+        let parts: Vec<_> = inside(result, site).filter(|(_, part)| as_parts || !is_media(part)).collect();
+        if as_parts && !result.error {
+            content(&parts, to, w);
+        } else {
+            given(result, &parts, site, to, w);
+        }
+        to.losses.write_own(&result.rest, &site, w);
+    });
+    to.lose_mark(result.cache.as_ref(), site.at("cache"));
+}
+
+/// The content of a result as one text.
+fn given(result: &ToolResult, parts: &[Sited<'_>], site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if result.error {
+        to.losses.approximated(site.at("error"), "that a tool failed is told in the text");
+    }
+    match plain(parts, Some("\n"), to) {
+        Some(text) if result.error => w.string("content", &format!("Error: {text}")),
+        Some(text) if text.is_empty() && parts.len() < result.content.len() => w.string("content", SHOWN),
+        Some(text) => w.string("content", &text),
+        None => content(parts, to, w),
+    }
+}
+
+/// The text of a result that is nothing but media.
+const SHOWN: &str = "The result is shown in the next message.";
+
+/// Writes the media that tools gave as a message of the user.
+fn shown(results: &[(&ToolResult, Site, Vec<Sited<'_>>)], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    w.element().object(|w| {
+        w.string("role", "user");
+        w.array("content", |w| {
+            for (result, site, parts) in results {
+                let id = to.ids.id(*site, &result.call).into_owned();
+                w.element().object(|w| {
+                    w.string("type", "text");
+                    w.string("text", &format!("This is the result of the tool call {id}:"));
+                });
+                for (site, part) in parts {
+                    to.losses.approximated(site, "media of a tool's result is shown by the user");
+                    element(part, *site, to, w);
+                }
+            }
+        });
+    });
+}

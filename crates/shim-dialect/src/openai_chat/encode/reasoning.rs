@@ -1,0 +1,210 @@
+//! What is asked of reasoning.
+
+use shim_ir::{Effort, ReasoningAsk, ReasoningControl, ReasoningMode, Request, Tokens};
+use shim_wire::JsonWriter;
+
+use super::losses::is_own;
+use super::request::To;
+use crate::common::member;
+
+/// The members of other providers that ask for reasoning.
+const OTHERS: [&str; 4] = ["reasoning", "thinking", "enable_thinking", "thinking_budget"];
+
+/// Writes what is asked. As long as nothing is known of the model, what a client of this dialect asked in another
+/// provider's words goes on in them.
+pub(super) fn write(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let Some(ask) = &request.reasoning else { return };
+    let raws = OTHERS.iter().filter_map(|key| Some((*key, request.rest.get(key)?)));
+    let raws: Vec<_> = raws.filter(|_| is_own(&request.rest)).collect();
+    if !raws.is_empty() && to.goal.traits.reasoning == ReasoningControl::Unknown {
+        let inside =
+            raws.iter().any(|(key, raw)| *key == "reasoning" && member(raw.get(), "effort").is_some());
+        let effort = ask.effort.as_ref().filter(|_| !inside);
+        w.maybe("reasoning_effort", effort.map(Effort::word), JsonWriter::string);
+        raws.iter().for_each(|(key, raw)| w.raw(key, raw));
+        return;
+    }
+    let form = Form::of(to);
+    match to.goal.traits.reasoning.clone() {
+        ReasoningControl::None => none(ask, to),
+        ReasoningControl::Unknown => asked(ask, form, None, to, w),
+        ReasoningControl::Effort(words) | ReasoningControl::Adaptive(words) => {
+            asked(ask, form, Some(&words), to, w);
+        }
+        ReasoningControl::Budget { min, max, off } => budget(ask, form, (min, max, off), to, w),
+    }
+    beside(ask, to);
+}
+
+/// The member that a provider is asked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// OpenAI's `reasoning_effort`.
+    Effort,
+    /// OpenRouter's `reasoning`.
+    Object,
+    /// `thinking` of DeepSeek, Z.ai and Moonshot, with OpenAI's word beside it.
+    Thinking,
+    /// Qwen's `enable_thinking` and `thinking_budget`.
+    Switch,
+}
+
+impl Form {
+    fn of(to: &To<'_>) -> Self {
+        match () {
+            () if to.has("reasoning_object") => Self::Object,
+            () if to.has("thinking_object") => Self::Thinking,
+            () if to.has("enable_thinking") => Self::Switch,
+            () => Self::Effort,
+        }
+    }
+}
+
+/// The model does not reason.
+fn none(ask: &ReasoningAsk, to: &mut To<'_>) {
+    if ask.mode != Some(ReasoningMode::Off) && ask.effort != Some(Effort::None) {
+        to.losses.dropped("reasoning", "the model does not reason");
+    }
+}
+
+/// The word that is asked for; `None` where the model is to do as it does.
+fn wanted(ask: &ReasoningAsk, to: &mut To<'_>) -> Option<Effort> {
+    if ask.mode == Some(ReasoningMode::Off) {
+        return Some(Effort::None);
+    }
+    if ask.effort.is_some() {
+        if ask.budget.is_some() {
+            to.losses.dropped("reasoning.budget", "a word says how hard to reason");
+        }
+        return ask.effort.clone();
+    }
+    let budget = ask.budget?;
+    to.losses.approximated("reasoning.budget", "a word stands for the bound");
+    Some(Effort::of_budget(budget))
+}
+
+/// By a word.
+fn asked(ask: &ReasoningAsk, form: Form, known: Option<&[Effort]>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if form == Form::Switch || (form == Form::Object && ask.effort.is_none() && ask.budget.is_some()) {
+        bound(ask, form, ask.budget, to, w);
+        return;
+    }
+    let wanted = wanted(ask, to);
+    let word = match (&wanted, known) {
+        (Some(wanted), Some(words)) => nearest(wanted, words, form, to),
+        (wanted, _) => wanted.clone(),
+    };
+    match form {
+        Form::Object => object(ask, word.as_ref(), to, w),
+        Form::Thinking => thinking(ask, word.as_ref(), w),
+        Form::Effort | Form::Switch => {
+            w.maybe("reasoning_effort", word.as_ref().map(Effort::word), JsonWriter::string);
+            if word.is_none() && ask.mode == Some(ReasoningMode::On) && wanted.is_none() {
+                to.losses.dropped("reasoning.mode", "the model reasons as it does");
+            }
+        }
+    }
+}
+
+/// The nearest word the model knows. Where reasoning is turned off by a member of its own, no word is needed.
+fn nearest(wanted: &Effort, words: &[Effort], form: Form, to: &mut To<'_>) -> Option<Effort> {
+    if *wanted == Effort::None && form != Form::Effort {
+        return Some(Effort::None);
+    }
+    let found = wanted.nearest(words).cloned();
+    match &found {
+        Some(found) if found == wanted => {}
+        Some(_) => to.losses.approximated("reasoning.effort", "the model knows other words"),
+        None => to.losses.dropped("reasoning.effort", "the model does not know the word"),
+    }
+    found
+}
+
+/// OpenRouter's form: <https://openrouter.ai/docs/use-cases/reasoning-tokens>, read 2026-11-25.
+fn object(ask: &ReasoningAsk, word: Option<&Effort>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let on = word.is_none() && matches!(ask.mode, Some(ReasoningMode::On | ReasoningMode::Adaptive));
+    if word.is_none() && !on {
+        return;
+    }
+    w.nested("reasoning", |w| {
+        w.maybe("effort", word.map(Effort::word), JsonWriter::string);
+        if on {
+            w.bool("enabled", true);
+        }
+        to.losses.write_own(&ask.rest, &"reasoning", w);
+    });
+}
+
+/// The form of DeepSeek: <https://api-docs.deepseek.com/guides/thinking_mode>, read 2026-11-25.
+fn thinking(ask: &ReasoningAsk, word: Option<&Effort>, w: &mut JsonWriter<'_>) {
+    let off = word == Some(&Effort::None);
+    if word.is_none() && ask.mode.is_none() {
+        return;
+    }
+    w.nested("thinking", |w| w.string("type", if off { "disabled" } else { "enabled" }));
+    w.maybe("reasoning_effort", word.filter(|_| !off).map(Effort::word), JsonWriter::string);
+}
+
+/// By a bound on tokens.
+fn budget(
+    ask: &ReasoningAsk,
+    form: Form,
+    (min, max, off): (Tokens, Tokens, bool),
+    to: &mut To<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    if matches!(form, Form::Effort | Form::Thinking) {
+        asked(ask, form, None, to, w);
+        return;
+    }
+    let of_word = ask.effort.as_ref().and_then(Effort::budget);
+    let Some(wanted) = ask.budget.or(of_word) else {
+        bound(ask, form, None, to, w);
+        return;
+    };
+    if ask.budget.is_none() {
+        to.losses.approximated("reasoning.effort", "a bound stands for the word");
+    }
+    let none = wanted == Tokens(0) && off;
+    let fitting = if none { wanted } else { wanted.clamp(min, max.max(min)) };
+    if fitting != wanted {
+        to.losses.approximated("reasoning.budget", "it is outside of the model's range");
+    }
+    bound(ask, form, Some(fitting), to, w);
+}
+
+/// Writes a bound, or that there is to be reasoning or none.
+fn bound(ask: &ReasoningAsk, form: Form, budget: Option<Tokens>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let off = ask.mode == Some(ReasoningMode::Off)
+        || budget == Some(Tokens(0))
+        || (budget.is_none() && ask.effort == Some(Effort::None));
+    let budget = budget.filter(|budget| !off && *budget > Tokens(0));
+    if form == Form::Object {
+        w.nested("reasoning", |w| {
+            match budget {
+                Some(budget) => w.number("max_tokens", budget.0),
+                None => w.bool("enabled", !off),
+            }
+            to.losses.write_own(&ask.rest, &"reasoning", w);
+        });
+        return;
+    }
+    if ask.effort.is_some() && budget.is_none() && !off {
+        to.losses.approximated("reasoning.effort", "the model is told to reason, not how hard");
+    }
+    w.bool("enable_thinking", !off);
+    w.maybe("thinking_budget", budget.map(|budget| budget.0), JsonWriter::number);
+}
+
+/// What a chat provider is not asked for.
+fn beside(ask: &ReasoningAsk, to: &mut To<'_>) {
+    if ask.show.is_some() {
+        to.losses.dropped("reasoning.show", "reasoning is shown as the provider shows it");
+    }
+    if ask.encrypted {
+        to.losses.dropped("reasoning.encrypted", "no encrypted reasoning is given");
+    }
+    if !is_own(&ask.rest) {
+        to.losses.own(&ask.rest, &"reasoning").for_each(drop);
+    }
+}

@@ -1,0 +1,327 @@
+//! Requests.
+
+use shim_ir::{LossKind, Part, Request, Sampling, StreamAsk};
+use shim_wire::JsonWriter;
+
+use super::losses::{Losses, is_own};
+use super::names::{CallIds, Names};
+use super::{messages, reasoning, tools};
+use crate::openai_chat::decode::{ASKED, DIALECT};
+use crate::{Encoded, Goal, Operation};
+
+/// What writing a request needs and gives.
+pub(super) struct To<'g> {
+    pub(super) goal: &'g Goal<'g>,
+    pub(super) names: Names,
+    pub(super) ids: CallIds,
+    pub(super) losses: Losses,
+}
+
+impl To<'_> {
+    /// Whether an oddity is known of the target.
+    pub(super) fn has(&self, quirk: &str) -> bool {
+        self.goal.traits.has(quirk)
+    }
+
+    /// Whether a member may be sent; where it may not, that is told at `path`.
+    fn takes(&mut self, quirk: &str, path: &str) -> bool {
+        let refused = self.has(quirk);
+        if refused {
+            self.losses.dropped(path, "the provider refuses it");
+        }
+        !refused
+    }
+}
+
+/// A request for the model of `goal`.
+pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
+    let mut to = To {
+        goal,
+        names: Names::default(),
+        ids: CallIds::of(request, goal.traits),
+        losses: Losses::default(),
+    };
+    let mut body = Vec::new();
+    JsonWriter::new(&mut body).object(|w| {
+        w.string("model", goal.model);
+        if goal.operation == Operation::Embed {
+            embeddings(request, &mut to, w)
+        } else {
+            chat(request, &mut to, w)
+        }
+    });
+    Encoded { body, echo: to.names.echo, losses: to.losses.0 }
+}
+
+fn chat(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    // Tools come first: what they are called here is needed in the conversation.
+    let offered = tools::offer(request, to);
+    w.array("messages", |w| messages::messages(request, to, w));
+    tools::write(request, &offered, to, w);
+    reasoning::write(request, to, w);
+    sampling(request, to, w);
+    stream(request.stream.as_ref(), to, w);
+    modalities(request, to, w);
+    account(request, to, w);
+    state(request, to);
+    for (key, raw) in to.losses.own(&request.rest, &"") {
+        if !ASKED.contains(&key) {
+            w.raw(key, raw);
+        }
+    }
+}
+
+/// The body of `POST /embeddings`. What to embed has no common form, so only this dialect's own is written.
+fn embeddings(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let input = parts.filter_map(|part| match part {
+        Part::Foreign(foreign) if foreign.dialect == DIALECT && foreign.kind == "input" => Some(&foreign.raw),
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => None,
+    });
+    match input.into_iter().next() {
+        Some(raw) => w.raw("input", raw),
+        None => texts(request, to, w),
+    }
+    w.maybe("user", request.user.as_deref(), JsonWriter::string);
+    to.losses.write_own(&request.rest, &"", w);
+}
+
+/// Another dialect's turns to embed, as a list of texts: one for each turn.
+fn texts(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    w.array("input", |w| {
+        for (at, turn) in request.turns.iter().enumerate() {
+            let mut text = String::new();
+            for (part_at, part) in turn.parts.iter().enumerate() {
+                match part {
+                    Part::Text(own) => text.push_str(&own.text),
+                    Part::Refusal(_)
+                    | Part::Media(_)
+                    | Part::Reasoning(_)
+                    | Part::ToolCall(_)
+                    | Part::ToolResult(_)
+                    | Part::ServerResult(_)
+                    | Part::Foreign(_) => {
+                        to.losses
+                            .unsupported(format!("turns[{at}].parts[{part_at}]"), "only text is embedded");
+                    }
+                }
+            }
+            to.losses.own(&turn.rest, &format!("turns[{at}]")).for_each(drop);
+            w.element().string(&text);
+        }
+    });
+}
+
+/// OpenAI takes at most this many stop sequences: <https://platform.openai.com/docs/api-reference/chat/create>, read
+/// 2026-11-25.
+const STOPS_MAX: usize = 4;
+
+/// Bounds on a user's id, in characters: `safety_identifier`, which replaces it, has the same.
+/// Source: <https://platform.openai.com/docs/api-reference/chat/create>, read 2026-11-25.
+const USER_CHARS_MAX: usize = 64;
+
+fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let asked = &request.sampling;
+    for (key, value, least, most) in [
+        ("temperature", asked.temperature, 0.0, 2.0),
+        ("top_p", asked.top_p, 0.0, 1.0),
+        ("frequency_penalty", asked.frequency_penalty, -2.0, 2.0),
+        ("presence_penalty", asked.presence_penalty, -2.0, 2.0),
+    ] {
+        if let Some(value) = value {
+            bounded(key, value, least, most, to, w);
+        }
+    }
+    top_k(request, to, w);
+    let seed = asked.seed.filter(|_| to.takes("no_seed", "sampling.seed"));
+    w.maybe("seed", seed, JsonWriter::number);
+    stop(&asked.stop, to, w);
+    output_max(request, to, w);
+    let several = asked.candidates.filter(|number| *number == 1 || !to.has("no_n"));
+    w.maybe("n", several, JsonWriter::number);
+    if several.is_none() && asked.candidates.is_some() {
+        to.losses.unsupported("sampling.candidates", "the provider gives one answer");
+    }
+    logprobs(asked, to, w);
+}
+
+/// A number within the range of its member.
+fn bounded(key: &str, value: f64, least: f64, most: f64, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let path = format!("sampling.{key}");
+    if !to.takes("no_sampling", &path) {
+        return;
+    }
+    if value < least || value > most {
+        to.losses.approximated(&path, "it is outside of the range here");
+    }
+    w.member(key).float(value.clamp(least, most));
+}
+
+/// Not OpenAI's: sent as it came, or where the provider is known to take it.
+fn top_k(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    match (request.rest.get("top_k").filter(|_| is_own(&request.rest)), request.sampling.top_k) {
+        (Some(raw), _) => w.raw("top_k", raw),
+        (None, Some(number)) if to.has("top_k") => match integer(number) {
+            Some(whole) => w.number("top_k", whole),
+            None => w.member("top_k").float(number),
+        },
+        (None, Some(_)) => to.losses.dropped("sampling.top_k", "OpenAI's dialect has no such member"),
+        (None, None) => {}
+    }
+}
+
+/// The whole number, if it is one.
+fn integer(number: f64) -> Option<i32> {
+    let whole = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    whole.then_some(number as i32)
+}
+
+fn stop(words: &[String], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if words.is_empty() {
+        return;
+    }
+    if to.has("no_stop") {
+        to.losses.unsupported("sampling.stop", "the model takes no stop sequences");
+        return;
+    }
+    for at in STOPS_MAX..words.len() {
+        to.losses.unsupported(format!("sampling.stop[{at}]"), "at most four stop sequences are taken");
+    }
+    w.array("stop", |w| words.iter().take(STOPS_MAX).for_each(|word| w.element().string(word)));
+}
+
+/// `max_tokens` is what nearly everybody reads; OpenAI's reasoning models take the newer word alone.
+fn output_max(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let both = is_own(&request.rest) && request.rest.get("max_tokens").is_some();
+    let key = if both || to.has("max_completion_tokens") { "max_completion_tokens" } else { "max_tokens" };
+    w.maybe(key, request.sampling.output_max.map(|max| max.0), JsonWriter::number);
+}
+
+fn logprobs(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if asked.logprobs.is_none() && asked.top_logprobs.is_none() {
+        return;
+    }
+    if to.has("no_sampling") || to.has("no_logprobs") {
+        to.losses.unsupported("sampling.logprobs", "the model gives none");
+        return;
+    }
+    // The number is refused where the switch is not set.
+    let on = asked.logprobs.or(asked.top_logprobs.filter(|number| *number > 0).map(|_| true));
+    w.maybe("logprobs", on, JsonWriter::bool);
+    w.maybe("top_logprobs", asked.top_logprobs, JsonWriter::number);
+}
+
+/// A stream is asked for its usage unless the client said that it wants none.
+fn stream(asked: Option<&StreamAsk>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let Some(asked) = asked else { return };
+    w.bool("stream", true);
+    let usage = asked.usage != Some(false) && !to.has("no_stream_options");
+    let own: Vec<_> = to.losses.own(&asked.rest, &"stream").collect();
+    if usage || !own.is_empty() {
+        w.nested("stream_options", |w| {
+            if usage {
+                w.bool("include_usage", true);
+            }
+            own.iter().for_each(|(key, raw)| w.raw(key, raw));
+        });
+    }
+}
+
+/// Other dialects write the words in upper case, and say that they want text, which goes without saying.
+fn modalities(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let asked = &request.modalities;
+    let upper = asked.iter().any(|word| word.chars().any(char::is_uppercase));
+    let text_alone = asked.iter().all(|word| word.eq_ignore_ascii_case("text"));
+    if asked.is_empty() || (upper && text_alone) {
+        return;
+    }
+    w.array("modalities", |w| {
+        asked.iter().for_each(|word| w.element().string(&word.to_ascii_lowercase()));
+    });
+    let sound = asked.iter().any(|word| word.eq_ignore_ascii_case("audio"));
+    if sound && !(is_own(&request.rest) && request.rest.get("audio").is_some()) {
+        w.nested("audio", |w| {
+            w.string("voice", "alloy");
+            w.string("format", if request.stream.is_some() { "pcm16" } else { "wav" });
+        });
+        to.losses.add("modalities", LossKind::Defaulted, "sound needs a voice and a format here");
+    }
+}
+
+/// Whose request it is, and how it is to be served.
+fn account(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if let Some(user) = request.user.as_deref()
+        && to.takes("no_user", "user")
+    {
+        if user.chars().count() > USER_CHARS_MAX {
+            w.string("user", &format!("user_{:016x}", super::names::digest(user)));
+            to.losses.approximated("user", "it is too long, a hash stands for it");
+        } else {
+            w.string("user", user);
+        }
+    }
+    if let Some(data) = &request.metadata
+        && to.takes("no_metadata", "metadata")
+    {
+        w.raw("metadata", data);
+    }
+    if let Some(key) = request.cache_key.as_deref()
+        && to.takes("no_prompt_cache_key", "cache_key")
+    {
+        w.string("prompt_cache_key", key);
+    }
+    if let Some(tier) = request.service_tier.as_deref()
+        && to.takes("no_service_tier", "service_tier")
+    {
+        service_tier(tier, to, w);
+    }
+    if let Some(store) = request.state.store
+        && (!store || to.takes("no_store", "state.store"))
+        && !to.has("no_store")
+    {
+        w.bool("store", store);
+    }
+}
+
+/// The words for classes of service that are in use here: OpenAI's, and behind them those of Groq and of a service that
+/// sells shares of a machine.
+const TIERS: [&str; 9] =
+    ["auto", "default", "flex", "scale", "priority", "fast", "on_demand", "performance", "provisioned"];
+
+/// The word for a class of service; `None` for one that is not known here.
+pub(crate) fn tier(word: &str) -> Option<&str> {
+    match word {
+        "standard" | "standard_only" => Some("default"),
+        known if TIERS.contains(&known) => Some(known),
+        _ => None,
+    }
+}
+
+fn service_tier(word: &str, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    match tier(word) {
+        Some(word) => w.string("service_tier", word),
+        None => to.losses.dropped("service_tier", "there is no such class of service here"),
+    }
+}
+
+/// What this dialect's providers do not keep.
+fn state(request: &Request, to: &mut To<'_>) {
+    let state = &request.state;
+    if state.previous.is_some() {
+        to.losses.unsupported("state.previous", "no answer is kept that this could go on from");
+    }
+    if state.conversation.is_some() {
+        to.losses.unsupported("state.conversation", "no conversation is kept here");
+    }
+    if state.background == Some(true) {
+        to.losses.dropped("state.background", "the answer is given at once");
+    }
+}

@@ -1,0 +1,73 @@
+//! Sound, and images made by the model.
+
+use shim_ir::{Media, PartId, Source};
+
+use super::super::super::encode::{image, is_own, sound};
+use super::ChunkEncoder;
+use super::part::Kind;
+
+impl ChunkEncoder {
+    pub(super) fn open_media(&mut self, id: PartId, media: &Media, out: &mut Vec<u8>) {
+        let Some(open) = self.part(id) else { return };
+        match open.kind {
+            Kind::Sound => self.open_sound(id, open.candidate, media, out),
+            Kind::Image => self.images.push((id, media.clone())),
+            Kind::Text
+            | Kind::Refusal
+            | Kind::Reasoning(_)
+            | Kind::Call { .. }
+            | Kind::Held(_)
+            | Kind::Legacy
+            | Kind::Silent => {}
+        }
+    }
+
+    /// Sound of this dialect's tells its id and the rest as they come; other sound gets what clients insist on.
+    pub(super) fn open_sound(&mut self, id: PartId, candidate: u32, media: &Media, out: &mut Vec<u8>) {
+        if let Source::Inline(data) = &media.source {
+            self.note(id, |open| open.told.add(data));
+        }
+        let blank = media.rest.is_empty() && matches!(&media.source, Source::Inline(data) if data.is_empty());
+        let other = media.mime.is_some();
+        if blank && !other {
+            return;
+        }
+        let made = format!("audio_{}", self.asker.id);
+        let created = self.asker.created;
+        let mut losses = std::mem::take(&mut self.losses);
+        self.delta(candidate, false, out, |w| {
+            w.nested("audio", |w| {
+                if !is_own(&media.rest) {
+                    w.string("id", &made);
+                    w.number("expires_at", created);
+                    w.string("transcript", "");
+                }
+                sound(media, w, &mut losses, Self::site(candidate, id));
+            });
+        });
+        self.losses = losses;
+    }
+
+    pub(super) fn data(&mut self, id: PartId, data: &str, out: &mut Vec<u8>) {
+        let Some(open) = self.part(id).filter(|_| !data.is_empty()) else { return };
+        if open.kind == Kind::Sound {
+            self.note(id, |open| open.told.add(data));
+            self.delta(open.candidate, false, out, |w| w.nested("audio", |w| w.string("data", data)));
+        } else if let Some((_, Media { source: Source::Inline(so_far), .. })) =
+            self.images.iter_mut().find(|(of, _)| *of == id)
+        {
+            so_far.push_str(data);
+        }
+    }
+
+    pub(super) fn close_image(&mut self, id: PartId, out: &mut Vec<u8>) {
+        let Some(at) = self.images.iter().position(|(of, _)| *of == id) else { return };
+        let (_, media) = self.images.remove(at);
+        let Some(open) = self.part(id) else { return };
+        let mut losses = std::mem::take(&mut self.losses);
+        self.delta(open.candidate, false, out, |w| {
+            w.array("images", |w| image(&media, Self::site(open.candidate, id), &mut losses, w));
+        });
+        self.losses = losses;
+    }
+}

@@ -1,0 +1,90 @@
+//! Parts that are told again, whole: what is new of them is told.
+
+use shim_ir::{Media, Opaque, Part, PartId, Reasoning, Source, Text};
+
+use super::super::super::encode::join;
+use super::ChunkEncoder;
+use super::part::Kind;
+
+impl ChunkEncoder {
+    pub(super) fn whole(&mut self, id: PartId, part: &Part, out: &mut Vec<u8>) {
+        let Some(open) = self.part(id) else { return };
+        match (open.kind, part) {
+            (Kind::Text, Part::Text(text)) | (Kind::Refusal, Part::Refusal(text)) => {
+                self.whole_text(id, open.cited, text, out);
+            }
+            (Kind::Reasoning(_), Part::Reasoning(reasoning)) => self.whole_reasoning(id, reasoning, out),
+            (Kind::Call { .. } | Kind::Legacy, Part::ToolCall(call)) => {
+                if let Some(rest) = self.left(id, &call.arguments) {
+                    self.arguments(id, rest, out);
+                }
+            }
+            (Kind::Held(_), Part::ToolCall(call)) => {
+                if let Some((_, held)) = self.held.iter_mut().find(|(of, _)| *of == id) {
+                    held.clone_from(call);
+                }
+            }
+            (Kind::Image, Part::Media(media)) => self.whole_image(id, media),
+            (Kind::Sound, Part::Media(Media { source: Source::Inline(data), .. })) => {
+                if let Some(rest) = self.left(id, data) {
+                    self.data(id, rest, out);
+                }
+            }
+            (Kind::Silent, _) => {}
+            _ => self.differs(id),
+        }
+    }
+
+    /// What of `whole` is still to be told.
+    fn left<'t>(&mut self, id: PartId, whole: &'t str) -> Option<&'t str> {
+        let rest = self.part(id)?.told.rest_of(whole);
+        if rest.is_none() {
+            self.differs(id);
+        }
+        rest
+    }
+
+    fn differs(&mut self, id: PartId) {
+        if let Some(open) = self.part(id) {
+            let site = Self::site(open.candidate, id);
+            self.losses.approximated(site, "its end says something else than what was told");
+        }
+    }
+
+    fn whole_text(&mut self, id: PartId, cited: usize, text: &Text, out: &mut Vec<u8>) {
+        if let Some(rest) = self.left(id, &text.text) {
+            self.say(id, rest, out);
+        }
+        for citation in text.citations.iter().skip(cited) {
+            self.cite(id, citation, out);
+        }
+    }
+
+    fn whole_reasoning(&mut self, id: PartId, reasoning: &Reasoning, out: &mut Vec<u8>) {
+        let mut text = String::new();
+        join(&mut text, reasoning.text.iter().chain(&reasoning.summary));
+        if let Some(rest) = self.left(id, &text) {
+            let piece = self.part(id).and_then(|open| match open.kind {
+                Kind::Reasoning(piece) => piece,
+                Kind::Text
+                | Kind::Refusal
+                | Kind::Call { .. }
+                | Kind::Held(_)
+                | Kind::Legacy
+                | Kind::Sound
+                | Kind::Image
+                | Kind::Silent => None,
+            });
+            self.think(id, piece.unwrap_or((false, 0)), rest, out);
+        }
+        for Opaque { kind, value } in &reasoning.opaque {
+            self.opaque(id, *kind, value, out);
+        }
+    }
+
+    fn whole_image(&mut self, id: PartId, media: &Media) {
+        if let Some((_, held)) = self.images.iter_mut().find(|(of, _)| *of == id) {
+            held.clone_from(media);
+        }
+    }
+}
