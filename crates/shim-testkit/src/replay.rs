@@ -2,12 +2,18 @@
 //!
 //! The model asked for names the case: `corpus/<dialect>/<case>`, or a recording's id (`wc-…`). `testkit-replay` serves
 //! them over HTTP; tests that bring their own upstream build answers with [`answer`].
+//!
+//! A case that has a `then.sse` or `then.json` answers with it once the conversation holds a tool's result, so that a
+//! client can be led through a whole round. Its `count_tokens.json` and `embed.json` answer those questions.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::corpus::{self, Case};
 use crate::recordings::{self, Recording};
@@ -52,6 +58,21 @@ pub struct Asked {
     pub case: String,
     /// Whether a stream is wanted as one JSON array (Gemini without `alt=sse`).
     pub array: bool,
+    /// Which of the case's answers.
+    pub wanted: Wanted,
+}
+
+/// Which of a case's answers is wanted. A case without it gives its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The answer to the first request.
+    First,
+    /// The answer once a tool has answered: `then.sse` or `then.json`.
+    Then,
+    /// The number of the request's tokens: `count_tokens.json`.
+    Count,
+    /// Embeddings: `embed.json`.
+    Embeddings,
 }
 
 /// The answer of the case `case` of `corpus/<folder>`; `None` where there is no such case.
@@ -59,11 +80,30 @@ pub struct Asked {
 /// # Errors
 /// When the corpus cannot be read.
 pub fn answer(folder: &str, case: &str) -> Result<Option<Answer>> {
+    Ok(find(folder, case)?.map(of_case))
+}
+
+/// The cases of a folder as a list of models, as OpenAI lists them.
+///
+/// # Errors
+/// When the corpus cannot be read.
+pub fn models(folder: &str) -> Result<Answer> {
+    let entry = |name: &String| json!({ "id": name, "object": "model", "created": 0, "owned_by": "replay" });
+    let names = cases()?.keys().filter(|(of, _)| *of == folder).map(|(_, name)| entry(name));
+    let list = json!({ "object": "list", "data": names.collect::<Vec<_>>() });
+    Ok(whole(list.to_string()))
+}
+
+fn find(folder: &str, case: &str) -> Result<Option<&'static Case>> {
+    let folder = FOLDERS.into_iter().find(|known| *known == folder);
+    let cases = cases()?;
+    Ok(folder.and_then(|folder| cases.get(&(folder, case.to_owned()))))
+}
+
+fn cases() -> Result<&'static Cases> {
     static CASES: LazyLock<Result<Cases, String>> =
         LazyLock::new(|| load_cases().map_err(|e| format!("{e:#}")));
-    let cases = CASES.as_ref().map_err(|e| anyhow!("{e}"))?;
-    let folder = FOLDERS.into_iter().find(|known| *known == folder);
-    Ok(folder.and_then(|folder| cases.get(&(folder, case.to_owned()))).map(of_case))
+    CASES.as_ref().map_err(|e| anyhow!("{e}"))
 }
 
 /// The answer of the recording `id`; `None` where there is no such recording, or none at all.
@@ -87,10 +127,11 @@ pub fn asked(method: &str, path: &str, query: Option<&str>, anthropic: bool, bod
     {
         let sse = query.unwrap_or_default().split('&').any(|pair| pair == "alt=sse");
         let array = verb == "streamGenerateContent" && !sse;
-        return Some(Asked { folder: "gemini_generate", case: case_name(model), array });
+        let wanted = wanted(path, body);
+        return Some(Asked { folder: "gemini_generate", case: case_name(model), array, wanted });
     }
     let (folder, case) = if method == "POST" { posted(path, body)? } else { fetched(path, anthropic)? };
-    Some(Asked { folder, case, array: false })
+    Some(Asked { folder, case, array: false, wanted: wanted(path, body) })
 }
 
 impl Asked {
@@ -99,12 +140,26 @@ impl Asked {
     /// # Errors
     /// When neither can be read.
     pub fn answer(&self) -> Result<Option<Answer>> {
-        let found = if self.case.starts_with("wc-") {
-            recorded(&self.case)?
-        } else {
-            answer(self.folder, &self.case)?
-        };
+        let found = if self.case.starts_with("wc-") { recorded(&self.case)? } else { self.own()? };
         Ok(found.map(|answer| if self.array && answer.streamed { answer.into_array() } else { answer }))
+    }
+}
+
+impl Asked {
+    /// The answer of a case: the one that is wanted, or else its first.
+    fn own(&self) -> Result<Option<Answer>> {
+        let Some(case) = find(self.folder, &self.case)? else {
+            let listed = self.case == "models" && self.folder == "openai_chat";
+            return listed.then(|| models(self.folder)).transpose();
+        };
+        let files: &[&str] = match self.wanted {
+            Wanted::First => &[],
+            Wanted::Then => &["then.sse", "then.json"],
+            Wanted::Count => &["count_tokens.json"],
+            Wanted::Embeddings => &["embed.json"],
+        };
+        let file = files.iter().map(|name| case.folder.join(name)).find(|file| file.exists());
+        Ok(Some(file.map(|file| of_file(&file)).transpose()?.unwrap_or_else(|| of_case(case))))
     }
 }
 
@@ -166,6 +221,23 @@ fn of_case(case: &Case) -> Answer {
     }
 }
 
+/// An answer that a case has beside its first.
+fn of_file(file: &Path) -> Result<Answer> {
+    let body = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let streamed = file.extension().is_some_and(|extension| extension == "sse");
+    let mut answer = whole(body);
+    if streamed {
+        answer.streamed = true;
+        answer.headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+    }
+    Ok(answer)
+}
+
+fn whole(body: String) -> Answer {
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Answer { status: 200, headers, body: body.into(), streamed: false, cut: false }
+}
+
 /// The answer of a recording whose body is text on the wire; others (audio, event streams) are no answers of ours.
 fn of_recording(recording: &Recording) -> Option<Answer> {
     let response = &recording.response;
@@ -179,6 +251,35 @@ fn of_recording(recording: &Recording) -> Option<Answer> {
         streamed: response.framing == "sse",
         cut: false,
     })
+}
+
+/// Which answer a request wants, by its path and by what its conversation holds.
+fn wanted(path: &str, body: &[u8]) -> Wanted {
+    let ends = |ends: &[&str]| ends.iter().any(|end| path.ends_with(end));
+    if ends(&["/count_tokens", "/input_tokens", ":countTokens"]) {
+        return Wanted::Count;
+    }
+    if ends(&[":embedContent", ":batchEmbedContents"]) {
+        return Wanted::Embeddings;
+    }
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    if holds_result(&body) { Wanted::Then } else { Wanted::First }
+}
+
+/// Whether a conversation holds what a tool answered, in any dialect.
+fn holds_result(body: &Value) -> bool {
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let kind = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
+    let message = |message: &Value| {
+        kind(message, "role") == "tool"
+            || each(&message["content"]).iter().any(|block| kind(block, "type") == "tool_result")
+    };
+    let item = |item: &Value| kind(item, "type").ends_with("_call_output");
+    let part =
+        |part: &Value| part.get("functionResponse").is_some() || part.get("function_response").is_some();
+    each(&body["messages"]).iter().any(message)
+        || each(&body["input"]).iter().any(item)
+        || each(&body["contents"]).iter().any(|content| each(&content["parts"]).iter().any(part))
 }
 
 /// Folder and case of a posted body, which names its model.
@@ -224,7 +325,7 @@ fn frame_len(body: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Asked, asked};
+    use super::{Answer, Asked, Wanted, asked};
 
     #[track_caller]
     fn check(method: &str, path: &str, body: &str, wanted: Option<(&'static str, &str)>) {
@@ -255,6 +356,34 @@ mod tests {
             asked.map(|Asked { array, .. }| array)
         };
         assert_eq!([array(None), array(Some("key=x&alt=sse"))], [Some(true), Some(false)]);
+    }
+
+    #[test]
+    fn a_case_answers_again_once_a_tool_has_answered() {
+        let wanted =
+            |path: &str, body: &str| asked("POST", path, None, false, body.as_bytes()).unwrap().wanted;
+        let chat = |message: &str| format!(r#"{{"model":"a","messages":[{message}]}}"#);
+        let user = r#"{"role":"user","content":"Hello"}"#;
+        let result = r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"b"}]}"#;
+        assert_eq!(wanted("/v1/messages", &chat(user)), Wanted::First);
+        assert_eq!(wanted("/v1/messages", &chat(result)), Wanted::Then);
+        assert_eq!(wanted("/v1/messages/count_tokens", &chat(result)), Wanted::Count);
+        assert_eq!(wanted("/v1/chat/completions", &chat(r#"{"role":"tool"}"#)), Wanted::Then);
+        let item = r#"{"model":"a","input":[{"type":"function_call_output"}]}"#;
+        assert_eq!(wanted("/v1/responses", item), Wanted::Then);
+        let part = r#"{"contents":[{"parts":[{"functionResponse":{}}]}]}"#;
+        assert_eq!(wanted("/v1beta/models/a:generateContent", part), Wanted::Then);
+        assert_eq!(wanted("/v1beta/models/a:batchEmbedContents", "{}"), Wanted::Embeddings);
+        let then = asked(
+            "POST",
+            "/v1/chat/completions",
+            None,
+            false,
+            br#"{"model":"tool_call","messages":[{"role":"tool"}]}"#,
+        );
+        assert!(
+            String::from_utf8_lossy(&then.unwrap().answer().unwrap().unwrap().body).contains("4 degrees")
+        );
     }
 
     fn stream(body: &'static str, cut: bool) -> Answer {
