@@ -21,6 +21,8 @@ pub use problem::{Problem, Problems};
 pub use raw::schema;
 pub use value::{parse_duration, parse_size};
 
+pub use shim_policy::fidelity::Verdict;
+
 /// A validated configuration. Secrets are named, not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -59,6 +61,8 @@ pub struct Server {
     pub body_timeout: Duration,
     /// How long a client may take for the head of a request.
     pub head_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub stall_timeout: Duration,
     /// Most connections of clients at once.
     pub connections_max: usize,
     /// How long a drain waits.
@@ -116,6 +120,8 @@ pub struct Provider {
     pub headers: BTreeMap<String, String>,
     /// Its timeouts, where they are not everybody's.
     pub timeouts: Option<Timeouts>,
+    /// Where the root certificates are read from that it is trusted by, beside the platform's.
+    pub ca: Option<SecretRef>,
 }
 
 /// One dialect of a provider.
@@ -156,6 +162,9 @@ pub struct Alias {
     pub fallback: Vec<TargetId>,
     /// What becomes of what cannot be carried exactly.
     pub fidelity: Fidelity,
+    /// What becomes of single fields that cannot: path, with `*` for any run of characters, and verdict. In the order
+    /// of length, the longest and so the most telling first.
+    pub losses: Vec<(String, Verdict)>,
 }
 
 /// What becomes of what cannot be carried exactly.
@@ -188,6 +197,7 @@ impl Default for Server {
             bodies_bytes_max: 1 << 30,
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(300),
             connections_max: 10_000,
             drain_timeout: Duration::from_secs(30),
             bare_models: false,

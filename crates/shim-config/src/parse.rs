@@ -12,7 +12,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::problem::{Gather, did_you_mean};
 use crate::{
-    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, SecretRef, Server, Timeouts, raw,
+    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, SecretRef, Server, Timeouts,
+    Verdict, raw,
 };
 use crate::{parse_duration, parse_size};
 
@@ -220,6 +221,7 @@ impl Parser<'_> {
         if let Some(key) = raw.key {
             provider.key = self.secret(key, &format!("{path}.key"), at);
         }
+        provider.ca = raw.tls.and_then(|tls| self.secret(tls.ca, &format!("{path}.tls.ca"), at));
         match (raw.dialect, raw.base_url) {
             (Some(dialect), Some(base_url)) => self.endpoint(&mut provider, &dialect, base_url, path, at),
             (Some(_), None) => self.gather.add(path, at.clone(), "a dialect needs a base_url"),
@@ -340,11 +342,32 @@ impl Parser<'_> {
             });
             let fallback = fallback.collect();
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
+            let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity });
+                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses });
             }
         }
         aliases
+    }
+
+    fn losses(
+        &mut self,
+        words: BTreeMap<String, String>,
+        path: &str,
+        at: &Range<usize>,
+    ) -> Vec<(String, Verdict)> {
+        let mut losses = Vec::new();
+        for (field, word) in words {
+            match Verdict::parse(&word) {
+                Some(verdict) => losses.push((field, verdict)),
+                None => {
+                    let message = format!("there is no verdict \"{word}\"; there are drop, map and refuse");
+                    self.gather.add(format!("{path}.losses.\"{field}\""), at.clone(), message);
+                }
+            }
+        }
+        losses.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        losses
     }
 
     fn fidelity(&mut self, word: Option<&str>, path: &str, at: &Range<usize>) -> Fidelity {
@@ -440,6 +463,12 @@ impl Parser<'_> {
                 &span,
                 default.head_timeout,
             ),
+            stall_timeout: self.duration(
+                raw.stall_timeout,
+                "server.stall_timeout".into(),
+                &span,
+                default.stall_timeout,
+            ),
             connections_max: raw.connections_max.map_or(default.connections_max, |n| n.max(1) as usize),
             drain_timeout: self.duration(
                 raw.drain_timeout,
@@ -474,7 +503,7 @@ mod tests {
     use shim_ir::{AliasName, Dialect, ProviderId};
 
     use super::parse;
-    use crate::{Config, Fidelity, SecretRef};
+    use crate::{Config, Fidelity, SecretRef, Verdict};
 
     const KNOWN: [&str; 2] = ["openai", "anthropic"];
 
@@ -538,6 +567,33 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{wanted}\nis not in\n{told}");
         }
+    }
+
+    #[test]
+    fn fields_may_have_a_verdict_of_their_own() {
+        let text =
+            "[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://x\"\n[aliases.a]\ntarget=\"lab/m\"\n";
+        let with = |losses: &str| parse(&format!("{text}losses = {losses}\n"), "f", &KNOWN);
+        let config = with(r#"{ "seed" = "refuse", "tools[*].strict" = "drop" }"#).unwrap();
+        let losses = &config.aliases[&AliasName::new("a").unwrap()].losses;
+        let wanted = [("tools[*].strict".to_owned(), Verdict::Drop), ("seed".to_owned(), Verdict::Refuse)];
+        assert_eq!(*losses, wanted);
+        let told = with(r#"{ "seed" = "ignore" }"#).unwrap_err().to_string();
+        assert!(
+            told.contains("aliases.a.losses.\"seed\"") && told.contains("drop, map and refuse"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_provider_may_have_roots_of_its_own() {
+        let lab = "[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"https://x\"\n";
+        let text = format!("{lab}tls = {{ ca = {{ file = \"lab.pem\" }} }}\n");
+        let config = parse(&text, "f", &KNOWN).unwrap();
+        let ca = &config.providers[&ProviderId::new("lab").unwrap()].ca;
+        assert_eq!(*ca, Some(SecretRef::File("lab.pem".into())));
+        let text = format!("{lab}tls = {{ ca = {{ }} }}\n");
+        assert!(parse(&text, "f", &KNOWN).unwrap_err().to_string().contains("providers.lab.tls.ca"));
     }
 
     #[test]

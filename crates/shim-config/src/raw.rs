@@ -50,6 +50,8 @@ pub(crate) struct Server {
     pub(crate) body_timeout: Option<String>,
     /// How long a client may take for the head of a request, or leave a connection idle. Default `75s`.
     pub(crate) head_timeout: Option<String>,
+    /// How long a client may take nothing of an answer that waits for it. Default `5m`.
+    pub(crate) stall_timeout: Option<String>,
     /// Most connections of clients at once. Default 10000.
     pub(crate) connections_max: Option<u32>,
     /// How long a shutdown waits for exchanges under way. Default `30s`.
@@ -129,6 +131,16 @@ pub(crate) struct Provider {
     pub(crate) headers: Option<BTreeMap<String, String>>,
     /// Timeouts, where they are not everybody's.
     pub(crate) timeouts: Option<Timeouts>,
+    /// Whom its certificate may come from, beside the authorities this machine trusts.
+    pub(crate) tls: Option<ProviderTls>,
+}
+
+/// Whom a provider's certificate may come from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderTls {
+    /// Root certificates in PEM, as `{ file = "path" }`.
+    pub(crate) ca: SecretRef,
 }
 
 /// Where a provider speaks a dialect.
@@ -149,6 +161,10 @@ pub(crate) struct Alias {
     pub(crate) fallback: Option<Vec<String>>,
     /// `report` (default) or `strict`: refuse what cannot be carried exactly.
     pub(crate) fidelity: Option<String>,
+    /// What becomes of single fields that a target's dialect cannot carry, by their path in the client's own words:
+    /// `drop` leaves them out, `map` takes what is near, `refuse` refuses the request. `*` stands for any run of
+    /// characters: `"messages[*].content[*].cache_control" = "drop"`.
+    pub(crate) losses: Option<BTreeMap<String, String>>,
 }
 
 /// A client's key.

@@ -1,6 +1,6 @@
 //! First stage: who asks, and what.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -10,8 +10,8 @@ use shim_ir::{Fault, FaultKind};
 use shim_wire::scan::utf8;
 
 use crate::generation::{Key, Snapshot};
-use crate::headers::credential;
-use crate::hold::collect;
+use crate::headers::{HEAD_BYTES_MAX, credential};
+use crate::hold::{collect, discard};
 use crate::pipeline::{Admitted, Coded};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -39,7 +39,13 @@ where
     B::Error: std::fmt::Display,
 {
     let Arrival { codec, route, parts, body } = arrival;
-    let key = identify(snapshot, &parts)?;
+    let key = match bounded(&parts).and_then(|()| identify(snapshot, &parts)) {
+        Ok(key) => key,
+        Err(fault) => {
+            discard(&snapshot.limits, body).await;
+            return Err(fault);
+        }
+    };
     ticket.asked_by(key.as_ref().map(|k| k.id.clone()));
     let (body, held) = collect(shared, &snapshot.limits, &parts.headers, body).await?;
     let head = read_head(codec, &route, &body)?;
@@ -51,7 +57,23 @@ where
         let message = format!("the key \"{}\" may not ask for \"{}\"", key.id, head.model);
         return Err(Fault::new(FaultKind::Forbidden, message));
     }
-    Ok(Admitted { codec: Coded(codec), route, parts, head, body, key, _held: held })
+    Ok(Admitted { codec: Coded(codec), route, parts, head, body, key, decoded: OnceLock::new(), _held: held })
+}
+
+/// Checks the size of the head.
+fn bounded(parts: &Parts) -> Result<(), Fault> {
+    let line = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    let size =
+        parts.headers.iter().fold(line, |size, (name, value)| size + name.as_str().len() + value.len());
+    if size <= HEAD_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the request line and headers are larger than {HEAD_BYTES_MAX} bytes, the most this gateway takes"
+    );
+    let mut fault = Fault::new(FaultKind::TooLarge, message);
+    fault.status = Some(431);
+    Err(fault)
 }
 
 /// Finds the key of the client's credential; none is needed where none is configured.

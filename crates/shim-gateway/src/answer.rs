@@ -4,14 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use shim_dialect::Codec;
-use shim_ir::Fault;
+use shim_ir::{Fault, Fidelity, Loss};
 
+use crate::attempt::Failed;
 use crate::generation::Snapshot;
-use crate::headers::{ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, value};
+use crate::headers::{ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
 use crate::relay::Relay;
 use crate::ticket::Ticket;
 
@@ -66,27 +67,40 @@ impl Body for AnswerBody {
     }
 }
 
-/// Tells a client of `fault` in its dialect, and settles the exchange with it.
+/// Tells a client in its dialect of what failed, and settles the exchange with it.
 pub(crate) fn of_fault(
     codec: &'static dyn Codec,
-    fault: &Fault,
+    failed: &Failed,
     snapshot: &Snapshot,
     mut ticket: Ticket,
 ) -> Response<AnswerBody> {
+    let fault = &failed.fault;
     let body = codec.encode_fault(fault);
     let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(AnswerBody::whole(body.clone()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    *headers = failed.headers.as_deref().map(for_client).unwrap_or_default();
+    headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(ms) = fault.retry_after_ms {
-        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    retry(headers, fault);
+    if let Some(target) = ticket.target().and_then(|target| value(target)) {
+        headers.insert(TARGET, target);
     }
     mark(headers, snapshot, &ticket);
     ticket.answers(status.as_u16());
     ticket.sent(body.len());
     ticket.fail(fault);
     response
+}
+
+/// Says when to try again, where the fault knows and the upstream's own headers do not say it.
+pub(crate) fn retry(headers: &mut HeaderMap, fault: &Fault) {
+    if let Some(ms) = fault.retry_after_ms
+        && !headers.contains_key(RETRY_AFTER)
+    {
+        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
 }
 
 /// The headers that say which exchange this was.
@@ -98,6 +112,15 @@ pub(crate) fn mark(headers: &mut HeaderMap, snapshot: &Snapshot, ticket: &Ticket
     if ticket.attempts() > 1 {
         headers.insert(ATTEMPTS, HeaderValue::from(ticket.attempts()));
     }
+}
+
+/// The mark of an answer that was translated, with the number of losses that are known when it begins.
+pub(crate) fn mapped(headers: &mut HeaderMap, losses: Vec<Loss>, ticket: &mut Ticket) {
+    let fidelity = Fidelity::Mapped { losses: u32::try_from(losses.len()).unwrap_or(u32::MAX) };
+    if let Some(value) = value(&fidelity.to_string()) {
+        headers.insert(FIDELITY, value);
+    }
+    ticket.carried(losses);
 }
 
 /// The mark of an answer that passed unchanged.

@@ -1,22 +1,26 @@
 //! Third stage: try the targets, until one answers with something to relay.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use shim_dialect::{Meter, Operation};
-use shim_ir::{Fault, FaultKind};
+use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::failover::{self, Next};
-use shim_upstream::{Answer, AttemptError, Connect, PiecesBody, Timeouts, send};
+use shim_policy::fidelity::Rule;
+use shim_upstream::{Answer, AttemptError, Connect, Phase, PiecesBody, Timeouts, send};
 use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use crate::crossing::cross;
 use crate::demo;
 use crate::generation::{HttpSetup, ServedBy};
 use crate::headers::for_upstream;
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
+use crate::translate::Translation;
 
 /// An attempt that has an answer. Relaying consumes it, so nothing can be tried again once a byte went out.
 #[derive(Debug)]
@@ -28,7 +32,28 @@ pub(crate) struct Attempt {
     pub(crate) body: Answered,
     /// The fault the answer tells of, where it is the upstream's own error.
     pub(crate) fault: Option<Fault>,
+    /// What translation could not carry; `None` where the bytes pass as they are.
+    pub(crate) losses: Option<Vec<Loss>>,
     pub(crate) timeouts: Timeouts,
+}
+
+/// What failed, and what of the upstream's headers is told all the same: when to ask again, and how much is left.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    pub(crate) headers: Option<Box<HeaderMap>>,
+}
+
+impl Failed {
+    pub(crate) fn with(fault: Fault, headers: HeaderMap) -> Self {
+        Self { fault, headers: Some(Box::new(headers)) }
+    }
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self { fault, headers: None }
+    }
 }
 
 /// What there is of an answer's body.
@@ -45,6 +70,8 @@ pub(crate) enum Answered {
     },
     /// A whole answer too large to be held: it goes on as it comes.
     Large { answer: Box<Answer>, first: Vec<Bytes>, meter: Box<dyn Meter> },
+    /// The stream of another dialect, and what puts it into the client's.
+    Translated { answer: Box<Answer>, translation: Box<Translation> },
 }
 
 impl std::fmt::Debug for Answered {
@@ -53,6 +80,7 @@ impl std::fmt::Debug for Answered {
             Self::Whole(..) => "whole",
             Self::Stream { .. } => "stream",
             Self::Large { .. } => "large",
+            Self::Translated { .. } => "translated",
         })
     }
 }
@@ -73,16 +101,16 @@ pub(crate) async fn attempt<C: Connect>(
     admitted: &Admitted,
     plan: &Plan,
     ticket: &mut Ticket,
-) -> Result<Attempt, Fault> {
+) -> Result<Attempt, Failed> {
     let mut left = plan.steps.len();
-    let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target"));
+    let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target").into());
     for step in &plan.steps {
         left -= 1;
         ticket.tries(&step.target.name, &step.target.series);
-        last = one(worker, admitted, step, ticket).await;
+        last = one(worker, admitted, &plan.alias.rule, step, ticket).await;
         let fault = match &last {
             Ok(Attempt { fault: None, .. }) => return last,
-            Ok(Attempt { fault: Some(fault), .. }) | Err(fault) => fault,
+            Ok(Attempt { fault: Some(fault), .. }) | Err(Failed { fault, .. }) => fault,
         };
         let total = step.target.provider.timeouts.total;
         if failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
@@ -96,24 +124,26 @@ pub(crate) async fn attempt<C: Connect>(
 async fn one<C: Connect>(
     worker: &Worker<C>,
     admitted: &Admitted,
+    rule: &Rule,
     step: &Step,
     ticket: &Ticket,
-) -> Result<Attempt, Fault> {
+) -> Result<Attempt, Failed> {
     let http = match &step.endpoint.served_by {
-        ServedBy::Demo => return demo::answer(&worker.shared, admitted, step, ticket),
+        ServedBy::Demo => return Ok(demo::answer(&worker.shared, admitted, step, ticket)?),
         ServedBy::Http(http) => http,
     };
+    if step.endpoint.dialect != admitted.codec.0.dialect() {
+        return cross(worker, admitted, rule, step, http, ticket).await;
+    }
     let (request, spare_usage) = build(admitted, step, http)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
     let answer = sent.map_err(|error| unanswered(&error, step))?;
-    let status = answer.response.status();
-    let made = if status.is_success() {
-        good(admitted, step, answer, spare_usage).await?
+    if answer.response.status().is_success() {
+        good(admitted, step, http, answer, spare_usage).await
     } else {
-        refused(admitted, step, http, answer).await?
-    };
-    Ok(made)
+        refused(admitted, step, http, answer).await
+    }
 }
 
 /// The request to the upstream: the client's body with its splices, the headers that may pass.
@@ -139,55 +169,96 @@ fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<
     Ok((request, ask))
 }
 
-fn unanswered(error: &AttemptError, step: &Step) -> Fault {
+pub(crate) fn unanswered(error: &AttemptError, step: &Step) -> Fault {
     let provider = &step.target.provider.id;
     let source = std::error::Error::source(error).map(|s| format!("{error}: {s}"));
     let detail = source.unwrap_or_else(|| error.to_string());
-    match error {
+    let fault = match error {
         AttemptError::Connect(_) => {
-            Fault::new(FaultKind::UpstreamUnreachable, format!("{provider} could not be reached"))
-                .detail(detail)
+            let why = error.why_unreachable().unwrap_or_default();
+            Fault::new(FaultKind::UpstreamUnreachable, format!("{provider} could not be reached: {why}"))
+        }
+        AttemptError::Exchange(error) if error.is_parse() => {
+            Fault::new(FaultKind::UpstreamMalformed, format!("{provider} does not answer in HTTP"))
         }
         AttemptError::Exchange(_) => {
             let message = format!("{provider} closed the connection before it answered");
-            Fault::new(FaultKind::UpstreamCut, message).detail(detail)
+            Fault::new(FaultKind::UpstreamCut, message)
         }
-        AttemptError::Timeout { .. } => {
-            Fault::new(FaultKind::UpstreamTimeout, format!("{provider} did not answer in time"))
-                .detail(detail)
+        AttemptError::Timeout(phase) => late(provider.as_str(), *phase, &step.target.provider.timeouts),
+    };
+    fault.detail(detail)
+}
+
+/// The fault of a phase that took too long.
+pub(crate) fn late(upstream: &str, phase: Phase, timeouts: &Timeouts) -> Fault {
+    let bound = format!("{:?} (timeouts.{})", timeouts.of(phase), phase.name());
+    let (kind, message) = match phase {
+        Phase::Connect => (
+            FaultKind::UpstreamUnreachable,
+            format!("no connection to {upstream} could be made within {bound}"),
+        ),
+        Phase::FirstByte => {
+            (FaultKind::UpstreamTimeout, format!("{upstream} did not begin to answer within {bound}"))
         }
-    }
+        Phase::Idle => {
+            (FaultKind::UpstreamTimeout, format!("{upstream} fell silent in its answer for {bound}"))
+        }
+        Phase::Total => (FaultKind::UpstreamTimeout, format!("{upstream} was not done within {bound}")),
+    };
+    Fault::new(kind, message)
 }
 
 async fn good(
     admitted: &Admitted,
     step: &Step,
+    http: &HttpSetup,
     mut answer: Answer,
     spare_usage: bool,
-) -> Result<Attempt, Fault> {
+) -> Result<Attempt, Failed> {
     let codec = admitted.codec;
     let mut meter = codec.0.meter(admitted.route.operation);
     let timeouts = step.target.provider.timeouts;
     let status = answer.response.status();
     let headers = std::mem::take(answer.response.headers_mut());
+    if let Some(fault) = encoded(&headers, step) {
+        return Err(Failed::with(fault, headers));
+    }
     let body = if let Some(framing) = framing_of(admitted, &headers) {
         Answered::Stream { answer: Box::new(answer), framing, meter, spare_usage }
     } else {
-        match hold(&mut answer, &timeouts, step).await? {
-            Hold::Whole(bytes) => {
+        match hold(&mut answer, step, HOLD_BYTES_MAX).await {
+            Ok(Hold::Whole(bytes)) => {
                 answer.lease.give_back();
-                checked(admitted, step, &bytes, meter.as_mut())?;
+                if let Err(fault) = checked(admitted, step, &headers, &bytes, meter.as_mut()) {
+                    let fault =
+                        if holds_secret(http, &bytes) { credential_fault(step, &fault) } else { fault };
+                    return Err(Failed::with(fault, headers));
+                }
                 Answered::Whole(bytes, meter)
             }
-            Hold::More(first) => Answered::Large { answer: Box::new(answer), first, meter },
+            Ok(Hold::More(first)) => Answered::Large { answer: Box::new(answer), first, meter },
+            Err(fault) => return Err(Failed::with(fault, headers)),
         }
     };
-    Ok(Attempt { codec, target: step.target.header.clone(), status, headers, body, fault: None, timeouts })
+    let target = step.target.header.clone();
+    Ok(Attempt { codec, target, status, headers, body, fault: None, losses: None, timeouts })
+}
+
+/// An answer with a content encoding can be read neither here nor, without the header, by the client; none was asked for.
+pub(crate) fn encoded(headers: &HeaderMap, step: &Step) -> Option<Fault> {
+    let encoding =
+        headers.get(CONTENT_ENCODING).filter(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))?;
+    let message = format!(
+        "{} compressed its answer ({encoding:?}) though nobody asked for that",
+        step.target.provider.id
+    );
+    Some(Fault::new(FaultKind::UpstreamMalformed, message))
 }
 
 /// The framing of a successful answer; none for a whole one.
-fn framing_of(admitted: &Admitted, headers: &http::HeaderMap) -> Option<Framing> {
-    let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+fn framing_of(admitted: &Admitted, headers: &HeaderMap) -> Option<Framing> {
+    let kind = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
     if kind.get(..17).is_some_and(|k| k.eq_ignore_ascii_case(b"text/event-stream")) {
         return Some(Framing::Sse);
     }
@@ -196,18 +267,22 @@ fn framing_of(admitted: &Admitted, headers: &http::HeaderMap) -> Option<Framing>
 }
 
 /// Checks a whole answer with the meter: it must be complete JSON, and tell of no failure.
-fn checked(admitted: &Admitted, step: &Step, bytes: &Bytes, meter: &mut dyn Meter) -> Result<(), Fault> {
+fn checked(
+    admitted: &Admitted,
+    step: &Step,
+    headers: &HeaderMap,
+    bytes: &Bytes,
+    meter: &mut dyn Meter,
+) -> Result<(), Fault> {
     let generates = admitted.route.operation == Operation::Generate;
     if bytes.is_empty() && !generates {
         return Ok(());
     }
-    let provider = &step.target.provider.id;
     let malformed = |why: &dyn std::fmt::Display| {
-        Fault::new(
-            FaultKind::UpstreamMalformed,
-            format!("{provider} answered with something that is not an answer"),
-        )
-        .detail(why)
+        let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type");
+        let provider = &step.target.provider.id;
+        let message = format!("{provider} answered with something that is not an answer ({kind})");
+        Fault::new(FaultKind::UpstreamMalformed, message).detail(why)
     };
     let text = utf8(bytes).map_err(|e| malformed(&e))?;
     shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
@@ -218,22 +293,21 @@ fn checked(admitted: &Admitted, step: &Step, bytes: &Bytes, meter: &mut dyn Mete
     }
 }
 
-enum Hold {
+pub(crate) enum Hold {
     Whole(Bytes),
     More(Vec<Bytes>),
 }
 
-/// Reads a whole answer, up to a bound.
-async fn hold(answer: &mut Answer, timeouts: &Timeouts, step: &Step) -> Result<Hold, Fault> {
+/// Reads a whole answer, up to `bytes_max`.
+pub(crate) async fn hold(answer: &mut Answer, step: &Step, bytes_max: usize) -> Result<Hold, Fault> {
+    let timeouts = &step.target.provider.timeouts;
     let provider = &step.target.provider.id;
     let mut pieces: Vec<Bytes> = Vec::new();
     let mut size = 0;
     loop {
-        let until = (Instant::now() + timeouts.idle).min(answer.deadline);
-        let frame = timeout_at(until, answer.response.body_mut().frame()).await.map_err(|_| {
-            Fault::new(FaultKind::UpstreamTimeout, format!("{provider} stopped in the middle of its answer"))
-        })?;
-        match frame {
+        let (until, phase) = timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
+        let frame = timeout_at(until, answer.response.body_mut().frame()).await;
+        match frame.map_err(|_| late(provider.as_str(), phase, timeouts))? {
             None => break,
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -246,7 +320,7 @@ async fn hold(answer: &mut Answer, timeouts: &Timeouts, step: &Step) -> Result<H
                 return Err(Fault::new(FaultKind::UpstreamCut, message).detail(e));
             }
         }
-        if size > HOLD_BYTES_MAX {
+        if size > bytes_max {
             return Ok(Hold::More(pieces));
         }
     }
@@ -268,28 +342,13 @@ async fn refused(
     step: &Step,
     http: &HttpSetup,
     answer: Answer,
-) -> Result<Attempt, Fault> {
-    let (parts, body) = answer.response.into_parts();
-    let collected = http_body_util::Limited::new(body, ERROR_BYTES_MAX).collect();
-    let bytes = match timeout(step.target.provider.timeouts.idle, collected).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(_)) | Err(_) => Bytes::new(),
-    };
-    answer.lease.give_back();
+) -> Result<Attempt, Failed> {
     let codec = admitted.codec;
-    let mut fault = codec.0.decode_fault(parts.status.as_u16(), &bytes);
-    fault.retry_after_ms = fault.retry_after_ms.or_else(|| retry_after(&parts.headers));
-    if !(400..600).contains(&parts.status.as_u16()) {
-        let message = format!("{} answered with status {}", step.target.provider.id, parts.status.as_u16());
-        return Err(Fault::new(FaultKind::UpstreamMalformed, message));
-    }
-    if parts.status == StatusCode::UNAUTHORIZED || holds_secret(http, &bytes) {
-        return Err(credential_fault(step, &fault));
-    }
-    if bytes.is_empty() || shim_wire::scan::check(&bytes, shim_wire::scan::Limits::default()).is_err() {
-        // Not the dialect's error: it is told in the client's.
-        return Err(fault);
-    }
+    let (parts, bytes) = error_of(step, answer).await;
+    let fault = match passable(codec, step, http, &parts, &bytes) {
+        Ok(fault) => fault,
+        Err(fault) => return Err(Failed::with(fault, parts.headers)),
+    };
     let mut meter = codec.0.meter(admitted.route.operation);
     if let Ok(text) = utf8(&bytes) {
         meter.whole(text);
@@ -301,12 +360,55 @@ async fn refused(
         headers: parts.headers,
         body: Answered::Whole(bytes, meter),
         fault: Some(fault),
+        losses: None,
         timeouts: step.target.provider.timeouts,
     })
 }
 
+/// An upstream's error, as far as it came.
+pub(crate) async fn error_of(step: &Step, answer: Answer) -> (http::response::Parts, Bytes) {
+    let (parts, body) = answer.response.into_parts();
+    let (until, _) = step.target.provider.timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
+    let collected = http_body_util::Limited::new(body, ERROR_BYTES_MAX).collect();
+    let bytes = match timeout_at(until, collected).await {
+        Ok(Ok(collected)) => {
+            answer.lease.give_back();
+            collected.to_bytes()
+        }
+        // The status tells enough; the connection, in the middle of an answer, is of no further use.
+        Ok(Err(_)) | Err(_) => Bytes::new(),
+    };
+    (parts, bytes)
+}
+
+/// The fault an upstream's error tells of; an error where the client must not, or could not, read it as it came.
+pub(crate) fn passable(
+    codec: Coded,
+    step: &Step,
+    http: &HttpSetup,
+    parts: &http::response::Parts,
+    bytes: &Bytes,
+) -> Result<Fault, Fault> {
+    let provider = &step.target.provider.id;
+    let status = parts.status.as_u16();
+    if !(400..600).contains(&status) {
+        let redirect = if parts.status.is_redirection() { ", a redirect that is not followed" } else { "" };
+        let message = format!("{provider} answered with status {status}{redirect}");
+        return Err(Fault::new(FaultKind::UpstreamMalformed, message));
+    }
+    let mut fault = codec.0.decode_fault(status, bytes);
+    fault.retry_after_ms = fault.retry_after_ms.or_else(|| retry_after(&parts.headers));
+    if parts.status == StatusCode::UNAUTHORIZED || holds_secret(http, bytes) {
+        return Err(credential_fault(step, &fault));
+    }
+    // What is no JSON object is not the dialect's error: it is told in the client's.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{") || bytes.trim_ascii_start().starts_with(b"[");
+    let is_json = shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).is_ok();
+    if is_object && is_json { Ok(fault) } else { Err(fault) }
+}
+
 /// Providers show a part of the credential they refuse; the client must not see it.
-fn credential_fault(step: &Step, theirs: &Fault) -> Fault {
+pub(crate) fn credential_fault(step: &Step, theirs: &Fault) -> Fault {
     let provider = &step.target.provider;
     let message = match &provider.credential {
         Some(name) => format!("{} refused the gateway's credential ({name})", provider.id),
@@ -317,7 +419,7 @@ fn credential_fault(step: &Step, theirs: &Fault) -> Fault {
     fault
 }
 
-fn holds_secret(http: &HttpSetup, bytes: &[u8]) -> bool {
+pub(crate) fn holds_secret(http: &HttpSetup, bytes: &[u8]) -> bool {
     let secret = http.secret.as_ref().map(|s| s.expose().as_bytes()).filter(|s| !s.is_empty());
     secret.is_some_and(|secret| memchr::memmem::find(bytes, secret).is_some())
 }

@@ -67,6 +67,7 @@ pub(crate) fn answer(
         headers,
         body: Answered::Whole(body, meter),
         fault: None,
+        losses: None,
         timeouts: step.target.provider.timeouts,
     })
 }

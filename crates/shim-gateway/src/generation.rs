@@ -1,12 +1,13 @@
 //! One immutable, numbered snapshot of all that decides where an exchange goes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId};
+use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, Traits};
+use shim_policy::fidelity::Rule;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::{Origin, Timeouts};
 
@@ -68,7 +69,7 @@ pub struct EndpointSetup {
 #[derive(Clone, Debug)]
 pub enum ServedBy {
     /// A server.
-    Http(HttpSetup),
+    Http(Box<HttpSetup>),
     /// The demonstration built into the gateway: no model.
     Demo,
 }
@@ -125,6 +126,8 @@ pub struct AliasSetup {
     pub fallback: Vec<TargetId>,
     /// A swap in force: the target it is live on instead.
     pub live: Option<TargetId>,
+    /// What becomes of what a target's dialect cannot carry.
+    pub rule: Rule,
 }
 
 /// A client's key.
@@ -206,6 +209,8 @@ pub(crate) struct Target {
     pub(crate) header: HeaderValue,
     pub(crate) provider: Arc<Provider>,
     pub(crate) series: Arc<Series>,
+    /// What is known of the model in each dialect of its provider; looked up when first needed.
+    traits: OnceLock<Vec<(Dialect, Traits)>>,
 }
 
 /// What a model name stands for: the targets to try, in order. Made of an alias or of a `provider/model`.
@@ -213,6 +218,8 @@ pub(crate) struct Target {
 pub(crate) struct Alias {
     pub(crate) name: Arc<str>,
     pub(crate) targets: Vec<Arc<Target>>,
+    /// What becomes of what a target's dialect cannot carry.
+    pub(crate) rule: Rule,
 }
 
 /// Why a setup makes no snapshot.
@@ -286,7 +293,7 @@ impl Snapshot {
                     .push(self.target(id, setup.name.as_str(), metrics).ok_or_else(|| missing(setup, id))?);
             }
         }
-        Ok(Alias { name: setup.name.as_str().into(), targets })
+        Ok(Alias { name: setup.name.as_str().into(), targets, rule: setup.rule.clone() })
     }
 
     fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
@@ -294,7 +301,8 @@ impl Snapshot {
         let name: Arc<str> = id.to_string().into();
         let series = metrics.series(alias, &name);
         let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
-        Some(Arc::new(Target { id: id.clone(), name, header, provider: provider.clone(), series }))
+        let provider = provider.clone();
+        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits: OnceLock::new() }))
     }
 
     fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
@@ -351,7 +359,7 @@ impl Snapshot {
             let knows = |t: &&Arc<Target>| t.provider.endpoint(dialect).is_some();
             let best =
                 targets.iter().find(speaks).or_else(|| targets.iter().find(knows)).or(targets.first())?;
-            return Some(Arc::new(Alias { name: model.into(), targets: vec![best.clone()] }));
+            return Some(Arc::new(Alias::of_one(model, best.clone())));
         }
         self.direct(model, metrics)
     }
@@ -359,7 +367,7 @@ impl Snapshot {
     fn direct(&self, model: &str, metrics: &Metrics) -> Option<Arc<Alias>> {
         let id = TargetId::parse(model).ok()?;
         let target = self.target(&id, "(direct)", metrics)?;
-        let alias = Arc::new(Alias { name: model.into(), targets: vec![target] });
+        let alias = Arc::new(Alias::of_one(model, target));
         let mut direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
         if direct.len() < DIRECT_MAX {
             direct.insert(model.to_owned(), alias.clone());
@@ -380,6 +388,26 @@ impl Snapshot {
         let direct =
             self.providers.values().flat_map(|p| p.models.iter().map(|m| format!("{}/{}", p.id, m.id)));
         self.aliases.keys().cloned().chain(direct)
+    }
+}
+
+impl Alias {
+    /// What a name that is no alias stands for.
+    fn of_one(name: &str, target: Arc<Target>) -> Self {
+        Self { name: name.into(), targets: vec![target], rule: Rule::default() }
+    }
+}
+
+impl Target {
+    /// What is known of the model where its provider speaks `dialect`.
+    pub(crate) fn traits(&self, dialect: Dialect) -> Traits {
+        let look = |endpoint: &Arc<Endpoint>| {
+            let known =
+                shim_catalog::traits(self.provider.id.as_str(), self.id.model.as_str(), endpoint.dialect);
+            (endpoint.dialect, known)
+        };
+        let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
+        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits.clone()).unwrap_or_default()
     }
 }
 
@@ -413,6 +441,13 @@ impl Setup {
                     ServedBy::Demo => "demo".to_owned(),
                 };
                 hasher.update(format!("{} {place}\n", endpoint.dialect));
+                if let ServedBy::Http(http) = &endpoint.served_by {
+                    http.origin
+                        .roots()
+                        .into_iter()
+                        .flat_map(|r| r.certificates())
+                        .for_each(|c| hasher.update(c));
+                }
             }
         }
         for alias in &self.aliases {

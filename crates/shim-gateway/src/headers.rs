@@ -6,6 +6,9 @@ use http::{HeaderMap, Uri};
 
 use crate::generation::HttpSetup;
 
+/// Bound on the head of a request: request line and headers.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
 /// `x-shim-exchange`
 pub(crate) const EXCHANGE: HeaderName = HeaderName::from_static("x-shim-exchange");
 /// `x-shim-target`

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use shim_ir::{Fault, FaultKind};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::generation::Limits;
 use crate::shared::Shared;
@@ -50,6 +50,9 @@ impl Drop for Held {
     }
 }
 
+/// A request body that arrives slower than this, after a while, is not waited for.
+const RATE_MIN: u64 = 1024;
+
 /// Reads a request body whole and undoes its content encoding.
 ///
 /// A body that is too large is read on and thrown away for a while, so that the client gets to reading the answer.
@@ -63,23 +66,23 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let mut held = Held::new(shared);
-    let announced =
-        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
-    let bytes = gather(limits, announced, body, &mut held).await?;
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
-        return Ok((bytes, held));
-    };
-    let encoding = encoding.to_str().unwrap_or("?").trim().to_ascii_lowercase();
-    if encoding.is_empty() || encoding == "identity" {
-        return Ok((bytes, held));
-    }
     let max = limits.body_bytes_max;
-    let decoded = tokio::task::spawn_blocking(move || decode(&encoding, &bytes, max)).await;
-    let decoded =
-        decoded.map_err(|e| Fault::new(FaultKind::Internal, "decoding the body failed").detail(e))??;
-    held.add(decoded.len(), limits.bodies_bytes_max)?;
-    Ok((decoded, held))
+    let announced = announced(headers);
+    if announced > max && headers.contains_key(EXPECT) {
+        // The client asked before it sends anything.
+        return Err(too_large_fault(max));
+    }
+    let mut held = Held::new(shared);
+    let bytes = gather(limits, announced, body, &mut held).await?;
+    match encoding(headers)? {
+        None => Ok((bytes, held)),
+        Some(encoding) => decoded(encoding, bytes, held, limits).await,
+    }
+}
+
+/// The length a client announces.
+fn announced(headers: &HeaderMap) -> usize {
+    headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
 async fn gather<B>(limits: &Limits, announced: usize, mut body: B, held: &mut Held) -> Result<Bytes, Fault>
@@ -88,14 +91,16 @@ where
     B::Error: std::fmt::Display,
 {
     let max = limits.body_bytes_max;
+    let since = Instant::now();
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     let mut too_large = announced > max;
-    while let Some(data) = next(limits, &mut body).await? {
+    while let Some(data) = next(limits, since, first.len() + all.len(), &mut body).await? {
         let so_far = first.len() + all.len();
         too_large |= so_far + data.len() > max;
         if too_large {
-            return discard(limits, body).await;
+            discard(limits, body).await;
+            return Err(too_large_fault(max));
         }
         held.add(data.len(), limits.bodies_bytes_max)?;
         if so_far == 0 {
@@ -115,18 +120,17 @@ where
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-async fn next<B>(limits: &Limits, body: &mut B) -> Result<Option<Bytes>, Fault>
+/// The next piece of a body of which `so_far` bytes came since `since`: it may neither stand still nor trickle.
+async fn next<B>(limits: &Limits, since: Instant, so_far: usize, body: &mut B) -> Result<Option<Bytes>, Fault>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
+    let trickles = since + limits.body_timeout * 2 + Duration::from_secs(so_far as u64 / RATE_MIN);
     loop {
-        let frame = timeout(limits.body_timeout, body.frame()).await.map_err(|_| {
-            let message =
-                format!("the request body stopped arriving for {} s", limits.body_timeout.as_secs());
-            Fault::new(FaultKind::RequestTimeout, message)
-        })?;
-        match frame {
+        let still = Instant::now() + limits.body_timeout;
+        let frame = timeout_at(still.min(trickles), body.frame()).await;
+        match frame.map_err(|_| slow(limits, still <= trickles))? {
             None => return Ok(None),
             Some(Err(e)) => {
                 return Err(Fault::new(FaultKind::InvalidRequest, "the request body ended early").detail(e));
@@ -140,15 +144,26 @@ where
     }
 }
 
-/// Reads on and throws away, up to a few times the bound, then says what was wrong.
-async fn discard<B>(limits: &Limits, mut body: B) -> Result<Bytes, Fault>
+fn slow(limits: &Limits, still: bool) -> Fault {
+    let message = if still {
+        format!("the request body stopped arriving for {} s", limits.body_timeout.as_secs())
+    } else {
+        format!("the request body arrives too slowly: less than {RATE_MIN} bytes a second")
+    };
+    Fault::new(FaultKind::RequestTimeout, message)
+}
+
+/// Reads on and throws away, up to a few times the bound: a client that is still sending when its connection is closed
+/// may never read the answer.
+pub(crate) async fn discard<B>(limits: &Limits, mut body: B)
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let mut left = limits.body_bytes_max.saturating_mul(4).max(256 << 20);
+    let since = Instant::now();
     let work = async {
-        while let Ok(Some(data)) = next(limits, &mut body).await {
+        while let Ok(Some(data)) = next(limits, since, 0, &mut body).await {
             if data.len() > left {
                 break;
             }
@@ -156,7 +171,6 @@ where
         }
     };
     let _ = timeout(Duration::from_secs(30), work).await;
-    Err(too_large_fault(limits.body_bytes_max))
 }
 
 fn too_large_fault(max: usize) -> Fault {
@@ -164,48 +178,115 @@ fn too_large_fault(max: usize) -> Fault {
     Fault::new(FaultKind::TooLarge, message)
 }
 
+/// The content encodings that are undone.
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// The content encoding of a request; none where there is nothing to undo.
+fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Fault> {
+    let named =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.to_str().unwrap_or("?").split(','));
+    let named =
+        named.map(str::trim).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
+    let named: Vec<_> = named.map(str::to_ascii_lowercase).collect();
+    let [name] = named.as_slice() else {
+        return if named.is_empty() { Ok(None) } else { Err(unsupported(&named.join(", "))) };
+    };
+    match name.as_str() {
+        "gzip" | "x-gzip" => Ok(Some(Encoding::Gzip)),
+        "deflate" => Ok(Some(Encoding::Deflate)),
+        "br" => Ok(Some(Encoding::Brotli)),
+        "zstd" => Ok(Some(Encoding::Zstd)),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn unsupported(named: &str) -> Fault {
+    let message =
+        format!("content-encoding \"{named}\" is not supported; send gzip, br, zstd, deflate or none");
+    let mut fault = Fault::new(FaultKind::InvalidRequest, message);
+    fault.status = Some(415);
+    fault
+}
+
+/// Undoes a content encoding on a thread that may be busy; what comes out is counted as it comes.
+async fn decoded(
+    encoding: Encoding,
+    bytes: Bytes,
+    mut held: Held,
+    limits: &Limits,
+) -> Result<(Bytes, Held), Fault> {
+    let (max, all_max) = (limits.body_bytes_max, limits.bodies_bytes_max);
+    let work = move || {
+        let out = decode(encoding, &bytes, max, &mut |more| held.add(more, all_max))?;
+        Ok((out, held))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| Fault::new(FaultKind::Internal, "decoding the body failed").detail(e))?
+}
+
+/// Counts bytes that come out of a decoder.
+type Count<'a> = &'a mut dyn FnMut(usize) -> Result<(), Fault>;
+
 /// Undoes one content encoding, bounded by `max` decoded bytes.
-fn decode(encoding: &str, bytes: &[u8], max: usize) -> Result<Bytes, Fault> {
+fn decode(encoding: Encoding, bytes: &[u8], max: usize, count: Count<'_>) -> Result<Bytes, Fault> {
     match encoding {
-        "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(bytes), max),
-        "deflate" => {
-            // RFC 9110 §8.4.1.2 means zlib; some clients send raw deflate.
-            let zlib = read(flate2::read::ZlibDecoder::new(bytes), max);
-            zlib.or_else(|_| read(flate2::read::DeflateDecoder::new(bytes), max))
-        }
-        "br" => read(brotli::Decompressor::new(bytes, 4096), max),
-        "zstd" => match ruzstd::decoding::StreamingDecoder::new(bytes) {
-            Ok(decoder) => read(decoder, max),
-            Err(e) => {
-                Err(Fault::new(FaultKind::InvalidRequest, "the request body is not valid zstd").detail(e))
-            }
-        },
-        _ => {
-            let message = format!(
-                "content-encoding \"{encoding}\" is not supported; send gzip, br, zstd, deflate or none"
-            );
-            let mut fault = Fault::new(FaultKind::InvalidRequest, message);
-            fault.status = Some(415);
-            Err(fault)
+        Encoding::Gzip => read(flate2::read::MultiGzDecoder::new(bytes), max, count),
+        // RFC 9110 §8.4.1.2 means zlib; some clients send raw deflate.
+        Encoding::Deflate if is_zlib(bytes) => read(flate2::read::ZlibDecoder::new(bytes), max, count),
+        Encoding::Deflate => read(flate2::read::DeflateDecoder::new(bytes), max, count),
+        Encoding::Brotli => read(brotli::Decompressor::new(bytes, 4096), max, count),
+        Encoding::Zstd => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(bytes);
+            read(decoder.map_err(|e| undecodable(&e))?, max, count)
         }
     }
 }
 
-fn read(decoder: impl Read, max: usize) -> Result<Bytes, Fault> {
+/// Whether bytes begin as RFC 1950 §2.2 says: method 8, and a check of the first two bytes.
+fn is_zlib(bytes: &[u8]) -> bool {
+    matches!(bytes, [cmf, flg, ..] if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]) % 31 == 0)
+}
+
+fn undecodable(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::InvalidRequest, "the request body does not decompress").detail(error)
+}
+
+fn read(mut decoder: impl Read, max: usize, count: Count<'_>) -> Result<Bytes, Fault> {
     let mut out = Vec::new();
-    let mut bounded = decoder.take(max as u64 + 1);
-    let invalid = |e| Fault::new(FaultKind::InvalidRequest, "the request body does not decompress").detail(e);
-    bounded.read_to_end(&mut out).map_err(invalid)?;
-    if out.len() > max { Err(too_large_fault(max)) } else { Ok(out.into()) }
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let got = match decoder.read(&mut piece) {
+            Ok(0) => return Ok(out.into()),
+            Ok(got) => got,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(undecodable(&e)),
+        };
+        if out.len() + got > max {
+            return Err(too_large_fault(max));
+        }
+        count(got)?;
+        out.extend_from_slice(piece.get(..got).unwrap_or_default());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
-    use shim_ir::FaultKind;
+    use http::{HeaderMap, HeaderValue};
+    use shim_ir::{Fault, FaultKind};
 
-    use super::decode;
+    use super::{Encoding, encoding};
+
+    fn decode(encoding: Encoding, bytes: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
+        super::decode(encoding, bytes, max, &mut |_| Ok(())).map(Into::into)
+    }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -216,32 +297,70 @@ mod tests {
     #[test]
     fn decodes_what_clients_send() {
         let text = br#"{"model":"chat"}"#.repeat(50);
-        assert_eq!(decode("gzip", &gzip(&text), 10_000).unwrap(), text);
+        assert_eq!(decode(Encoding::Gzip, &gzip(&text), 10_000).unwrap(), text);
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         zlib.write_all(&text).unwrap();
-        assert_eq!(decode("deflate", &zlib.finish().unwrap(), 10_000).unwrap(), text);
+        assert_eq!(decode(Encoding::Deflate, &zlib.finish().unwrap(), 10_000).unwrap(), text);
         let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         raw.write_all(&text).unwrap();
-        assert_eq!(decode("deflate", &raw.finish().unwrap(), 10_000).unwrap(), text);
+        assert_eq!(decode(Encoding::Deflate, &raw.finish().unwrap(), 10_000).unwrap(), text);
         let mut br = Vec::new();
         brotli::CompressorWriter::new(&mut br, 4096, 5, 20).write_all(&text).unwrap();
-        assert_eq!(decode("br", &br, 10_000).unwrap(), text);
+        assert_eq!(decode(Encoding::Brotli, &br, 10_000).unwrap(), text);
         let zstd = ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
-        assert_eq!(decode("zstd", &zstd, 10_000).unwrap(), text);
+        assert_eq!(decode(Encoding::Zstd, &zstd, 10_000).unwrap(), text);
     }
 
     #[test]
     fn a_bomb_is_refused() {
         let bomb = gzip(&vec![b'a'; 1 << 20]);
         assert!(bomb.len() < 2000);
-        assert_eq!(decode("gzip", &bomb, 1000).unwrap_err().kind, FaultKind::TooLarge);
+        assert_eq!(decode(Encoding::Gzip, &bomb, 1000).unwrap_err().kind, FaultKind::TooLarge);
+    }
+
+    #[test]
+    fn what_comes_out_is_counted_while_it_comes() {
+        let bomb = gzip(&vec![b'a'; 1 << 20]);
+        let mut counted = 0;
+        let full = |_: usize| Fault::new(FaultKind::Unavailable, "full");
+        let told = super::decode(Encoding::Gzip, &bomb, 2 << 20, &mut |more| {
+            counted += more;
+            if counted > 200_000 { Err(full(more)) } else { Ok(()) }
+        });
+        assert_eq!(told.unwrap_err().kind, FaultKind::Unavailable);
+        assert!(counted < 300_000, "{counted}");
     }
 
     #[test]
     fn garbage_is_refused_in_any_encoding() {
-        for encoding in ["gzip", "deflate", "br", "zstd", "compress"] {
+        for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli, Encoding::Zstd] {
             let fault = decode(encoding, b"certainly not compressed", 1000).unwrap_err();
-            assert_eq!(fault.kind, FaultKind::InvalidRequest, "{encoding}");
+            assert_eq!(fault.kind, FaultKind::InvalidRequest, "{encoding:?}");
         }
+    }
+
+    #[track_caller]
+    fn check(values: &[&'static str], wanted: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("content-encoding", HeaderValue::from_static(value));
+        }
+        let found = encoding(&headers).map(|found| found.map(|found| format!("{found:?}")));
+        assert_eq!(
+            found.unwrap_or_else(|f| f.status.map(|s| s.to_string())).as_deref(),
+            wanted,
+            "{values:?}"
+        );
+    }
+
+    #[test]
+    fn one_known_encoding_is_undone_and_no_other() {
+        check(&[], None);
+        check(&["identity"], None);
+        check(&[" GZIP "], Some("Gzip"));
+        check(&["identity, br"], Some("Brotli"));
+        check(&["compress"], Some("415"));
+        check(&["gzip, gzip"], Some("415"));
+        check(&["gzip", "br"], Some("415"));
     }
 }

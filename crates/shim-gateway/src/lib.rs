@@ -7,11 +7,14 @@ mod admit;
 mod answer;
 mod attempt;
 mod control;
+mod crossing;
 mod demo;
+mod ending;
 mod generation;
 mod headers;
 mod hold;
 mod models;
+mod patience;
 mod pipeline;
 mod plan;
 mod relay;
@@ -20,6 +23,7 @@ mod serve;
 mod setup;
 mod shared;
 mod ticket;
+mod translate;
 
 pub use answer::AnswerBody;
 pub use control::{AliasStatus, Control, ControlError, SwapReport};
@@ -28,6 +32,6 @@ pub use generation::{
     Setup, SetupError, Snapshot,
 };
 pub use pipeline::{Worker, respond};
-pub use serve::{ServeLimits, ServerTls, bind, drain, serve, serve_connection};
+pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connection};
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};

@@ -1,18 +1,21 @@
 //! The five stages, strung together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use hyper::body::Incoming;
 use shim_dialect::{Codec, Operation, Route};
 use shim_ir::{Fault, FaultKind};
 use shim_upstream::{Connect, Pool};
 
 use crate::admit::{Arrival, admit};
 use crate::answer::{AnswerBody, of_fault};
-use crate::attempt::attempt;
+use crate::attempt::{Failed, attempt};
+use crate::ending::ended;
 use crate::generation::Snapshot;
+use crate::hold::discard;
 use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
@@ -43,20 +46,41 @@ where
         Routed::Exchange(codec, route) => (codec, route),
         Routed::Root => return plain(&parts.method, StatusCode::OK),
         Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
-        Routed::Unknown(codec) => return unknown(worker, codec, &parts),
+        Routed::Unknown(codec) => return unknown(worker, codec, &parts, body).await,
     };
     let snapshot = worker.shared.snapshot();
     let mut ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), route.operation.name());
     let arrival = Arrival { codec, route, parts, body };
-    match exchange(worker, &snapshot, arrival, &mut ticket).await {
+    let staged = tokio::select! {
+        biased;
+        staged = exchange(worker, &snapshot, arrival, &mut ticket) => staged,
+        () = worker.shared.ending.wait() => Err(ended().into()),
+    };
+    match staged {
         Ok(Staged::Relay(attempt)) => relay(*attempt, &snapshot, ticket),
         Ok(Staged::Whole(response)) => {
             ticket.answers(response.status().as_u16());
             ticket.deliver();
             response
         }
-        Err(fault) => of_fault(codec, &fault, &snapshot, ticket),
+        Err(failed) => of_fault(codec, &failed, &snapshot, ticket),
     }
+}
+
+/// Tells a client that comes when the gateway is shutting down.
+pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>) -> Response<AnswerBody> {
+    let (parts, body) = request.into_parts();
+    let (codec, operation) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
+        Routed::Exchange(codec, route) => (codec, route.operation.name()),
+        Routed::Unknown(codec) => (codec, "unknown"),
+        Routed::Root | Routed::Upgrade => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
+    };
+    let snapshot = worker.shared.snapshot();
+    let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);
+    discard(&snapshot.limits, body).await;
+    let mut fault = Fault::new(FaultKind::Unavailable, "the gateway is shutting down; ask again");
+    fault.retry_after_ms = Some(1000);
+    of_fault(codec, &fault.into(), &snapshot, ticket)
 }
 
 /// What the stages before relaying come to.
@@ -71,7 +95,7 @@ async fn exchange<C, B>(
     snapshot: &Arc<Snapshot>,
     arrival: Arrival<B>,
     ticket: &mut Ticket,
-) -> Result<Staged, Fault>
+) -> Result<Staged, Failed>
 where
     C: Connect,
     B: Body<Data = Bytes> + Unpin,
@@ -79,7 +103,7 @@ where
 {
     let admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
     if admitted.route.operation == Operation::Models {
-        return list(snapshot, &admitted).map(Staged::Whole);
+        return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
     let plan = plan(&worker.shared, snapshot, &admitted)?;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
@@ -87,23 +111,37 @@ where
 }
 
 fn plain(method: &Method, status: StatusCode) -> Response<AnswerBody> {
-    let text = if status == StatusCode::OK { "shim\n" } else { "websockets are not spoken here\n" };
+    let text = match status {
+        StatusCode::OK => "shim\n",
+        StatusCode::UPGRADE_REQUIRED => "websockets are not spoken here\n",
+        _ => "shutting down\n",
+    };
     let body = if method == Method::HEAD { Bytes::new() } else { Bytes::from_static(text.as_bytes()) };
     let mut response = Response::new(AnswerBody::whole(body));
     *response.status_mut() = status;
     response
 }
 
-fn unknown<C>(
+async fn unknown<C, B>(
     worker: &Worker<C>,
     codec: &'static dyn Codec,
     parts: &http::request::Parts,
-) -> Response<AnswerBody> {
+    body: B,
+) -> Response<AnswerBody>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), "unknown");
-    let message = format!("there is no route {} {}", parts.method, parts.uri.path());
-    of_fault(codec, &Fault::new(FaultKind::UnknownRoute, message), &snapshot, ticket)
+    discard(&snapshot.limits, body).await;
+    let path: String = parts.uri.path().chars().take(PATH_SHOWN_MAX).collect();
+    let fault = Fault::new(FaultKind::UnknownRoute, format!("there is no route {} {path}", parts.method));
+    of_fault(codec, &fault.into(), &snapshot, ticket)
 }
+
+/// The most that is shown of a path nobody knows.
+const PATH_SHOWN_MAX: usize = 200;
 
 /// What is asked, once it was admitted: the same for every stage after.
 #[derive(Debug)]
@@ -114,6 +152,8 @@ pub(crate) struct Admitted {
     pub(crate) head: shim_dialect::Head,
     pub(crate) body: Bytes,
     pub(crate) key: Option<Arc<crate::generation::Key>>,
+    /// The request, decoded when a target of another dialect is first tried.
+    pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
     /// Counts the body against the bound on all bodies for as long as it is held.
     pub(crate) _held: crate::hold::Held,
 }

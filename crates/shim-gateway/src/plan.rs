@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use shim_catalog::nearest;
-use shim_dialect::Operation;
+use shim_dialect::{Operation, speaker};
 use shim_ir::{Dialect, Fault, FaultKind};
 use smallvec::SmallVec;
 
-use crate::generation::{Endpoint, Snapshot, Target};
+use crate::generation::{Alias, Endpoint, Snapshot, Target};
 use crate::pipeline::Admitted;
 use crate::shared::Shared;
 
@@ -15,9 +15,12 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) steps: SmallVec<[Step; 2]>,
+    /// What the client asked for.
+    pub(crate) alias: Arc<Alias>,
 }
 
-/// One target to try, and the endpoint of its provider that speaks the client's dialect.
+/// One target to try, and the endpoint of its provider: one that speaks the client's dialect where there is one, else
+/// the provider's first that can be asked the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) target: Arc<Target>,
@@ -30,7 +33,7 @@ const SUGGESTIONS_MAX: usize = 3;
 /// Finds the targets that can take the exchange.
 ///
 /// # Errors
-/// When the model is not known, or no target of it speaks the client's dialect.
+/// When the model is not known, or no target of it can be asked.
 pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
     let dialect = admitted.codec.0.dialect();
     if admitted.route.operation == Operation::Stored {
@@ -42,11 +45,22 @@ pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) ->
         .targets
         .iter()
         .filter_map(|target| {
-            let endpoint = target.provider.endpoint(dialect)?.clone();
+            let endpoint = endpoint(target, dialect, admitted.route.operation)?.clone();
             Some(Step { target: target.clone(), endpoint })
         })
         .collect();
-    if steps.is_empty() { Err(untranslatable(&alias.targets, dialect)) } else { Ok(Plan { steps }) }
+    if steps.is_empty() { Err(untranslatable(&alias.targets, admitted)) } else { Ok(Plan { steps, alias }) }
+}
+
+/// Where a target is asked for `operation` by a client that speaks `dialect`.
+fn endpoint(target: &Target, dialect: Dialect, operation: Operation) -> Option<&Arc<Endpoint>> {
+    let other = |endpoint: &&Arc<Endpoint>| match operation {
+        Operation::Generate => true,
+        Operation::CountTokens => speaker(endpoint.dialect).counts_tokens(),
+        Operation::Embed | Operation::Models | Operation::Stored => false,
+    };
+    let endpoints = &target.provider.endpoints;
+    target.provider.endpoint(dialect).or_else(|| endpoints.iter().find(other))
 }
 
 fn unknown(snapshot: &Snapshot, model: &str) -> Fault {
@@ -63,14 +77,16 @@ fn unknown(snapshot: &Snapshot, model: &str) -> Fault {
     Fault::new(FaultKind::UnknownModel, format!("there is no alias or model \"{shown}\"{hint}")).at("model")
 }
 
-fn untranslatable(targets: &[Arc<Target>], dialect: Dialect) -> Fault {
+fn untranslatable(targets: &[Arc<Target>], admitted: &Admitted) -> Fault {
     let speaks = |t: &Arc<Target>| {
         let dialects: Vec<_> = t.provider.endpoints.iter().map(|e| e.dialect.name()).collect();
         format!("{} speaks {}", t.name, dialects.join(", "))
     };
     let told: Vec<_> = targets.iter().map(speaks).collect();
     let message = format!(
-        "this request is in {dialect}, and {}; translation between dialects is not built yet",
+        "{} in {} cannot be put into another dialect, and {}",
+        admitted.route.operation.name(),
+        admitted.codec.0.dialect(),
         told.join("; ")
     );
     Fault::new(FaultKind::Untranslatable, message).at("model")
@@ -95,8 +111,9 @@ fn stored(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<P
     let name = format!("{}/-", provider.id);
     let alias = snapshot.resolve(&name, dialect, &shared.metrics);
     let target = alias.as_ref().and_then(|a| a.targets.first());
-    let (Some(target), Some(endpoint)) = (target, provider.endpoint(dialect)) else {
+    let (Some(alias), Some(target), Some(endpoint)) = (&alias, target, provider.endpoint(dialect)) else {
         return Err(Fault::new(FaultKind::Internal, "the provider has no endpoint"));
     };
-    Ok(Plan { steps: SmallVec::from_iter([Step { target: target.clone(), endpoint: endpoint.clone() }]) })
+    let step = Step { target: target.clone(), endpoint: endpoint.clone() };
+    Ok(Plan { steps: SmallVec::from_iter([step]), alias: alias.clone() })
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -10,30 +11,38 @@ use http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body::Body as _;
 use shim_dialect::Meter;
 use shim_ir::{Fault, FaultKind};
-use shim_upstream::{Answer, Timeouts};
+use shim_upstream::{Answer, Phase, Timeouts};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 use tokio::time::{Instant, Sleep};
 
-use crate::answer::{AnswerBody, Cut, exact, mark};
-use crate::attempt::{Answered, Attempt, joined};
+use crate::answer::{AnswerBody, Cut, exact, mapped, mark, retry};
+use crate::attempt::{Answered, Attempt, joined, late};
+use crate::ending::{Watch, ended};
 use crate::generation::Snapshot;
 use crate::headers::{TARGET, for_client};
 use crate::pipeline::Coded;
 use crate::ticket::Ticket;
+use crate::translate::Translation;
 
 /// The most of a large whole answer that is kept for the meter.
 const METER_BYTES_MAX: usize = 32 << 20;
 
 /// Turns an attempt into the answer to the client. It consumes the attempt: nothing is tried again after this.
 pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Ticket) -> Response<AnswerBody> {
-    let Attempt { codec, target, status, headers, body, fault, timeouts } = attempt;
+    let Attempt { codec, target, status, headers, body, fault, losses, timeouts } = attempt;
     let mut headers = for_client(&headers);
     headers.insert(TARGET, target);
     mark(&mut headers, snapshot, &ticket);
-    exact(&mut headers);
+    match losses {
+        None => exact(&mut headers),
+        Some(losses) => mapped(&mut headers, losses, &mut ticket),
+    }
     ticket.answers(status.as_u16());
     let body = match body {
         Answered::Whole(bytes, meter) => {
+            if let Some(fault) = &fault {
+                retry(&mut headers, fault);
+            }
             headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             ticket.sent(bytes.len());
             ticket.reads(meter.reading());
@@ -46,6 +55,11 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
         Answered::Stream { answer, framing, meter, spare_usage } => {
             headers.remove(CONTENT_LENGTH);
             let reader = Reader::Stream(Box::new(Stream::new(codec, framing, meter, spare_usage)));
+            AnswerBody::relay(Relay::new(*answer, reader, timeouts, ticket, Vec::new(), snapshot.clone()))
+        }
+        Answered::Translated { answer, translation } => {
+            headers.remove(CONTENT_LENGTH);
+            let reader = Reader::Translated(translation);
             AnswerBody::relay(Relay::new(*answer, reader, timeouts, ticket, Vec::new(), snapshot.clone()))
         }
         Answered::Large { answer, first, meter } => {
@@ -71,7 +85,11 @@ pub(crate) struct Relay {
     ticket: Option<Ticket>,
     timeouts: Timeouts,
     heard: Instant,
+    /// When the client was last told something; only a translated stream keeps it up.
+    spoke: Instant,
     alarm: Pin<Box<Sleep>>,
+    /// The end of a drain.
+    watch: Watch,
     cut: bool,
     /// The snapshot the exchange runs under lives as long as the exchange.
     _snapshot: Arc<Snapshot>,
@@ -81,6 +99,7 @@ pub(crate) struct Relay {
 enum Reader {
     Stream(Box<Stream>),
     Large { meter: Box<dyn Meter>, kept: Vec<Bytes>, size: usize },
+    Translated(Box<Translation>),
 }
 
 impl std::fmt::Debug for Reader {
@@ -88,8 +107,38 @@ impl std::fmt::Debug for Reader {
         f.write_str(match self {
             Self::Stream(_) => "stream",
             Self::Large { .. } => "large",
+            Self::Translated(_) => "translated",
         })
     }
+}
+
+/// How long the client of a translated stream hears nothing before it is told that the stream goes on. A stream that
+/// passes as it is has its upstream's own signs of life.
+const PULSE: Duration = Duration::from_secs(15);
+
+impl Reader {
+    /// When a client that was told something at `spoke` is to be told that the stream goes on.
+    fn pulse(&self, spoke: Instant) -> Option<Instant> {
+        self.keep_alive().map(|_| spoke + PULSE)
+    }
+
+    fn keep_alive(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::Translated(translation) if !translation.over() => translation.keep_alive(),
+            Self::Translated(_) | Self::Stream(_) | Self::Large { .. } => None,
+        }
+    }
+}
+
+/// Puts a piece of another dialect's stream into the client's.
+fn translated(translation: &mut Translation, data: &[u8], ticket: &mut Option<Ticket>) -> Bytes {
+    let out = translation.take(data);
+    if translation.reading().content
+        && let Some(ticket) = ticket
+    {
+        ticket.first_token();
+    }
+    out
 }
 
 impl Relay {
@@ -103,7 +152,10 @@ impl Relay {
     ) -> Self {
         first.reverse();
         let heard = Instant::now();
-        let alarm = Box::pin(tokio::time::sleep_until((heard + timeouts.idle).min(answer.deadline)));
+        let (until, _) = timeouts.until(Phase::Idle, heard, answer.deadline);
+        let until = reader.pulse(heard).map_or(until, |pulse| pulse.min(until));
+        let alarm = Box::pin(tokio::time::sleep_until(until));
+        let watch = ticket.shared().ending.watch();
         Self {
             upstream: Some(answer),
             reader,
@@ -111,7 +163,9 @@ impl Relay {
             ticket: Some(ticket),
             timeouts,
             heard,
+            spoke: heard,
             alarm,
+            watch,
             cut: false,
             _snapshot: snapshot,
         }
@@ -138,6 +192,10 @@ impl Relay {
                     let pass = match &mut self.reader {
                         Reader::Stream(stream) => stream.take(data, &mut self.ticket),
                         Reader::Large { .. } => data,
+                        Reader::Translated(translation) => {
+                            self.spoke = self.heard;
+                            translated(translation, &data, &mut self.ticket)
+                        }
                     };
                     if !pass.is_empty() {
                         self.waiting.push(pass);
@@ -147,6 +205,7 @@ impl Relay {
                         }
                     }
                 }
+                Came::Pulse(pulse) => self.waiting.push(Bytes::from_static(pulse)),
                 Came::End => self.ended(),
                 Came::Fault(fault) => self.broke(fault),
             }
@@ -171,15 +230,33 @@ impl Relay {
                 Poll::Pending => break,
             }
         }
+        self.poll_bounds(cx)
+    }
+
+    /// Nothing came: whether that is for too long, or the gateway itself must stop waiting, or the client of a translated
+    /// stream is to be told that it goes on.
+    fn poll_bounds(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+        let (Some(answer), Some(ticket)) = (&self.upstream, &self.ticket) else { return Poll::Pending };
+        if self.watch.poll(cx, &ticket.shared().ending) {
+            return Poll::Ready(Came::Fault(ended()));
+        }
         // One timer for the whole answer: it is set on only when it fires, not with every piece.
         loop {
             ready!(self.alarm.as_mut().poll(cx));
-            let until = (self.heard + self.timeouts.idle).min(answer.deadline);
-            if until <= Instant::now() {
-                let message = "the upstream stopped in the middle of its answer";
-                return Poll::Ready(Came::Fault(Fault::new(FaultKind::UpstreamTimeout, message)));
+            let (until, phase) = self.timeouts.until(Phase::Idle, self.heard, answer.deadline);
+            let now = Instant::now();
+            if until <= now {
+                return Poll::Ready(Came::Fault(late(ticket.upstream(), phase, &self.timeouts)));
             }
-            self.alarm.as_mut().reset(until);
+            if self.reader.pulse(self.spoke).is_some_and(|pulse| pulse <= now) {
+                self.spoke = now;
+                self.alarm.as_mut().reset(until.min(now + PULSE));
+                if let Some(pulse) = self.reader.keep_alive() {
+                    return Poll::Ready(Came::Pulse(pulse));
+                }
+            }
+            let next = self.reader.pulse(self.spoke).map_or(until, |pulse| pulse.min(until));
+            self.alarm.as_mut().reset(next);
         }
     }
 
@@ -201,25 +278,22 @@ impl Relay {
 
     /// The upstream ended its answer.
     fn ended(&mut self) {
-        let (tail, fault) = match &mut self.reader {
-            Reader::Stream(stream) => stream.finish(&mut self.ticket),
-            Reader::Large { .. } => (Bytes::new(), None),
-        };
         if let Some(answer) = self.upstream.take() {
             answer.lease.give_back();
         }
-        if !tail.is_empty() {
-            self.waiting.insert(0, tail);
-            self.count_tail();
-        }
-        self.settle(fault);
-    }
-
-    /// The tail is sent after the ticket is settled; its bytes are counted before.
-    fn count_tail(&mut self) {
-        let bytes = self.waiting.first().map_or(0, Bytes::len);
-        if let Some(ticket) = &mut self.ticket {
-            ticket.sent(bytes);
+        match &mut self.reader {
+            Reader::Stream(stream) => {
+                let (tail, fault) = stream.finish(None, &mut self.ticket);
+                self.last(tail);
+                self.settle(fault);
+            }
+            Reader::Large { .. } => self.settle(None),
+            Reader::Translated(translation) => {
+                let tail = translation.finish();
+                let fault = translation.reading().fault.clone();
+                self.last(tail);
+                self.settle(fault);
+            }
         }
     }
 
@@ -227,21 +301,43 @@ impl Relay {
     fn broke(&mut self, fault: Fault) {
         self.upstream = None;
         match &mut self.reader {
-            Reader::Stream(stream) if !stream.complete() => {
-                let tail = stream.fault(&fault);
-                self.waiting.push(tail);
-                self.count_tail();
+            Reader::Stream(stream) => {
+                let (tail, fault) = stream.finish(Some(fault), &mut self.ticket);
+                self.last(tail);
+                self.settle(fault);
             }
-            Reader::Stream(_) => return self.settle(None),
-            Reader::Large { .. } => self.cut = true,
+            Reader::Large { .. } => {
+                self.cut = true;
+                self.settle(Some(fault));
+            }
+            Reader::Translated(translation) => {
+                let tail = translation.fail(fault);
+                let fault = translation.reading().fault.clone();
+                self.last(tail);
+                self.settle(fault);
+            }
         }
-        self.settle(Some(fault));
+    }
+
+    /// Lets a stream end with `tail`. It is sent after the ticket is settled; its bytes are counted before.
+    fn last(&mut self, tail: Bytes) {
+        if tail.is_empty() {
+            return;
+        }
+        if let Some(ticket) = &mut self.ticket {
+            ticket.sent(tail.len());
+        }
+        self.waiting.insert(0, tail);
     }
 
     fn settle(&mut self, fault: Option<Fault>) {
         let Some(mut ticket) = self.ticket.take() else { return };
         match &mut self.reader {
             Reader::Stream(stream) => ticket.reads(stream.meter.reading()),
+            Reader::Translated(translation) => {
+                ticket.reads(translation.reading());
+                ticket.carried(translation.losses().to_vec());
+            }
             Reader::Large { meter, kept, size } => {
                 let waiting = self.waiting.iter().map(Bytes::len).sum::<usize>();
                 if *size + waiting <= METER_BYTES_MAX {
@@ -265,19 +361,31 @@ impl Relay {
 
 impl Drop for Relay {
     /// The client left: what was read until then is noted, and the ticket settles itself as abandoned. The upstream's
-    /// connection is dropped with the answer, which tells the upstream to stop.
+    /// connection is dropped with the answer, which tells the upstream to stop. At the end of a drain it is the gateway
+    /// that left.
     fn drop(&mut self) {
-        if let (Some(ticket), Reader::Stream(stream)) = (&mut self.ticket, &self.reader) {
-            ticket.reads(stream.meter.reading());
+        let Some(mut ticket) = self.ticket.take() else { return };
+        match &self.reader {
+            Reader::Stream(stream) => ticket.reads(stream.meter.reading()),
+            Reader::Translated(translation) => ticket.reads(translation.reading()),
+            Reader::Large { .. } => {}
+        }
+        if ticket.shared().ending.declared() {
+            ticket.fail(&ended());
         }
     }
 }
 
 enum Came {
     Data(Bytes),
+    /// What keeps the client's connection open.
+    Pulse(&'static [u8]),
     End,
     Fault(Fault),
 }
+
+/// What stands for the last bytes where none were sent.
+const NOTHING: [u8; 2] = [0, 0];
 
 /// A stream that is read along.
 struct Stream {
@@ -297,7 +405,7 @@ impl Stream {
     fn new(codec: Coded, framing: Framing, meter: Box<dyn Meter>, spare_usage: bool) -> Self {
         let sparing = (spare_usage && framing == Framing::Sse).then(BytesMut::new);
         let framer = Framer::new(framing, FRAME_BYTES_MAX);
-        Self { codec, framer, framing, meter, lost: None, sparing, last: *b"\n\n" }
+        Self { codec, framer, framing, meter, lost: None, sparing, last: NOTHING }
     }
 
     fn complete(&self) -> bool {
@@ -348,8 +456,8 @@ impl Stream {
         out.freeze()
     }
 
-    /// The upstream ended: what is still to be sent, and the fault if the stream was cut.
-    fn finish(&mut self, ticket: &mut Option<Ticket>) -> (Bytes, Option<Fault>) {
+    /// The upstream ended, or `broke`: what is still to be sent, and the fault if the stream failed.
+    fn finish(&mut self, broke: Option<Fault>, ticket: &mut Option<Ticket>) -> (Bytes, Option<Fault>) {
         let rest = self.sparing.take().map(BytesMut::freeze).unwrap_or_default();
         let rest = self.read(rest);
         self.end_frames();
@@ -364,7 +472,7 @@ impl Stream {
             return (rest, told);
         }
         let cut = "the upstream closed the stream before the answer was complete";
-        let fault = unsaid.unwrap_or_else(|| Fault::new(FaultKind::UpstreamCut, cut));
+        let fault = broke.or(unsaid).unwrap_or_else(|| Fault::new(FaultKind::UpstreamCut, cut));
         // Half a frame that was not sent yet is of no use to the client.
         (self.fault(&fault), Some(fault))
     }
@@ -382,11 +490,27 @@ impl Stream {
         }
     }
 
-    /// The end of a stream that failed, on a line of its own.
+    /// The end of a stream that failed, set off from what was sent of it.
     fn fault(&self, fault: &Fault) -> Bytes {
         let told = self.codec.0.encode_stream_fault(fault, self.framing);
-        let open = self.framing == Framing::Sse && self.last != *b"\n\n" && self.last != *b"\r\n";
-        if open { [&b"\n\n"[..], &told].concat().into() } else { told }
+        match self.framing {
+            // One blank line too many says nothing; one too few would make the fault a part of another frame.
+            Framing::Sse if self.last != NOTHING && self.last != *b"\n\n" => {
+                [&b"\n\n"[..], &told].concat().into()
+            }
+            Framing::Sse => told,
+            Framing::JsonArray => self.element(&told),
+        }
+    }
+
+    /// The last element of an array: the first one, too, where none was sent.
+    fn element(&self, told: &Bytes) -> Bytes {
+        let bare = told.trim_ascii_start().strip_prefix(b",").unwrap_or(told);
+        match self.last {
+            [_, b'['] => told.slice_ref(bare),
+            NOTHING => [&b"["[..], bare].concat().into(),
+            _ => told.clone(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Listeners: accepting, bounding and draining connections of clients.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,15 +13,18 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use shim_upstream::Connect;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use crate::pipeline::{Worker, respond};
+use crate::patience::Patient;
+use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
 
 /// Bounds on connections.
@@ -30,6 +34,8 @@ pub struct ServeLimits {
     pub connections_max: usize,
     /// How long a client may take for the head of a request, and an idle connection is kept.
     pub head_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub stall_timeout: Duration,
     /// Most streams at once on one HTTP/2 connection.
     pub streams_max: u32,
     /// How long a drain waits for what is under way.
@@ -37,47 +43,94 @@ pub struct ServeLimits {
 }
 
 impl Default for ServeLimits {
-    /// 10,000 connections, 75 seconds, 256 streams, 30 seconds.
+    /// 10,000 connections, 75 seconds, 5 minutes, 256 streams, 30 seconds.
     fn default() -> Self {
         Self {
             connections_max: 10_000,
             head_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(300),
             streams_max: 256,
             drain_timeout: Duration::from_secs(30),
         }
     }
 }
 
+/// Bound on the head of a request, as far as the connection reads it. A lower one, [`HEAD_BYTES_MAX`], is told of in the
+/// client's dialect; beyond this nobody knows yet which that is.
+///
+/// [`HEAD_BYTES_MAX`]: crate::headers::HEAD_BYTES_MAX
+const READ_BYTES_MAX: u32 = 128 << 10;
+
+/// How long a listener that is about to close goes on telling clients so: those the kernel has already let in get an
+/// answer instead of a reset.
+const LAST_CALL: Duration = Duration::from_millis(100);
+
+/// How long what was ended at the end of a drain may take to reach its client.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Where connections of clients come from. The gateway's tests put a simulated network here.
+pub trait Listen: Send + Sync + 'static {
+    /// The byte stream of a connection.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Io = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (io, _) = Self::accept(self).await?;
+        if let Err(error) = io.set_nodelay(true) {
+            tracing::debug!(%error, "a connection without nodelay");
+        }
+        Ok(io)
+    }
+}
+
 /// The certificate clients see; none means plain TCP.
 pub type ServerTls = Option<TlsAcceptor>;
 
-/// Binds a listening socket that several workers can share: the kernel spreads connections over them.
+/// Binds `count` listening sockets to one address: the kernel spreads connections over them.
 ///
 /// # Errors
-/// When the address cannot be bound.
-pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// When the address cannot be bound, another process's listener on it among the reasons.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    // Sockets that share a port share it with those of another process too, so that is asked for first.
+    if address.port() != 0 {
+        socket(address, false)?;
+    }
+    let mut listeners: Vec<std::net::TcpListener> = Vec::new();
+    for _ in 0..count {
+        // The first says which port it is, where the system was to choose.
+        let address = listeners.first().map_or(Ok(address), |first| first.local_addr())?;
+        let next = socket(address, count > 1)?;
+        next.listen(1024)?;
+        listeners.push(next.into());
+    }
+    Ok(listeners)
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// Accepts connections until `stop` says so, then waits for what is under way.
-///
-/// # Errors
-/// When the listener cannot be used at all.
-pub async fn serve<C: Connect>(
+/// Accepts connections until `stop` says so, then drains: what is under way ends whole, idle connections are closed,
+/// newcomers are turned away. What is not over after the drain timeout is ended as a fault.
+pub async fn serve<C: Connect, L: Listen>(
     worker: Arc<Worker<C>>,
-    listener: std::net::TcpListener,
+    listener: L,
     tls: ServerTls,
     limits: ServeLimits,
     mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     let mut sweep = tokio::time::interval(Duration::from_secs(10));
@@ -88,47 +141,75 @@ pub async fn serve<C: Connect>(
             _ = sweep.tick() => worker.pool.sweep(),
             accepted = accept(&listener, &places) => {
                 let Some((io, place)) = accepted else { continue };
-                let (worker, tls, watcher) = (worker.clone(), tls.clone(), graceful.watcher());
+                let (worker, tls, stay) = (worker.clone(), tls.clone(), Stay::Served(graceful.watcher()));
                 tokio::spawn(async move {
                     let _place = place;
-                    match tls {
-                        None => connection(&worker, io, limits, watcher).await,
-                        Some(tls) => match tokio::time::timeout(limits.head_timeout, tls.accept(io)).await {
-                            Ok(Ok(io)) => connection(&worker, io, limits, watcher).await,
-                            Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
-                            Err(_) => tracing::debug!("a client's TLS handshake took too long"),
-                        },
-                    }
+                    attend(&worker, io, tls, limits, stay).await;
                 });
             }
         }
     }
-    drop(listener);
-    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!("exchanges still under way after the drain timeout were cut");
+    let drained = async { tokio::join!(graceful.shutdown(), last_call(&worker, listener, &tls, limits)) };
+    let mut drained = std::pin::pin!(drained);
+    if timeout(limits.drain_timeout, drained.as_mut()).await.is_err() {
+        tracing::warn!("exchanges still under way after the drain timeout are ended");
+        worker.shared.ending.declare();
+        let _ = timeout(FAREWELL, drained).await;
     }
-    Ok(())
 }
 
 /// Waits for a place, then for a connection. With no place free the kernel's queue holds clients back.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept<L: Listen>(listener: &L, places: &Arc<Semaphore>) -> Option<(L::Io, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((io, _)) => {
-            if let Err(error) = io.set_nodelay(true) {
-                tracing::debug!(%error, "a connection without nodelay");
-            }
-            Some((io, place))
-        }
+        Ok(io) => Some((io, place)),
         Err(error) => {
             // Out of file descriptors, most likely: others must end before it can get better.
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
+    }
+}
+
+/// Tells those who still come that the gateway is shutting down, then closes the listener.
+async fn last_call<C: Connect, L: Listen>(
+    worker: &Arc<Worker<C>>,
+    listener: L,
+    tls: &ServerTls,
+    limits: ServeLimits,
+) {
+    let until = Instant::now() + LAST_CALL;
+    let mut told = JoinSet::new();
+    while let Ok(Ok(io)) = timeout_at(until, listener.accept()).await {
+        let (worker, tls) = (worker.clone(), tls.clone());
+        told.spawn(async move {
+            let _ = timeout(FAREWELL, attend(&worker, io, tls, limits, Stay::TurnedAway)).await;
+        });
+    }
+    drop(listener);
+    told.join_all().await;
+}
+
+/// What becomes of a client that connected.
+enum Stay {
+    /// It is served, and told by the watcher when that is to end.
+    Served(Watcher),
+    /// It is told that the gateway is shutting down.
+    TurnedAway,
+}
+
+/// Serves one connection to its end, after its TLS handshake where there is to be one.
+async fn attend<C, I>(worker: &Arc<Worker<C>>, io: I, tls: ServerTls, limits: ServeLimits, stay: Stay)
+where
+    C: Connect,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else { return connection(worker, io, limits, stay).await };
+    match timeout(limits.head_timeout, tls.accept(io)).await {
+        Ok(Ok(io)) => connection(worker, io, limits, stay).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
+        Err(_) => tracing::debug!("a client's TLS handshake took too long"),
     }
 }
 
@@ -139,36 +220,69 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let graceful = GracefulShutdown::new();
-    connection(worker, io, limits, graceful.watcher()).await;
+    connection(worker, io, limits, Stay::Served(graceful.watcher())).await;
 }
 
-async fn connection<C, I>(
-    worker: &Arc<Worker<C>>,
-    io: I,
-    limits: ServeLimits,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+async fn connection<C, I>(worker: &Arc<Worker<C>>, io: I, limits: ServeLimits, stay: Stay)
+where
     C: Connect,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    worker.shared.metrics.connections.inc();
-    let service = service_fn(|request: Request<Incoming>| {
-        let worker = worker.clone();
-        async move { Ok::<_, Infallible>(respond(&worker, request).await) }
-    });
+    let _counted = Counted::new(&worker.shared);
+    let io = TokioIo::new(Patient::new(io, limits.head_timeout, limits.stall_timeout));
+    let builder = builder(limits, matches!(stay, Stay::Served(_)));
+    let ended = match stay {
+        Stay::Served(watcher) => {
+            let service = service_fn(|request: Request<Incoming>| {
+                let worker = worker.clone();
+                async move { Ok::<_, Infallible>(respond(&worker, request).await) }
+            });
+            watcher.watch(builder.serve_connection(io, service).into_owned()).await
+        }
+        Stay::TurnedAway => {
+            let service = service_fn(|request: Request<Incoming>| {
+                let worker = worker.clone();
+                async move { Ok::<_, Infallible>(turn_away(&worker, request).await) }
+            });
+            builder.serve_connection(io, service).await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client's connection ended");
+    }
+}
+
+fn builder(limits: ServeLimits, keep_alive: bool) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(128 << 10);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(READ_BYTES_MAX as usize)
+        .keep_alive(keep_alive);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_max)
-        .max_header_list_size(64 << 10)
+        .max_header_list_size(READ_BYTES_MAX)
         .keep_alive_interval(Duration::from_secs(20));
-    let served = watcher.watch(builder.serve_connection(TokioIo::new(io), service).into_owned());
-    if let Err(error) = served.await {
-        tracing::debug!(%error, "a client's connection ended");
+    builder
+}
+
+/// A connection in the metrics for as long as this lives, whatever ends it.
+struct Counted<'a>(&'a Shared);
+
+impl<'a> Counted<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.metrics.connections.inc();
+        Self(shared)
     }
-    worker.shared.metrics.connections.dec();
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.connections.dec();
+    }
 }
 
 /// Says that the gateway is shutting down: `/readyz` answers no from now on.

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use shim_catalog::{Auth, StreamUsage};
 use shim_config::{Config, SecretRef};
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId};
-use shim_upstream::{Origin, Timeouts};
+use shim_policy::fidelity::Rule;
+use shim_upstream::{Origin, Roots, Timeouts};
 
 use crate::generation::{
     AliasSetup, EndpointSetup, HttpSetup, KeySetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy,
@@ -86,6 +87,7 @@ pub fn resolve(
         target: alias.target.clone(),
         fallback: alias.fallback.clone(),
         live: live.get(name).cloned(),
+        rule: Rule { strict: alias.fidelity == shim_config::Fidelity::Strict, fields: alias.losses.clone() },
     };
     Ok(Setup {
         providers,
@@ -102,19 +104,35 @@ pub fn resolve(
 
 /// Reads a secret.
 fn read(secret: &SecretRef, path: &str, secrets: &dyn Secrets) -> Result<Secret, SecretError> {
-    let text = match secret {
-        SecretRef::Env(name) => {
-            secrets.env(name).ok_or_else(|| SecretError::NotSet { path: path.into(), name: name.clone() })?
-        }
-        SecretRef::File(file) => {
-            secrets.file(file).map_err(|why| SecretError::Unreadable { path: path.into(), why })?
-        }
-    };
+    let text = text(secret, path, secrets)?;
     let text = text.trim();
     if text.is_empty() {
         return Err(SecretError::Unreadable { path: path.into(), why: "the secret is empty".into() });
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+fn text(place: &SecretRef, path: &str, secrets: &dyn Secrets) -> Result<String, SecretError> {
+    match place {
+        SecretRef::Env(name) => {
+            secrets.env(name).ok_or_else(|| SecretError::NotSet { path: path.into(), name: name.clone() })
+        }
+        SecretRef::File(file) => {
+            secrets.file(file).map_err(|why| SecretError::Unreadable { path: path.into(), why })
+        }
+    }
+}
+
+/// Reads the root certificates of a provider that has its own.
+fn roots(
+    provider: &shim_config::Provider,
+    path: &str,
+    secrets: &dyn Secrets,
+) -> Result<Option<Roots>, SecretError> {
+    let Some(place) = &provider.ca else { return Ok(None) };
+    let path = format!("{path}.tls.ca");
+    let roots = Roots::parse(&text(place, &path, secrets)?);
+    roots.map(Some).map_err(|why| SecretError::Unreadable { path, why: why.to_string() })
 }
 
 fn provider_setup(
@@ -132,11 +150,13 @@ fn provider_setup(
         }
         (None, None) => None,
     };
+    let roots = roots(provider, &path, secrets)?;
     let mut endpoints = Vec::new();
     for (dialect, base_url, auth) in places(provider, known, secrets) {
         let http = http(provider, known, dialect, &base_url, auth, secret.as_ref());
-        let http = http.map_err(|why| SecretError::Unsendable { path: path.clone(), why })?;
-        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(http) });
+        let mut http = http.map_err(|why| SecretError::Unsendable { path: path.clone(), why })?;
+        http.origin = http.origin.trusting(roots.clone());
+        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(Box::new(http)) });
     }
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
@@ -378,6 +398,9 @@ mod tests {
     fn everything_missing_is_told_at_once() {
         let text = "[providers.openai]\nkey={env=\"A\"}\n[providers.groq]\nkey={file=\"/b\"}\n[keys.k]\nsecret={env=\"C\"}\n";
         assert_eq!(setup(text, &[]).unwrap_err().len(), 3);
+        let text = "[providers.openai]\ntls={ca={env=\"CA\"}}\n";
+        let told = setup(text, &[("CA", "no PEM")]).unwrap_err()[0].to_string();
+        assert_eq!(told, "providers.openai.tls.ca: there is no certificate in it");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use shim_ir::ExchangeId;
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
+use crate::ending::Ending;
 use crate::generation::Snapshot;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
@@ -26,6 +27,8 @@ pub struct Shared {
     pub(crate) no_model: Arc<str>,
     pub(crate) unrouted: Arc<Series>,
     pub(crate) draining: AtomicBool,
+    /// Declared when a drain took too long.
+    pub(crate) ending: Ending,
     /// Bytes of request bodies held just now, over all workers.
     pub(crate) held: AtomicUsize,
     recent: Mutex<VecDeque<Box<Settled>>>,
@@ -44,6 +47,7 @@ impl Shared {
             no_model: "".into(),
             unrouted,
             draining: AtomicBool::new(false),
+            ending: Ending::default(),
             held: AtomicUsize::new(0),
             recent: Mutex::default(),
         })

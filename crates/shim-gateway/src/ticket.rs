@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shim_dialect::Reading;
-use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId};
+use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss};
 use shim_telemetry::{Outcome, Series, Settled};
 use tokio::time::Instant;
 
@@ -47,6 +47,7 @@ impl Ticket {
             streamed: false,
             usage: None,
             finish: None,
+            losses: None,
             request_bytes: 0,
             answer_bytes: 0,
             first_token_us: None,
@@ -65,6 +66,20 @@ impl Ticket {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.record.as_ref().map_or(0, |r| r.attempts)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The provider that was tried last, as a message names it.
+    pub(crate) fn upstream(&self) -> &str {
+        self.target().and_then(|target| target.split('/').next()).unwrap_or("the upstream")
+    }
+
+    /// The target that was tried last.
+    pub(crate) fn target(&self) -> Option<&Arc<str>> {
+        self.record.as_ref()?.target.as_ref()
     }
 
     /// Notes who asks.
@@ -114,6 +129,11 @@ impl Ticket {
             r.usage = usage;
             r.finish = finish;
         });
+    }
+
+    /// Notes what a translation could not carry.
+    pub(crate) fn carried(&mut self, losses: Vec<Loss>) {
+        self.note(|r| r.losses.get_or_insert_default().extend(losses));
     }
 
     /// Notes that the answer's usage could not be read.

@@ -22,6 +22,19 @@ pub enum Verdict {
     Refuse,
 }
 
+impl Verdict {
+    /// The verdict of a word of the configuration.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "drop" => Some(Self::Drop),
+            "map" => Some(Self::Map),
+            "refuse" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
+}
+
 impl Rule {
     /// The losses that refuse the request; none when it goes on.
     ///

@@ -37,8 +37,8 @@ pub trait StateStore: Send {
 /// Why the store failed.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The folder cannot be made.
-    #[error("cannot create the store's folder {path}")]
+    /// The folder cannot be made, or not written to.
+    #[error("cannot use the store's folder {path}")]
     Folder {
         /// Which.
         path: PathBuf,
@@ -46,6 +46,9 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// Another process has it.
+    #[error("the store {0} is in use by another shim; stop it, or give this one a store of its own")]
+    InUse(PathBuf),
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),

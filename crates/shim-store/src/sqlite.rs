@@ -1,5 +1,6 @@
 //! The store in a SQLite file.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -33,17 +34,25 @@ const GENERATIONS_MAX: u64 = 10_000;
 #[derive(Debug)]
 pub struct SqliteState {
     connection: Connection,
+    /// Held for as long as the store is open, where it is in a folder. The system lets go of it with the process.
+    _lock: Option<File>,
 }
 
 impl SqliteState {
     /// Opens `state.db` in `folder`, making both where they are missing.
     ///
     /// # Errors
-    /// When the folder cannot be made, or the file is no such database or of a newer schema.
+    /// When the folder cannot be made, is another process's store, or the file is no such database or of a newer schema.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let made = std::fs::create_dir_all(folder);
-        made.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        Self::prepare(Connection::open(folder.join("state.db"))?)
+        let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let lock = File::create(folder.join("lock")).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
+        Self::prepare(Connection::open(folder.join("state.db"))?, Some(lock))
     }
 
     /// A store in memory, for a gateway without a folder.
@@ -51,10 +60,10 @@ impl SqliteState {
     /// # Errors
     /// When SQLite refuses.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::prepare(Connection::open_in_memory()?)
+        Self::prepare(Connection::open_in_memory()?, None)
     }
 
-    fn prepare(mut connection: Connection) -> Result<Self, StoreError> {
+    fn prepare(mut connection: Connection, lock: Option<File>) -> Result<Self, StoreError> {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -70,7 +79,7 @@ impl SqliteState {
         }
         transaction.pragma_update(None, "user_version", known)?;
         transaction.commit()?;
-        Ok(Self { connection })
+        Ok(Self { connection, _lock: lock })
     }
 }
 
@@ -151,6 +160,15 @@ mod tests {
         let mut store = SqliteState::open(&folder.path().join("new/folder")).unwrap();
         assert_eq!(store.steps().unwrap(), steps);
         assert_eq!(store.next_generation("bb", "reload", 2).unwrap(), Generation(2));
+    }
+
+    #[test]
+    fn a_store_is_one_process_s_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = SqliteState::open(folder.path()).unwrap();
+        assert!(matches!(SqliteState::open(folder.path()), Err(StoreError::InUse(_))));
+        drop(first);
+        SqliteState::open(folder.path()).unwrap();
     }
 
     #[test]

@@ -58,6 +58,9 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
     if s.attempts > 1 {
         let _ = write!(out, " attempts={}", s.attempts);
     }
+    if let Some(losses) = &s.losses {
+        let _ = write!(out, " mapped losses={}", losses.len());
+    }
     if let Some(fault) = s.fault {
         let _ = write!(out, " {}", fault.code());
     } else if s.outcome == crate::Outcome::Abandoned {
@@ -133,6 +136,9 @@ fn optional(s: &Settled, out: &mut Vec<u8>) {
             u.output_image
         );
     }
+    if let Some(losses) = &s.losses {
+        let _ = write!(out, r#","fidelity":"mapped","losses":{}"#, losses.len());
+    }
     if let Some(finish) = &s.finish {
         let _ = write!(out, r#","finish":"{}""#, finish_word(finish));
     }
@@ -181,6 +187,7 @@ pub(crate) mod tests {
             streamed: true,
             usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
             finish: Some(FinishReason::Stop),
+            losses: None,
             request_bytes: 10,
             answer_bytes: 20,
             first_token_us: Some(1500),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use shim_ir::{Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Usage};
+use shim_ir::{Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Loss, Usage};
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -64,6 +64,8 @@ pub struct Settled {
     pub usage: Option<Usage>,
     /// Why the answer ended.
     pub finish: Option<FinishReason>,
+    /// What a translation between dialects could not carry; `None` where there was none and every byte passed.
+    pub losses: Option<Vec<Loss>>,
     /// Bytes of the request's body, decoded.
     pub request_bytes: u64,
     /// Bytes of the answer's body.
@@ -99,8 +101,8 @@ impl Settled {
             "outcome": self.outcome.name(),
             "fault": self.fault.map(FaultKind::code),
             "detail": self.detail.as_deref(),
-            "fidelity": "exact",
-            "losses": [],
+            "fidelity": if self.losses.is_some() { "mapped" } else { "exact" },
+            "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
             "streamed": self.streamed,
             "usage": usage,
             "finish": self.finish.as_ref().map(finish_word),
@@ -110,6 +112,10 @@ impl Settled {
             "duration_ms": milliseconds(self.duration_us),
         })
     }
+}
+
+fn loss(loss: &Loss) -> serde_json::Value {
+    serde_json::json!({ "path": loss.path, "kind": loss.kind.name(), "why": loss.why })
 }
 
 /// Microseconds as milliseconds, to the microsecond.

@@ -1,4 +1,4 @@
-//! Opening a connection: TCP, and TLS by rustls with the platform's trust store.
+//! Opening a connection: TCP, and TLS by rustls with the platform's trust store and a provider's own roots.
 
 use std::future::Future;
 use std::io;
@@ -7,13 +7,14 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use rustls::pki_types::ServerName;
-use rustls_platform_verifier::ConfigVerifierExt as _;
+use rustls::{CertificateError, ClientConfig};
+use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::Origin;
+use crate::{Origin, Roots};
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +47,53 @@ pub trait Connect: Clone + Send + Sync + 'static {
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// Built at the first TLS connection: reading the platform's roots takes time and memory nobody may need.
-    tls: Arc<OnceLock<Arc<rustls::ClientConfig>>>,
+    tls: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 impl Network {
-    fn tls(&self) -> io::Result<TlsConnector> {
-        if let Some(config) = self.tls.get() {
+    fn tls(&self, roots: Option<&Roots>) -> io::Result<TlsConnector> {
+        let place = roots.map_or(&*self.tls, Roots::config);
+        if let Some(config) = place.get() {
             return Ok(TlsConnector::from(config.clone()));
         }
-        let mut config = rustls::ClientConfig::with_platform_verifier().map_err(io::Error::other)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(TlsConnector::from(self.tls.get_or_init(|| Arc::new(config)).clone()))
+        let config = client_config(roots).map_err(io::Error::other)?;
+        Ok(TlsConnector::from(place.get_or_init(|| Arc::new(config)).clone()))
     }
+}
+
+fn client_config(roots: Option<&Roots>) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder();
+    let roots = roots.map(Roots::owned).unwrap_or_default();
+    let verifier = Verifier::new_with_extra_roots(roots, builder.crypto_provider().clone())?;
+    let verified = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = verified.with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Why a connection could not be opened, in words a client may read.
+pub(crate) fn why(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(why)) => certificate(why),
+        Some(other) => format!("TLS failed: {other}"),
+        None => error.to_string(),
+    }
+}
+
+fn certificate(why: &CertificateError) -> String {
+    let told = match why {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "it is not signed by a root this machine or the provider's `tls.ca` trusts"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another host name"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
+        CertificateError::Revoked => "it was revoked",
+        _ => return format!("its certificate is refused: {why}"),
+    };
+    format!("its certificate is refused: {told}")
 }
 
 impl Connect for Network {
@@ -70,7 +106,7 @@ impl Connect for Network {
             return Ok(Connected { io: Io::Plain(tcp), protocol: Protocol::Http1 });
         }
         let name = ServerName::try_from(origin.bare_host().to_owned()).map_err(io::Error::other)?;
-        let tls = self.tls()?.connect(name, tcp).await?;
+        let tls = self.tls(origin.roots())?.connect(name, tcp).await?;
         let protocol = match tls.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,

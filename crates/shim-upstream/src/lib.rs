@@ -7,10 +7,12 @@ mod body;
 mod connect;
 mod origin;
 mod pool;
+mod roots;
 mod send;
 
 pub use body::PiecesBody;
 pub use connect::{Connect, Connected, Io, Network, Protocol};
 pub use origin::{Origin, OriginError};
 pub use pool::{Lease, Pool, PoolLimits};
+pub use roots::{Roots, RootsError};
 pub use send::{Answer, AttemptError, Phase, Timeouts, send};

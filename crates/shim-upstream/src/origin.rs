@@ -6,12 +6,15 @@ use std::sync::Arc;
 use http::{HeaderValue, Uri};
 use thiserror::Error;
 
-/// Scheme, host and port of an upstream; the key of a connection pool.
+use crate::Roots;
+
+/// Scheme, host and port of an upstream, and whom its certificate may come from; the key of a connection pool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     tls: bool,
     host: Arc<str>,
     port: u16,
+    roots: Option<Roots>,
 }
 
 /// Why a URL is no upstream's base URL.
@@ -45,8 +48,20 @@ impl Origin {
             return Err(OriginError::Host(url.to_owned()));
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let origin = Self { tls, host: authority.host().into(), port };
+        let origin = Self { tls, host: authority.host().into(), port, roots: None };
         Ok((origin, uri.path().trim_end_matches('/').to_owned()))
+    }
+
+    /// The same origin, its certificate trusted also where it comes from one of `roots`.
+    #[must_use]
+    pub fn trusting(self, roots: Option<Roots>) -> Self {
+        Self { roots, ..self }
+    }
+
+    /// Roots trusted beside the platform's.
+    #[must_use]
+    pub fn roots(&self) -> Option<&Roots> {
+        self.roots.as_ref()
     }
 
     /// Whether to speak TLS.

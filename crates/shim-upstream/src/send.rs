@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
+use crate::connect::why;
 use crate::pool::Sender;
 use crate::{Connect, Connected, Lease, Origin, PiecesBody, Pool, Protocol};
 
@@ -50,13 +51,51 @@ pub struct Answer {
     pub deadline: Instant,
 }
 
-/// The phases of an attempt.
+/// The phases of an attempt, each with its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Opening the connection.
     Connect,
     /// Waiting for the head of the answer.
     FirstByte,
+    /// Waiting for the next piece of the answer.
+    Idle,
+    /// All of it.
+    Total,
+}
+
+impl Phase {
+    /// The name of its bound in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::FirstByte => "first_byte",
+            Self::Idle => "idle",
+            Self::Total => "total",
+        }
+    }
+}
+
+impl Timeouts {
+    /// The bound of `phase`.
+    #[must_use]
+    pub const fn of(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Connect => self.connect,
+            Phase::FirstByte => self.first_byte,
+            Phase::Idle => self.idle,
+            Phase::Total => self.total,
+        }
+    }
+
+    /// When a phase that began at `from` must be over, and the bound that says so: its own, or that on the whole
+    /// attempt, which ends at `deadline`.
+    #[must_use]
+    pub fn until(&self, phase: Phase, from: Instant, deadline: Instant) -> (Instant, Phase) {
+        let own = from + self.of(phase);
+        if own <= deadline { (own, phase) } else { (deadline, Phase::Total) }
+    }
 }
 
 /// Why there is no answer.
@@ -69,13 +108,19 @@ pub enum AttemptError {
     #[error("the connection failed before an answer came")]
     Exchange(#[source] hyper::Error),
     /// A phase took too long.
-    #[error("no answer in time ({phase:?}, after {after_ms} ms)")]
-    Timeout {
-        /// Which phase.
-        phase: Phase,
-        /// Its bound.
-        after_ms: u128,
-    },
+    #[error("no answer in time")]
+    Timeout(Phase),
+}
+
+impl AttemptError {
+    /// Why the connection could not be opened, in words a client may read; none where it was.
+    #[must_use]
+    pub fn why_unreachable(&self) -> Option<String> {
+        match self {
+            Self::Connect(error) => Some(why(error)),
+            Self::Exchange(_) | Self::Timeout(_) => None,
+        }
+    }
 }
 
 /// Sends `request` to `origin`, over an idle connection if there is one.
@@ -94,23 +139,23 @@ pub async fn send<C: Connect>(
 ) -> Result<Answer, AttemptError> {
     let start = Instant::now();
     let deadline = start + timeouts.total;
-    let by = |limit: Duration| (start + limit).min(deadline);
+    let to_connect = timeouts.until(Phase::Connect, start, deadline);
     let mut request = request;
     while let Some(mut lease) = pool.take(origin) {
-        if !lease.ready().await {
+        // One that takes no request in this time is as good as closed.
+        if !matches!(within(to_connect, lease.ready()).await, Ok(true)) {
             continue;
         }
-        match within(by(timeouts.first_byte), start, Phase::FirstByte, lease.exchange(request)).await? {
+        let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
+        match within(until, lease.exchange(request)).await? {
             Ok(response) => return Ok(Answer { response, lease, deadline }),
             Err(Unsent::Back(unsent)) => request = *unsent,
             Err(Unsent::Failed(error)) => return Err(AttemptError::Exchange(error)),
         }
     }
-    let mut lease =
-        within(by(timeouts.connect), start, Phase::Connect, open(connect, pool, origin)).await??;
-    let sent = Instant::now();
-    let until = (sent + timeouts.first_byte).min(deadline);
-    match within(until, sent, Phase::FirstByte, lease.exchange(request)).await? {
+    let mut lease = within(to_connect, open(connect, pool, origin)).await??;
+    let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
+    match within(until, lease.exchange(request)).await? {
         Ok(response) => Ok(Answer { response, lease, deadline }),
         Err(Unsent::Back(_)) => Err(AttemptError::Connect(io::ErrorKind::ConnectionReset.into())),
         Err(Unsent::Failed(error)) => Err(AttemptError::Exchange(error)),
@@ -118,13 +163,10 @@ pub async fn send<C: Connect>(
 }
 
 async fn within<T>(
-    until: Instant,
-    start: Instant,
-    phase: Phase,
+    (until, phase): (Instant, Phase),
     work: impl Future<Output = T>,
 ) -> Result<T, AttemptError> {
-    let late = |_| AttemptError::Timeout { phase, after_ms: start.elapsed().as_millis() };
-    timeout_at(until, work).await.map_err(late)
+    timeout_at(until, work).await.map_err(|_| AttemptError::Timeout(phase))
 }
 
 async fn open<C: Connect>(connect: &C, pool: &Pool, origin: &Origin) -> Result<Lease, AttemptError> {

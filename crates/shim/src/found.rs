@@ -72,7 +72,9 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&address, LOOK).ok()?;
     stream.set_read_timeout(Some(LOOK)).ok()?;
     stream.set_write_timeout(Some(LOOK)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    // In one write: a server that answers the first half and closes would take its answer back with a reset.
+    let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer);
@@ -92,7 +94,10 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
     }
     let target = found.iter().find_map(first_model).unwrap_or_else(|| "demo/hello".to_owned());
     if let (Ok(name), Ok(target)) = (AliasName::new("chat"), TargetId::parse(&target)) {
-        config.aliases.insert(name, Alias { target, fallback: Vec::new(), fidelity: Fidelity::Report });
+        config.aliases.insert(
+            name,
+            Alias { target, fallback: Vec::new(), fidelity: Fidelity::Report, losses: Vec::new() },
+        );
     }
     config
 }

@@ -1,5 +1,6 @@
 //! Shim makes language models interchangeable.
 
+mod announce;
 mod chat;
 mod check;
 mod cli;
@@ -11,6 +12,7 @@ mod run;
 mod serve;
 mod status;
 mod swap;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    small_pages();
     let cli = cli::Cli::parse();
     match cli::run(cli) {
         Ok(code) => code,
@@ -29,4 +32,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Asks the kernel for small pages: the allocator's room would be backed by huge ones, of which an idle gateway uses
+/// little and gives nothing back. Where that cannot be asked, it costs some memory and nothing else.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

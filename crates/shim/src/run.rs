@@ -1,4 +1,5 @@
-//! `shim run`: a client, pointed at the gateway by its environment and, where it needs one, a configuration of its own.
+//! `shim run`: a client, pointed at the gateway by its environment and, where that does not do, by its command line or by
+//! a configuration of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -9,6 +10,9 @@ use crate::cli::Run;
 
 /// The key clients get where the gateway wants none: most refuse to start without any.
 const ANY_KEY: &str = "shim";
+
+/// The model of clients that must be told one, where none was said: the alias that `shim up` makes.
+const ANY_MODEL: &str = "chat";
 
 pub(crate) fn run(args: &Run) -> Result<ExitCode> {
     let (program, rest) = args.command.split_first().context("which command?")?;
@@ -26,7 +30,8 @@ pub(crate) fn run(args: &Run) -> Result<ExitCode> {
         let model = if name == "aider" { format!("openai/{model}") } else { model.clone() };
         rest.splice(at..at, [flag.to_owned(), model]);
     }
-    command.args(&rest).envs(environment(url, key, args.model.as_deref()));
+    let model = args.model.as_deref();
+    command.args(overrides(&name, url, model)).args(&rest).envs(environment(url, key, model));
     if let Some(own) = &own {
         command.envs(own.environment.iter().cloned());
     }
@@ -74,13 +79,12 @@ struct Own {
     environment: Vec<(String, String)>,
 }
 
-/// Codex and opencode read where to go from a file alone, Gemini's terminal client reads how to sign in from one.
+/// opencode reads where to go from a file alone, Gemini's terminal client reads how to sign in from one. It takes
+/// settings that go before its user's from none but root's folders, so it gets a home of its own.
 fn own_configuration(name: &str, url: &str, model: Option<&str>) -> Result<Option<Own>> {
     let folder = std::env::temp_dir().join(format!("shim-run-{}", std::process::id()));
-    let model = model.unwrap_or("chat");
     let (file, text, variable) = match name {
-        "codex" => ("config.toml", codex(url, model), "CODEX_HOME"),
-        "opencode" => ("opencode.json", opencode(url, model), "OPENCODE_CONFIG"),
+        "opencode" => ("opencode.json", opencode(url, model.unwrap_or(ANY_MODEL)), "OPENCODE_CONFIG"),
         "gemini" => (".gemini/settings.json", gemini(), "GEMINI_CLI_HOME"),
         _ => return Ok(None),
     };
@@ -92,14 +96,23 @@ fn own_configuration(name: &str, url: &str, model: Option<&str>) -> Result<Optio
     Ok(Some(Own { folder, environment }))
 }
 
-fn codex(url: &str, model: &str) -> String {
+/// Codex reads where to go from its configuration alone, but takes parts of that on its command line. A home of its own
+/// would cost it its history, and the helpers it refuses to put below a temporary folder.
+fn overrides(name: &str, url: &str, model: Option<&str>) -> Vec<String> {
+    if name != "codex" {
+        return Vec::new();
+    }
+    // A JSON string is a TOML string.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    format!(
-        "model = {}\nmodel_provider = \"shim\"\n\n[model_providers.shim]\nname = \"shim\"\nbase_url = {}\n\
-         env_key = \"SHIM_KEY\"\nwire_api = \"responses\"\n",
-        quoted(model),
-        quoted(&format!("{url}/v1"))
-    )
+    let members = [
+        ("model", quoted(model.unwrap_or(ANY_MODEL))),
+        ("model_provider", quoted("shim")),
+        ("model_providers.shim.name", quoted("shim")),
+        ("model_providers.shim.base_url", quoted(&format!("{url}/v1"))),
+        ("model_providers.shim.env_key", quoted("SHIM_KEY")),
+        ("model_providers.shim.wire_api", quoted("responses")),
+    ];
+    members.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
 }
 
 fn opencode(url: &str, model: &str) -> String {
@@ -117,4 +130,19 @@ fn opencode(url: &str, model: &str) -> String {
 
 fn gemini() -> String {
     serde_json::json!({ "security": { "auth": { "selectedType": "gemini-api-key" } } }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overrides;
+
+    #[test]
+    fn codex_is_told_on_its_command_line_what_toml_can_read() {
+        let given = overrides("codex", "http://127.0.0.1:1", Some("a \"quoted\" name"));
+        let text: Vec<_> = given.iter().filter(|arg| *arg != "-c").map(String::as_str).collect();
+        assert_eq!(given.len(), 2 * text.len());
+        assert_eq!(text[0], r#"model="a \"quoted\" name""#);
+        assert!(text.contains(&r#"model_providers.shim.base_url="http://127.0.0.1:1/v1""#));
+        assert!(overrides("claude", "http://127.0.0.1:1", None).is_empty());
+    }
 }

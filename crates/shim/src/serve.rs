@@ -1,13 +1,13 @@
 //! `shim up` and `shim serve`: the process around the gateway.
 
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
@@ -15,17 +15,15 @@ use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, 
 use shim_store::{SqliteState, StateStore};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::announce::{tell, tell_json};
 use crate::check::load;
 use crate::cli::{Listen, Serve};
-use crate::console::{put, say};
-use crate::found::{Found, configuration, look, looked_for};
+use crate::found::{configuration, look};
 use crate::host::Host;
-
-/// How often the configuration file is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use crate::watch::watch_file;
 
 /// Serves what can be found.
 pub(crate) fn up(args: &Listen) -> Result<()> {
@@ -67,57 +65,89 @@ fn host(
     announce: impl FnOnce(SocketAddr, SocketAddr, &Config),
 ) -> Result<()> {
     logs();
+    let (clients, operators) = listeners(config)?;
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
-    let lines = lines(config.log)?;
-    let control = Control::start(config.clone(), store, Box::new(Host), lines)?;
-    let control = Arc::new(control);
-    let tls = tls(config)?;
-    let first = bind(config.server.listen).with_context(|| busy(config.server.listen))?;
-    let clients = first.local_addr()?;
-    let (stop, stopped) = watch::channel(false);
-    let workers = workers(config, &control, first, &tls, &stopped)?;
+    let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(config.server.operators).await;
-        let listener = listener.with_context(|| busy(config.server.operators))?;
-        let operators = listener.local_addr()?;
-        let secret = config.server.operators_secret.as_ref().map(secret).transpose()?;
-        let version = env!("CARGO_PKG_VERSION");
-        let admin = Operators { control: control.clone(), secret, version };
-        let admin = tokio::spawn(shim_admin::serve(admin, listener, stopped.clone()));
-        if let Some(ready) = ready {
-            let told = json!({ "clients": clients.to_string(), "operators": operators.to_string() });
-            std::fs::write(ready, told.to_string()).with_context(|| ready.display().to_string())?;
-        }
-        announce(clients, operators, config);
-        let watching = file.map(|file| tokio::spawn(watch_file(file.to_owned(), control.clone())));
-        told_to_stop().await?;
-        drain(control.shared());
-        stop.send_replace(true);
+    let done = runtime.block_on(async {
+        // Before anyone can know that it serves, and might tell it to stop.
+        let mut signals = Signals::new()?;
+        let at = (clients[0].local_addr()?, operators.local_addr()?);
+        let (stop, stopped) = watch::channel(false);
+        let workers = workers(config, &control, clients, &stopped)?;
+        let (close, closed) = watch::channel(false);
+        let admin = tokio::spawn(shim_admin::serve(admin(config, &control)?, operators.try_into()?, closed));
+        told_ready(ready, at)?;
+        announce(at.0, at.1, config);
+        let server = config.server.clone();
+        let watching = file.map(|file| tokio::spawn(watch_file(file.to_owned(), control.clone(), server)));
+        signals.wait().await;
         if let Some(watching) = watching {
             watching.abort();
         }
+        drain(control.shared());
+        stop.send_replace(true);
+        let done = tokio::select! {
+            joined = tokio::task::spawn_blocking(move || join(workers)) => joined?,
+            () = signals.wait() => Err(anyhow!("stopped at once by a second signal: what was under way is cut")),
+        };
         // The operators' listener answers until the workers are done.
-        let joined = tokio::task::spawn_blocking(move || join(workers)).await?;
-        admin.abort();
-        control.shared().close_lines();
-        joined
-    })
+        close.send_replace(true);
+        let _ = tokio::time::timeout(CLOSE, admin).await;
+        done
+    });
+    control.shared().close_lines();
+    // After a second signal there is a thread that waits for the workers.
+    runtime.shutdown_background();
+    done
+}
+
+/// How long operators' requests under way may take at the end.
+const CLOSE: Duration = Duration::from_millis(500);
+
+/// Takes the addresses: for clients a listener for each worker, and one for operators.
+fn listeners(config: &Config) -> Result<(Vec<TcpListener>, TcpListener)> {
+    let server = &config.server;
+    let count = server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let clients = bind(server.listen, count).with_context(|| busy(server.listen))?;
+    let operators = bind(server.operators, 1).with_context(|| busy(server.operators))?;
+    Ok((clients, operators.into_iter().next().with_context(|| busy(server.operators))?))
 }
 
 fn busy(address: SocketAddr) -> String {
     format!("cannot listen on {address}; is a gateway running there already?")
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn told_to_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+fn admin(config: &Config, control: &Arc<Control>) -> Result<Operators> {
+    let secret = config.server.operators_secret.as_ref().map(secret).transpose()?;
+    Ok(Operators { control: control.clone(), secret, version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Writes the addresses down for who waits for them.
+fn told_ready(ready: Option<&Path>, (clients, operators): (SocketAddr, SocketAddr)) -> Result<()> {
+    let Some(ready) = ready else { return Ok(()) };
+    let told = json!({ "clients": clients.to_string(), "operators": operators.to_string() });
+    std::fs::write(ready, told.to_string()).with_context(|| ready.display().to_string())
+}
+
+/// SIGTERM and SIGINT, caught from now on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits for the next one.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Diagnostics go to standard error; exchanges have lines of their own on standard output.
@@ -141,7 +171,8 @@ fn lines(format: LogFormat) -> Result<Option<(LineSink, Format)>> {
     Ok(Some((LineSink::start(std::io::stdout())?, format)))
 }
 
-fn secret(secret: &SecretRef) -> Result<String> {
+/// Reads a secret.
+pub(crate) fn secret(secret: &SecretRef) -> Result<String> {
     let text = match secret {
         SecretRef::Env(name) => {
             Host.env(name).with_context(|| format!("the environment variable {name} is not set"))?
@@ -152,7 +183,7 @@ fn secret(secret: &SecretRef) -> Result<String> {
 }
 
 /// The certificate of the clients' listener.
-fn tls(config: &Config) -> Result<ServerTls> {
+pub(crate) fn tls(config: &Config) -> Result<ServerTls> {
     use rustls::pki_types::pem::PemObject as _;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -166,30 +197,24 @@ fn tls(config: &Config) -> Result<ServerTls> {
     Ok(Some(Arc::new(made).into()))
 }
 
-/// Starts a thread for each core, each with a runtime, a listener and a pool of its own: nothing is shared on the path
-/// of a request but the snapshot.
+/// Starts a thread for each listener, each with a runtime and a pool of its own: nothing is shared on the path of a
+/// request but the snapshot.
 fn workers(
     config: &Config,
     control: &Arc<Control>,
-    first: std::net::TcpListener,
-    tls: &ServerTls,
+    listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<Result<()>>>> {
-    let count =
-        config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let address = first.local_addr()?;
+    let tls = tls(config)?;
     let limits = ServeLimits {
-        connections_max: config.server.connections_max.div_ceil(count),
+        connections_max: config.server.connections_max.div_ceil(listeners.len().max(1)),
         head_timeout: config.server.head_timeout,
+        stall_timeout: config.server.stall_timeout,
         drain_timeout: config.server.drain_timeout,
         ..ServeLimits::default()
     };
     let connect = Network::default();
-    let mut listeners = vec![first];
-    for _ in 1..count {
-        listeners.push(bind(address)?);
-    }
-    let start = |(n, listener): (usize, std::net::TcpListener)| {
+    let start = |(n, listener): (usize, TcpListener)| {
         let worker = Worker {
             shared: control.shared().clone(),
             connect: connect.clone(),
@@ -198,7 +223,11 @@ fn workers(
         let (tls, stopped) = (tls.clone(), stopped.clone());
         let run = move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            Ok(runtime.block_on(shim_gateway::serve(Arc::new(worker), listener, tls, limits, stopped))?)
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                shim_gateway::serve(Arc::new(worker), listener, tls, limits, stopped).await;
+                Ok(())
+            })
         };
         Ok(std::thread::Builder::new().name(format!("worker-{n}")).spawn(run)?)
     };
@@ -213,96 +242,4 @@ fn join(workers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Applies the file anew when it changes. A broken one is refused with the reason; the old one goes on.
-async fn watch_file(file: PathBuf, control: Arc<Control>) {
-    let mut seen = stamp(&file);
-    let mut tick = tokio::time::interval(LOOK_EVERY);
-    loop {
-        tick.tick().await;
-        let now = stamp(&file);
-        if now == seen {
-            continue;
-        }
-        seen = now;
-        match load(&file) {
-            Ok(Ok(config)) => match control.reload(config) {
-                Ok(number) => tracing::warn!(generation = %number, "the changed configuration is in force"),
-                Err(error) => {
-                    tracing::error!("the changed configuration is refused, the old one goes on: {error}")
-                }
-            },
-            Ok(Err(problems)) => {
-                control.refuse(problems.to_string());
-                tracing::error!("the changed configuration is refused, the old one goes on:\n{problems}");
-            }
-            Err(error) => {
-                control.refuse(format!("{error:#}"));
-                tracing::error!("the configuration cannot be read, the old one goes on: {error:#}");
-            }
-        }
-    }
-}
-
-/// What tells one version of a file from the next.
-fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
-    let meta = std::fs::metadata(file).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
-}
-
-fn tell_json(found: &[Found], clients: SocketAddr, operators: SocketAddr) {
-    let list: Vec<_> = found.iter().map(|f| json!({ "provider": f.provider.id, "by": f.by })).collect();
-    say(&json!({ "clients": clients.to_string(), "operators": operators.to_string(), "found": list })
-        .to_string());
-}
-
-/// Says what was found, what is served, and a line to copy for each SDK and agent.
-fn tell(found: &[Found], clients: SocketAddr, operators: SocketAddr, config: &Config) {
-    let mut text = String::from("\n  shim is serving\n\n");
-    for found in found {
-        let dialects: Vec<_> =
-            found.provider.endpoints.iter().filter_map(|e| e.dialect()).map(|d| d.name()).collect();
-        text.push_str(&format!(
-            "  found   {:<14} {:<22} {}\n",
-            found.provider.name,
-            found.by,
-            dialects.join(", ")
-        ));
-    }
-    if found.is_empty() {
-        let (variables, ports) = looked_for();
-        text.push_str(
-            "  found   no key and no model server. Looked for the environment variables\n          ",
-        );
-        text.push_str(&variables.join(", "));
-        text.push_str("\n          and for servers on the ports ");
-        text.push_str(&ports.join(", "));
-        text.push_str(".\n          Until there is one, `demo/hello` answers: built in, without a model.\n");
-    }
-    for (alias, target) in &config.aliases {
-        text.push_str(&format!("  alias   {alias} → {}\n", target.target));
-    }
-    text.push_str(&format!("\n  clients   http://{clients}     operators   http://{operators}\n\n"));
-    text.push_str("  copy one of these:\n");
-    for (what, line) in [
-        ("OpenAI SDKs", format!("export OPENAI_BASE_URL=http://{clients}/v1 OPENAI_API_KEY=shim")),
-        ("Anthropic SDKs", format!("export ANTHROPIC_BASE_URL=http://{clients} ANTHROPIC_API_KEY=shim")),
-        ("Google Gen AI", format!("export GOOGLE_GEMINI_BASE_URL=http://{clients} GEMINI_API_KEY=shim")),
-        ("Claude Code", "shim run -- claude".to_owned()),
-        ("Codex", "shim run -- codex".to_owned()),
-        ("Gemini CLI", "shim run -- gemini".to_owned()),
-        ("a first word", "shim chat chat \"Hello\"".to_owned()),
-        (
-            "curl",
-            format!(
-                "curl http://{clients}/v1/chat/completions -d '{{\"model\":\"chat\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
-            ),
-        ),
-        ("swap the model", "shim swap chat --to PROVIDER/MODEL --now".to_owned()),
-    ] {
-        text.push_str(&format!("    {what:<15} {line}\n"));
-    }
-    text.push('\n');
-    put(&text);
 }

@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
+mod clients;
+mod drain;
 mod faults;
 mod lab;
 mod lane;
 mod swaps;
+mod timeouts;
+mod tls;
+mod tongues;
+mod upstreams;

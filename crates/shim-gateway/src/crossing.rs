@@ -1,0 +1,190 @@
+//! An attempt at a target that speaks another dialect than the client.
+
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use shim_dialect::{DecodeError, speaker};
+use shim_ir::{Fault, FaultKind, Loss};
+use shim_policy::fidelity::Rule;
+use shim_upstream::{Answer, Connect, PiecesBody, send};
+use shim_wire::frame::Framing;
+use shim_wire::scan::utf8;
+
+use crate::attempt::{
+    Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
+    unanswered,
+};
+use crate::generation::HttpSetup;
+use crate::headers::for_upstream;
+use crate::pipeline::{Admitted, Coded, Worker};
+use crate::plan::Step;
+use crate::ticket::Ticket;
+use crate::translate::{Inbound, Known, Outbound, Pair};
+
+/// The most of a whole answer that is read to be translated: it is held twice.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// Asks a target in its own dialect, and puts its answer into the client's.
+///
+/// # Errors
+/// When the request or the answer cannot be put into the other dialect, or the target does not answer.
+pub(crate) async fn cross<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    rule: &Rule,
+    step: &Step,
+    http: &HttpSetup,
+    ticket: &Ticket,
+) -> Result<Attempt, Failed> {
+    let pair = pair(admitted, step)?;
+    let seed = ticket.id().to_string();
+    let model = step.target.id.model.as_str();
+    let traits = step.target.traits(step.endpoint.dialect);
+    let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, &seed, rule)?;
+    let streamed = admitted.head.stream || admitted.route.stream;
+    let inbound = Inbound {
+        pair,
+        echo,
+        id: seed.replace('-', ""),
+        created: worker.shared.clock.now_ms() / 1000,
+        framing: streamed.then_some(admitted.route.framing),
+    };
+    let request = build(admitted, step, http, streamed, body)?;
+    let timeouts = &step.target.provider.timeouts;
+    let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
+    let answer = sent.map_err(|error| unanswered(&error, step))?;
+    if answer.response.status().is_success() {
+        answered(admitted, step, http, answer, inbound, losses).await
+    } else {
+        let (parts, bytes) = error_of(step, answer).await;
+        let fault = passable(Coded(speaker(step.endpoint.dialect)), step, http, &parts, &bytes);
+        let (Ok(fault) | Err(fault)) = fault;
+        Err(Failed::with(fault, parts.headers))
+    }
+}
+
+/// The two dialects, and the request as it is decoded once for all targets that need it.
+fn pair(admitted: &Admitted, step: &Step) -> Result<Pair, Fault> {
+    let client = speaker(admitted.codec.0.dialect());
+    let decode = || {
+        let text = utf8(&admitted.body).map_err(|error| DecodeError::from(error).into_request_fault())?;
+        let request =
+            client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault)?;
+        Ok(Arc::new(request))
+    };
+    let request = admitted.decoded.get_or_init(decode).clone()?;
+    let operation = admitted.route.operation;
+    Ok(Pair { client, upstream: speaker(step.endpoint.dialect), operation, request })
+}
+
+/// The request to the upstream.
+fn build(
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    streamed: bool,
+    body: bytes::Bytes,
+) -> Result<Request<PiecesBody>, Fault> {
+    let upstream = speaker(step.endpoint.dialect);
+    let model = step.target.id.model.as_str();
+    let route = upstream.route_for(admitted.route.operation, model, streamed);
+    let path = upstream.upstream_path(&route, model);
+    let invalid = |error: http::uri::InvalidUri| {
+        Fault::new(FaultKind::Internal, "the request cannot be built").detail(error)
+    };
+    let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(invalid)?;
+    let mut request = Request::new(PiecesBody::new([body].into_iter().collect()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers(&admitted.parts.headers, http);
+    Ok(request)
+}
+
+/// The headers of the request: what a client says in its own dialect's headers is not for another.
+fn headers(client: &HeaderMap, http: &HttpSetup) -> HeaderMap {
+    let mut general = HeaderMap::new();
+    if let Some(agent) = client.get(http::header::USER_AGENT) {
+        general.insert(http::header::USER_AGENT, agent.clone());
+    }
+    let mut headers = for_upstream(&general, http);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
+}
+
+async fn answered(
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    mut answer: Answer,
+    inbound: Inbound,
+    mut losses: Vec<Loss>,
+) -> Result<Attempt, Failed> {
+    let status = answer.response.status();
+    let mut headers = std::mem::take(answer.response.headers_mut());
+    if let Some(fault) = encoded(&headers, step) {
+        return Err(Failed::with(fault, headers));
+    }
+    let comes = framing(&headers);
+    let framing = inbound.framing;
+    let body = if let (Some(comes), Some(_)) = (comes, framing) {
+        Answered::Translated { answer: Box::new(answer), translation: Box::new(inbound.stream(comes)) }
+    } else {
+        match whole(step, http, &mut answer, &inbound, comes).await {
+            Ok((body, more)) => {
+                answer.lease.give_back();
+                losses.extend(more);
+                body
+            }
+            Err(fault) => return Err(Failed::with(fault, headers)),
+        }
+    };
+    let kind = if framing == Some(Framing::Sse) { "text/event-stream" } else { "application/json" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    Ok(Attempt {
+        codec: admitted.codec,
+        target: step.target.header.clone(),
+        status,
+        headers,
+        body,
+        fault: None,
+        losses: Some(losses),
+        timeouts: step.target.provider.timeouts,
+    })
+}
+
+/// How a successful answer is framed, where it is a stream. Upstreams are never asked for an array.
+fn framing(headers: &HeaderMap) -> Option<Framing> {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.get(..17)?;
+    kind.eq_ignore_ascii_case(b"text/event-stream").then_some(Framing::Sse)
+}
+
+/// A whole answer, or a stream that nobody asked for, put into the client's dialect.
+async fn whole(
+    step: &Step,
+    http: &HttpSetup,
+    answer: &mut Answer,
+    inbound: &Inbound,
+    comes: Option<Framing>,
+) -> Result<(Answered, Vec<Loss>), Fault> {
+    let provider = &step.target.provider.id;
+    let bytes = match hold(answer, step, ANSWER_BYTES_MAX).await? {
+        Hold::Whole(bytes) => bytes,
+        Hold::More(_) => {
+            let message = format!("{provider} answered with more than {ANSWER_BYTES_MAX} bytes");
+            return Err(Fault::new(FaultKind::UpstreamMalformed, message));
+        }
+    };
+    let told = match (utf8(&bytes), comes) {
+        (Ok(text), None) => inbound.whole(text),
+        (Ok(_), Some(framing)) => inbound.gathered(&bytes, framing),
+        (Err(error), _) => {
+            let message = format!("{provider} answered with something that is not an answer");
+            Err(Fault::new(FaultKind::UpstreamMalformed, message).detail(error))
+        }
+    };
+    let (body, reading, losses) = told
+        .map_err(|fault| if holds_secret(http, &bytes) { credential_fault(step, &fault) } else { fault })?;
+    Ok((Answered::Whole(body, Box::new(Known(reading))), losses))
+}

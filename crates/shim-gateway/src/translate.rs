@@ -1,0 +1,338 @@
+//! Another dialect than the client's: the request is put into the target's, the answer back into the client's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use shim_dialect::{
+    AnswerError, Asker, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
+};
+use shim_ir::{Event, Fault, FaultKind, FoldError, Loss, Request, Response, Retry, Traits, fold, unfold};
+use shim_policy::fidelity::Rule;
+use shim_wire::frame::{FRAME_BYTES_MAX, Frame, FrameError, Framer, Framing};
+
+/// Most losses that are told one by one in a message.
+const TOLD_MAX: usize = 8;
+
+/// The two dialects of an exchange, and what is asked.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) client: &'static dyn Encode,
+    pub(crate) upstream: &'static dyn Encode,
+    pub(crate) operation: Operation,
+    /// The request, as it was decoded.
+    pub(crate) request: Arc<Request>,
+}
+
+/// A request in the target's dialect.
+pub(crate) struct Outbound {
+    pub(crate) body: Bytes,
+    pub(crate) echo: Echo,
+    /// What it could not carry, in the client's words.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// What writing the answer needs.
+#[derive(Clone)]
+pub(crate) struct Inbound {
+    pub(crate) pair: Pair,
+    pub(crate) echo: Echo,
+    /// The exchange's id.
+    pub(crate) id: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    /// How the client wants a stream framed; none where it wants a whole answer.
+    pub(crate) framing: Option<Framing>,
+}
+
+impl Pair {
+    /// Puts the request into the target's dialect, as far as `rule` permits.
+    ///
+    /// # Errors
+    /// When something cannot be carried that must be.
+    pub(crate) fn outbound(
+        &self,
+        target: &str,
+        model: &str,
+        traits: &Traits,
+        seed: &str,
+        rule: &Rule,
+    ) -> Result<Outbound, Fault> {
+        let goal = Goal { operation: self.operation, model, traits, seed };
+        let encoded = self.upstream.encode_request(&self.request, &goal);
+        let losses = self.in_client_words(encoded.losses);
+        let refused = rule.refused(&losses);
+        if !refused.is_empty() {
+            return Err(untranslatable(target, &refused));
+        }
+        Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
+    }
+
+    /// The losses that mean something, each with the path the client knows.
+    fn in_client_words(&self, losses: Vec<Loss>) -> Vec<Loss> {
+        let telling = losses.into_iter().filter(|loss| !self.client.is_bookkeeping(&loss.path));
+        telling.map(|loss| Loss { path: self.client.name_path(&loss.path), ..loss }).collect()
+    }
+}
+
+/// The fault of a request that a target cannot be asked. Another target may be able to.
+fn untranslatable(target: &str, refused: &[&Loss]) -> Fault {
+    let told: Vec<_> = refused
+        .iter()
+        .take(TOLD_MAX)
+        .map(|loss| format!("{} ({}: {})", loss.path, loss.kind.name(), loss.why))
+        .collect();
+    let more = refused.len().saturating_sub(TOLD_MAX);
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    let message = format!("{target} cannot be asked this: {}{more}", told.join(", "));
+    let mut fault = Fault::new(FaultKind::Untranslatable, message);
+    fault.path = refused.first().map(|loss| loss.path.clone());
+    fault.retry = Retry::OtherTarget;
+    fault
+}
+
+impl Inbound {
+    fn asker(&self, framing: Framing) -> Asker<'_> {
+        Asker {
+            operation: self.pair.operation,
+            id: &self.id,
+            created: self.created,
+            framing,
+            request: &self.pair.request,
+        }
+    }
+
+    /// Puts a whole answer into the client's dialect; as a stream where the client asked for one.
+    ///
+    /// # Errors
+    /// When the answer cannot be read, or tells of a failure.
+    pub(crate) fn whole(&self, text: &str) -> Result<(Bytes, Reading, Vec<Loss>), Fault> {
+        let response = self.pair.upstream.decode_response(text).map_err(unanswered)?;
+        Ok(self.told(response))
+    }
+
+    /// Puts a whole stream into the client's dialect, which did not ask for one.
+    ///
+    /// # Errors
+    /// When the stream cannot be read, or tells of a failure.
+    pub(crate) fn gathered(
+        &self,
+        stream: &[u8],
+        framing: Framing,
+    ) -> Result<(Bytes, Reading, Vec<Loss>), Fault> {
+        let mut reader = Reader { decoder: self.pair.upstream.decoder(), events: Vec::new(), broken: None };
+        let mut framer = Framer::new(framing, FRAME_BYTES_MAX);
+        let framed = framer.push(stream, &mut |frame| reader.frame(frame));
+        let framed = framed.and_then(|()| framer.finish(&mut |frame| reader.frame(frame)));
+        if let Some(fault) = reader.broken.take().or(framed.err().map(unframed)) {
+            return Err(fault);
+        }
+        reader.decoder.finish(&mut reader.events);
+        match fold(reader.events) {
+            Ok((response, _)) => Ok(self.told(response)),
+            Err(FoldError::Failed(fault, _)) => Err(*fault),
+            Err(error @ (FoldError::Grammar(_) | FoldError::Misfit(_))) => {
+                Err(Fault::new(FaultKind::Internal, "the upstream's stream cannot be put together")
+                    .detail(error))
+            }
+        }
+    }
+
+    fn told(&self, mut response: Response) -> (Bytes, Reading, Vec<Loss>) {
+        self.echo.restore(&mut response);
+        let reading = read(&response);
+        let Some(framing) = self.framing else {
+            let told = self.pair.client.encode_response(&response, &self.asker(Framing::Sse));
+            return (told.body.into(), reading, told.losses);
+        };
+        let mut encoder = self.pair.client.encoder(&self.asker(framing));
+        let mut out = Vec::new();
+        for event in unfold(response) {
+            encoder.push(&event, &mut out);
+        }
+        (out.into(), reading, encoder.losses().to_vec())
+    }
+
+    /// A translation of the stream that an upstream frames as `upstream`.
+    pub(crate) fn stream(self, upstream: Framing) -> Translation {
+        let framing = self.framing.unwrap_or_default();
+        let encoder = self.pair.client.encoder(&self.asker(framing));
+        Translation {
+            framer: Framer::new(upstream, FRAME_BYTES_MAX),
+            reader: Reader { decoder: self.pair.upstream.decoder(), events: Vec::new(), broken: None },
+            restorer: self.echo.restorer(),
+            restored: Vec::new(),
+            encoder,
+            reading: Reading::default(),
+            #[cfg(debug_assertions)]
+            grammar: shim_ir::Grammar::default(),
+        }
+    }
+}
+
+fn unframed(error: FrameError) -> Fault {
+    Fault::new(FaultKind::UpstreamMalformed, "the upstream's stream cannot be read").detail(error)
+}
+
+fn unanswered(error: AnswerError) -> Fault {
+    match error {
+        AnswerError::Fault(fault) => *fault,
+        AnswerError::Decode(error) => {
+            let message = "the upstream answered with something that is not an answer";
+            Fault::new(FaultKind::UpstreamMalformed, message).detail(error)
+        }
+    }
+}
+
+/// What a meter would read of a whole answer.
+fn read(response: &Response) -> Reading {
+    let first = response.candidates.first();
+    Reading {
+        usage: response.usage.clone(),
+        finish: first.and_then(|candidate| candidate.finish.clone()),
+        model: response.model.clone(),
+        content: response.candidates.iter().any(|candidate| !candidate.parts.is_empty()),
+        complete: true,
+        ..Reading::default()
+    }
+}
+
+/// A meter that has read already.
+pub(crate) struct Known(pub(crate) Reading);
+
+impl Meter for Known {
+    fn frame(&mut self, _: Frame<'_>) {}
+
+    fn whole(&mut self, _: &str) {}
+
+    fn reading(&self) -> &Reading {
+        &self.0
+    }
+}
+
+/// A stream on its way from one dialect into another.
+pub(crate) struct Translation {
+    framer: Framer,
+    reader: Reader,
+    restorer: Restorer,
+    /// Events in the client's words that wait to be written.
+    restored: Vec<Event>,
+    encoder: Box<dyn Encoder>,
+    reading: Reading,
+    #[cfg(debug_assertions)]
+    grammar: shim_ir::Grammar,
+}
+
+/// Reads frames into events.
+struct Reader {
+    decoder: Box<dyn Decoder>,
+    events: Vec<Event>,
+    /// Why the stream cannot be read on.
+    broken: Option<Fault>,
+}
+
+impl Reader {
+    fn frame(&mut self, frame: Frame<'_>) {
+        if self.broken.is_none()
+            && let Err(error) = self.decoder.push(frame, &mut self.events)
+        {
+            let message = "the upstream sent a stream event that cannot be read";
+            self.broken = Some(Fault::new(FaultKind::UpstreamMalformed, message).detail(error));
+        }
+    }
+}
+
+impl Translation {
+    /// Takes bytes of the upstream's stream; gives those of the client's.
+    pub(crate) fn take(&mut self, data: &[u8]) -> Bytes {
+        let reader = &mut self.reader;
+        let framed = self.framer.push(data, &mut |frame| reader.frame(frame));
+        self.check(framed);
+        self.write()
+    }
+
+    /// The upstream closed: the rest of the client's stream, which tells of it when it was too early.
+    pub(crate) fn finish(&mut self) -> Bytes {
+        let reader = &mut self.reader;
+        let framed = self.framer.finish(&mut |frame| reader.frame(frame));
+        self.check(framed);
+        if !self.over() {
+            self.reader.decoder.finish(&mut self.reader.events);
+        }
+        self.write()
+    }
+
+    /// The upstream's stream broke off: the client's ends with `fault`.
+    pub(crate) fn fail(&mut self, fault: Fault) -> Bytes {
+        if !self.over() {
+            self.reader.events.push(Event::Fault(fault));
+        }
+        self.write()
+    }
+
+    /// Whether the client's stream has its end.
+    pub(crate) fn over(&self) -> bool {
+        self.reading.complete || self.reading.fault.is_some()
+    }
+
+    pub(crate) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    pub(crate) fn losses(&self) -> &[Loss] {
+        self.encoder.losses()
+    }
+
+    pub(crate) fn keep_alive(&self) -> Option<&'static [u8]> {
+        self.encoder.keep_alive()
+    }
+
+    /// Whatever cannot be framed or read ends the stream in a fault.
+    fn check(&mut self, framed: Result<(), FrameError>) {
+        if let Err(error) = framed {
+            self.reader.broken = Some(unframed(error));
+        }
+        if let Some(fault) = self.reader.broken.clone()
+            && !self.over()
+            && !self.reader.events.iter().any(|event| matches!(event, Event::Fault(_) | Event::Finish(_)))
+        {
+            self.reader.events.push(Event::Fault(fault));
+        }
+    }
+
+    fn write(&mut self) -> Bytes {
+        let mut out = Vec::new();
+        for event in self.reader.events.drain(..) {
+            self.restorer.take(event, &mut self.restored);
+        }
+        let mut restored = std::mem::take(&mut self.restored);
+        for event in restored.drain(..) {
+            if self.over() {
+                break;
+            }
+            #[cfg(debug_assertions)]
+            if let Err(error) = self.grammar.take(&event) {
+                debug_assert!(false, "{error}: {event:?}");
+            }
+            self.note(&event);
+            self.encoder.push(&event, &mut out);
+        }
+        // The room is kept for the next chunk.
+        self.restored = restored;
+        out.into()
+    }
+
+    fn note(&mut self, event: &Event) {
+        let reading = &mut self.reading;
+        match event {
+            Event::Start(start) => reading.model.clone_from(&start.model),
+            Event::PartStart { .. } | Event::PartDelta { .. } => reading.content = true,
+            Event::Usage(usage) => reading.usage = Some(usage.clone()),
+            Event::Finish(finishes) => {
+                reading.finish = finishes.first().cloned().flatten();
+                reading.complete = true;
+            }
+            Event::Fault(fault) => reading.fault = Some(fault.clone()),
+            Event::PartEnd { .. } | Event::Rest(_) | Event::Foreign(_) => {}
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The real binary on loopback.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+
+mod command;
+mod exposition;
+mod process;
+mod serving;
+mod upstream;
