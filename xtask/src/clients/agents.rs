@@ -1,0 +1,132 @@
+//! Terminal agents, started by `shim run`: each is asked about a file, is told by the provider to print it, and must
+//! send what the file says back before it gets its answer.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::gateway::Gateway;
+use super::install::Installed;
+use super::process::finish;
+use super::{Places, Tally, write};
+use crate::say;
+
+/// How long an agent may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the agent is asked.
+const TASK: &str = "What does note.txt say?";
+
+/// What it must answer in the end: `then.sse` of the case `agent_task`.
+const ANSWER: &str = "The note was read.";
+
+/// An agent.
+pub(super) struct Agent {
+    /// Its program.
+    pub(super) name: &'static str,
+    /// How it speaks.
+    pub(super) dialect: &'static str,
+    /// Its arguments before the task.
+    before: &'static [&'static str],
+    /// And after it.
+    after: &'static [&'static str],
+}
+
+/// The agents.
+pub(super) const ALL: [Agent; 3] = [
+    Agent {
+        name: "claude",
+        dialect: "anthropic",
+        before: &["-p"],
+        after: &["--allowedTools", "Bash", "--output-format", "text"],
+    },
+    Agent {
+        name: "codex",
+        dialect: "openai-responses",
+        before: &["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"],
+        after: &[],
+    },
+    Agent {
+        name: "gemini",
+        dialect: "gemini",
+        before: &["-p"],
+        after: &["--approval-mode", "yolo", "--skip-trust"],
+    },
+];
+
+impl Agent {
+    /// Runs the agent on its task, with `model`. `name` is what the check is called.
+    ///
+    /// # Errors
+    /// When files cannot be written. That the agent fails, or takes too long, is counted.
+    pub(super) fn run(
+        &self,
+        name: &str,
+        model: &str,
+        gateway: &Gateway,
+        places: &Places,
+        installed: &Installed,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let Some(programs) = &installed.agents else { return Ok(()) };
+        let folder = places.fresh("task")?;
+        let note = format!("The colour is heliotrope, {}.", self.name);
+        write(&folder.join("note.txt"), &format!("{note}\n"))?;
+        let mut command = self.command(model, gateway, places, programs)?;
+        command.current_dir(&folder);
+        let log = places.work.join(format!("{}.log", name.replace(' ', "-")));
+        let mut said = String::new();
+        let mut take = |line: &str| {
+            said.push_str(line);
+            said.push('\n');
+            Ok(())
+        };
+        let ended = finish(&mut command, &log, PATIENCE, &mut take);
+        let seen = std::fs::read_to_string(&gateway.seen).context("the provider noted nothing")?;
+        let wrong = match ended {
+            Err(error) => Some(format!("{error:#}")),
+            Ok(status) if !status.success() => Some(status.to_string()),
+            Ok(_) if !said.contains(ANSWER) => Some(format!("it says {said:?}")),
+            Ok(_) if !seen.contains(&note) => {
+                Some("what the file says did not reach the provider".to_owned())
+            }
+            Ok(_) => None,
+        };
+        tell(name, wrong, &log, tally)
+    }
+
+    fn command(&self, model: &str, gateway: &Gateway, places: &Places, programs: &Path) -> Result<Command> {
+        let mut command = Command::new(places.binary("shim")?);
+        command.args(["run", "--url", &gateway.url, "--key", gateway.key]);
+        command.args(["--model", model, "--", self.name]);
+        command.args(self.before).arg(TASK).args(self.after);
+        command.env_clear().env("PATH", path(programs)?);
+        command.env("HOME", places.fresh("home")?).env("TERM", "dumb");
+        command.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+        Ok(command)
+    }
+}
+
+fn tell(name: &str, wrong: Option<String>, log: &Path, tally: &mut Tally) -> Result<()> {
+    let check = "a task with a tool call";
+    match wrong {
+        None => {
+            tally.pass();
+            say(&format!("{name}: ok    {check}"))
+        }
+        Some(why) => {
+            tally.fail(format!("{name}: {check}"));
+            say(&format!("{name}: FAIL  {check}\n{name}: {why}; see {}", log.display()))
+        }
+    }
+}
+
+/// The programs in `first` before those everybody has.
+fn path(first: &Path) -> Result<OsString> {
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(PathBuf::from(first)).chain(std::env::split_paths(&rest));
+    Ok(std::env::join_paths(folders)?)
+}
