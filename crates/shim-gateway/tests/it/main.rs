@@ -7,6 +7,7 @@ mod drain;
 mod faults;
 mod lab;
 mod lane;
+mod square;
 mod swaps;
 mod timeouts;
 mod tls;

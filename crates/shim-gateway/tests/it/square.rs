@@ -1,0 +1,255 @@
+//! Targets of another dialect: every dialect of clients over every dialect of upstreams, whole and streamed, good and bad.
+//! Upstreams answer with the cases of the corpus.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shim_dialect::{Goal, Operation, Route, speaker};
+use shim_ir::{Dialect, Event, FoldError, Part, Response, Role, StreamAsk, Text, Traits, Turn, fold};
+use shim_testkit::replay::{self, Answer};
+use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
+
+use crate::lab::{Got, Lab, Told, post, read};
+
+const DIALECTS: [(Dialect, &str, &str); 4] = [
+    (Dialect::OpenaiChat, "openai-chat", "openai_chat"),
+    (Dialect::OpenaiResponses, "openai-responses", "openai_responses"),
+    (Dialect::Anthropic, "anthropic", "anthropic_messages"),
+    (Dialect::Gemini, "gemini", "gemini_generate"),
+];
+
+/// A gateway with one provider, which speaks `dialect`.
+fn lab(dialect: &str, more: &str, behave: impl Fn(&Got) -> Option<Told> + Send + Sync + 'static) -> Lab {
+    let version = if dialect.starts_with("openai") { "/v1" } else { "" };
+    let config = format!(
+        "[providers.lab]\ndialect = \"{dialect}\"\nbase_url = \"http://lab.test{version}\"\nkey = {{ env = \"LAB_KEY\" }}\n\
+         [aliases.chat]\ntarget = \"lab/one\"\n{more}"
+    );
+    Lab::new(&config, behave)
+}
+
+/// What a client of `dialect` sends to be told `text`.
+fn asked(dialect: Dialect, stream: bool, change: impl FnOnce(&mut shim_ir::Request)) -> (String, Bytes) {
+    let turn = |parts| Turn { role: Role::User, id: None, name: None, parts, rest: shim_ir::Rest::default() };
+    let mut request = shim_ir::Request {
+        model: "chat".to_owned(),
+        turns: vec![turn(vec![Part::Text(Text::new("hello"))])],
+        stream: stream.then(|| StreamAsk { usage: Some(true), ..StreamAsk::default() }),
+        ..shim_ir::Request::default()
+    };
+    change(&mut request);
+    let traits = Traits::default();
+    let goal = Goal { operation: Operation::Generate, model: "chat", traits: &traits, seed: "s" };
+    let codec = speaker(dialect);
+    let encoded = codec.encode_request(&request, &goal);
+    let route: Route = codec.route_for(Operation::Generate, "chat", stream);
+    let path = codec.upstream_path(&route, "chat");
+    let path = if path.starts_with("/v1") { path } else { format!("/v1{path}") };
+    (path, encoded.body.into())
+}
+
+fn told(answer: &Answer) -> Told {
+    let kind = if answer.streamed { "text/event-stream" } else { "application/json" };
+    Told::whole(answer.status, kind, std::str::from_utf8(&answer.body).unwrap())
+}
+
+/// The answer in `body`, as the decoder of `dialect` reads it.
+fn decoded(dialect: Dialect, streamed: bool, body: &str) -> Result<Response, FoldError> {
+    let codec = speaker(dialect);
+    if !streamed {
+        return Ok(codec.decode_response(body).unwrap_or_else(|e| panic!("{e}: {body}")));
+    }
+    let mut framer = Framer::new(Framing::Sse, FRAME_BYTES_MAX);
+    let (mut decoder, mut events): (_, Vec<Event>) = (codec.decoder(), Vec::new());
+    framer.push(body.as_bytes(), &mut |frame| decoder.push(frame, &mut events).unwrap()).unwrap();
+    framer.finish(&mut |frame| decoder.push(frame, &mut events).unwrap()).unwrap();
+    decoder.finish(&mut events);
+    fold(events).map(|(response, _)| response)
+}
+
+/// What must not change on the way: texts, calls, why it ended, and what was used.
+fn essence(response: &Response) -> (String, Vec<(String, serde_json::Value)>, String, Option<(u64, u64)>) {
+    let candidate = response.candidates.first().unwrap_or_else(|| panic!("no candidate in {response:?}"));
+    let mut text = String::new();
+    let mut calls = Vec::new();
+    for part in &candidate.parts {
+        match part {
+            Part::Text(part) => text.push_str(&part.text),
+            Part::ToolCall(call) => {
+                calls.push((call.name.clone(), serde_json::from_str(&call.arguments).unwrap()));
+            }
+            _ => {}
+        }
+    }
+    let finish = candidate.finish.as_ref().map(|finish| format!("{:?}", finish.reason));
+    let usage = response.usage.as_ref().map(|usage| (usage.input_total().0, usage.output_total().0));
+    (text, calls, finish.unwrap_or_default(), usage)
+}
+
+/// Asks in every other dialect than the upstream's, whose case `case` answers.
+async fn check(case: &str) {
+    for (upstream, word, folder) in DIALECTS {
+        let answer = replay::answer(folder, case).unwrap().unwrap_or_else(|| panic!("{folder}/{case}"));
+        let body = String::from_utf8(answer.body.to_vec()).unwrap();
+        let wanted = essence(&decoded(upstream, answer.streamed, &body).unwrap());
+        for (client, name, _) in DIALECTS.into_iter().filter(|(client, ..)| *client != upstream) {
+            let place = format!("{name} over {folder}/{case}");
+            let reply = answer.clone();
+            let lab = lab(word, "", move |_| Some(told(&reply)));
+            let (path, sent) = asked(client, answer.streamed, |_| ());
+            let response = lab.send(post(&path, sent)).await;
+            let fidelity = response.headers()["x-shim-fidelity"].to_str().unwrap().to_owned();
+            let (status, body) = read(response).await;
+            assert_eq!(status, 200, "{place}: {body}");
+            assert!(fidelity.starts_with("mapped; losses="), "{place}: {fidelity}");
+            let got =
+                decoded(client, answer.streamed, &body).unwrap_or_else(|e| panic!("{place}: {e}: {body}"));
+            let mut got = essence(&got);
+            if wanted.3.is_none() {
+                // Some dialects must state a usage; that there was none is among the losses.
+                got.3 = None;
+            }
+            assert_eq!(got, wanted, "{place}: {body}");
+            let settled = &lab.control.shared().latest(1)[0];
+            let usage = settled.usage.as_ref().map(|u| (u.input_total().0, u.output_total().0));
+            assert_eq!((usage, settled.losses.is_some()), (wanted.3, true), "{place}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_is_the_same_in_every_dialect_over_every_other() {
+    check("plain").await;
+    check("plain_stream").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_the_same_in_every_dialect_over_every_other() {
+    check("tool_call").await;
+    check("tool_calls_stream").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reasoning_is_never_text_in_any_dialect_over_any_other() {
+    check("reasoning_stream").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstreams_errors_are_the_clients_in_every_dialect() {
+    for (upstream, word, folder) in DIALECTS {
+        for case in ["rate_limited", "invalid"] {
+            let answer = replay::answer(folder, case).unwrap().unwrap();
+            for (client, name, _) in DIALECTS.into_iter().filter(|(client, ..)| *client != upstream) {
+                let reply = answer.clone();
+                let lab = lab(word, "", move |_| Some(told(&reply).with(&[("retry-after", "7")])));
+                let (path, sent) = asked(client, false, |_| ());
+                let response = lab.send(post(&path, sent)).await;
+                assert_eq!(response.headers()["retry-after"], "7", "{name} over {folder}/{case}");
+                let (status, body) = read(response).await;
+                assert_eq!(status, answer.status, "{name} over {folder}/{case}: {body}");
+                let fault = speaker(client).decode_fault(status, body.as_bytes());
+                let theirs = speaker(upstream).decode_fault(answer.status, &answer.body);
+                assert_eq!(fault.message, theirs.message, "{name} over {folder}/{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_fails_or_is_cut_never_ends_cleanly_in_another_dialect() {
+    for (upstream, word, folder) in DIALECTS {
+        for case in ["failed_stream", "cut"] {
+            let answer = replay::answer(folder, case).unwrap().unwrap();
+            for (client, name, _) in DIALECTS.into_iter().filter(|(client, ..)| *client != upstream) {
+                let reply = answer.clone();
+                let lab = lab(word, "", move |_| Some(told(&reply)));
+                let (path, sent) = asked(client, true, |_| ());
+                let (_, body) = read(lab.send(post(&path, sent)).await).await;
+                let end = decoded(client, true, &body);
+                assert!(matches!(end, Err(FoldError::Failed(..))), "{name} over {folder}/{case}: {body}");
+                assert!(lab.control.shared().latest(1)[0].fault.is_some(), "{name} over {folder}/{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_alias_refuses_before_the_upstream_is_asked_and_says_what() {
+    let strict = "fidelity = \"strict\"\n";
+    let lab = lab("anthropic", strict, |_| Some(Told::whole(500, "application/json", "{}")));
+    let (path, sent) = asked(Dialect::OpenaiChat, false, |request| request.sampling.seed = Some(7));
+    let (status, body) = read(lab.send(post(&path, sent)).await).await;
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("seed") && body.contains("dropped"), "{body}");
+    assert!(lab.net.got.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_of_an_alias_may_be_refused_or_let_go() {
+    let refuse = "losses = { seed = \"refuse\" }\n";
+    let drop = "fidelity = \"strict\"\nlosses = { seed = \"drop\", max_tokens = \"drop\" }\n";
+    for (rule, wanted) in [(refuse, 400), (drop, 200), ("", 200)] {
+        let answer = replay::answer("anthropic_messages", "plain").unwrap().unwrap();
+        let lab = lab("anthropic", rule, move |_| Some(told(&answer)));
+        let (path, sent) = asked(Dialect::OpenaiChat, false, |request| request.sampling.seed = Some(7));
+        let (status, body) = read(lab.send(post(&path, sent)).await).await;
+        assert_eq!(status, wanted, "{rule}: {body}");
+        let losses = lab.control.shared().latest(1)[0].losses.clone().unwrap_or_default();
+        assert_eq!(losses.iter().any(|loss| loss.path == "seed"), wanted == 200, "{rule}: {losses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_that_cannot_carry_the_request_is_passed_over() {
+    let config = "[providers.one]\ndialect = \"anthropic\"\nbase_url = \"http://one.test\"\n\
+                  [providers.two]\ndialect = \"openai-chat\"\nbase_url = \"http://two.test/v1\"\n\
+                  [aliases.chat]\ntarget = \"one/a\"\nfallback = [\"two/b\"]\nfidelity = \"strict\"\n";
+    let answer = replay::answer("openai_chat", "plain").unwrap().unwrap();
+    let lab = Lab::new(config, move |_| Some(told(&answer)));
+    let (path, sent) = asked(Dialect::OpenaiChat, false, |request| request.sampling.seed = Some(7));
+    let response = lab.send(post(&path, sent)).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["x-shim-target"]),
+        (200, &"two/b".parse().unwrap())
+    );
+    assert_eq!(lab.net.got.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_of_a_silent_translated_stream_is_told_that_it_goes_on() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let lab = lab("openai-chat", "", move |_| {
+        let (told, pieces) = Told::open("text/event-stream");
+        sender.send(pieces).unwrap();
+        Some(told)
+    });
+    let (path, sent) = asked(Dialect::Anthropic, true, |_| ());
+    let response = lab.send(post(&path, sent)).await;
+    let pieces = receiver.recv().unwrap();
+    let answer = replay::answer("openai_chat", "plain_stream").unwrap().unwrap();
+    let writer = tokio::spawn(async move {
+        for piece in answer.pieces() {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let _ = pieces.send(Ok(piece));
+        }
+    });
+    let (_, body) = read(response).await;
+    writer.await.unwrap();
+    assert!(body.contains("event: ping"), "{body}");
+    decoded(Dialect::Anthropic, true, &body).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_nobody_asked_for_is_gathered_and_a_whole_answer_is_streamed() {
+    let answers = |case| replay::answer("openai_chat", case).unwrap().unwrap();
+    for (case, stream) in [("plain_stream", false), ("plain", true)] {
+        let reply = answers(case);
+        let lab = lab("openai-chat", "", move |_| Some(told(&reply)));
+        let (path, sent) = asked(Dialect::Gemini, stream, |_| ());
+        let (status, body) = read(lab.send(post(&path, sent)).await).await;
+        assert_eq!(status, 200, "{body}");
+        let wanted = String::from_utf8(answers(case).body.to_vec()).unwrap();
+        let wanted = essence(&decoded(Dialect::OpenaiChat, !stream, &wanted).unwrap());
+        assert_eq!(essence(&decoded(Dialect::Gemini, stream, &body).unwrap()), wanted, "{body}");
+    }
+}
