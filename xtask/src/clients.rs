@@ -77,7 +77,8 @@ fn unconfigured(places: &Places, installed: &Installed, filter: &[String], tally
     agents(&gateway, places, installed, filter, tally)
 }
 
-/// The agents for whose dialect the gateway has an upstream.
+/// The agents, each over every dialect the gateway has an upstream for; a found upstream has several, and is asked in
+/// the agent's own where it can be.
 fn agents(
     gateway: &Gateway,
     places: &Places,
@@ -86,9 +87,11 @@ fn agents(
     tally: &mut Tally,
 ) -> Result<()> {
     for agent in agents::ALL {
-        let name = format!("{} agent {}", gateway.how, agent.name);
-        if let (true, Some(model)) = (wanted(filter, &name), gateway.model(agent.dialect, "agent_task")) {
-            agent.run(&name, &model, gateway, places, installed, tally)?;
+        for dialect in gateway.upstreams(agent.dialect) {
+            let name = format!("{} agent {} over {dialect}", gateway.how, agent.name);
+            if let (true, Some(model)) = (wanted(filter, &name), gateway.task(agent.name, dialect)) {
+                agent.run(&name, &model, gateway, places, installed, tally)?;
+            }
         }
     }
     Ok(())

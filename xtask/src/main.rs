@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask VERB
 
-  test [FILTER]                     every test; needs nothing but cargo, and uses cargo-nextest where it is installed
+  test [FILTER]                     every test, then the client suites; with a filter only the tests it names
   check                             formatting, lints, tidy, and what deny.toml allows to depend on
   tidy                              what no compiler checks: crate edges, purity, pages, shape
   bless [FILTER]                    runs the tests and accepts every snapshot that changed, to be reviewed as a diff
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<()> {
     let (verb, rest) = args.split_first().context(USAGE)?;
     match verb.as_str() {
+        "test" if rest.is_empty() => test(rest, &[]).and_then(|()| clients::run(&[])),
         "test" => test(rest, &[]),
         "check" => check(),
         "tidy" => tidy::run(),

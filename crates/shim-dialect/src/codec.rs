@@ -101,6 +101,11 @@ pub trait Encode: Decode {
     /// Whether what stands at a path of the intermediate representation means nothing to a model (an id, a status, the
     /// client's own notes), so that leaving it out is no loss.
     fn is_bookkeeping(&self, path: &str) -> bool;
+
+    /// The same of an answer, where a dialect's answers hold more of that kind: the request said again.
+    fn is_answer_bookkeeping(&self, path: &str) -> bool {
+        self.is_bookkeeping(path)
+    }
 }
 
 /// Turns events, in the order of [`shim_ir::Grammar`], into the bytes of a streamed answer.

@@ -105,7 +105,7 @@ pub(crate) fn retry(headers: &mut HeaderMap, fault: &Fault) {
 
 /// The headers that say which exchange this was.
 pub(crate) fn mark(headers: &mut HeaderMap, snapshot: &Snapshot, ticket: &Ticket) {
-    if let Some(id) = value(&ticket.id().to_string()) {
+    if let Some(id) = value(ticket.id().print(&mut [0; 36])) {
         headers.insert(EXCHANGE, id);
     }
     headers.insert(GENERATION, snapshot.header().clone());

@@ -285,9 +285,13 @@ fn checked(
         Fault::new(FaultKind::UpstreamMalformed, message).detail(why)
     };
     let text = utf8(bytes).map_err(|e| malformed(&e))?;
-    shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
+    if !generates {
+        shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
+    }
+    // The meter of an answer to a conversation reads all of it, and so says whether it is JSON.
     meter.whole(text);
     match &meter.reading().fault {
+        Some(fault) if fault.kind == FaultKind::UpstreamMalformed => Err(malformed(fault)),
         Some(fault) => Err(fault.clone()),
         None => Ok(()),
     }

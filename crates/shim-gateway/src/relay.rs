@@ -336,7 +336,7 @@ impl Relay {
             Reader::Stream(stream) => ticket.reads(stream.meter.reading()),
             Reader::Translated(translation) => {
                 ticket.reads(translation.reading());
-                ticket.carried(translation.losses().to_vec());
+                ticket.carried(translation.losses());
             }
             Reader::Large { meter, kept, size } => {
                 let waiting = self.waiting.iter().map(Bytes::len).sum::<usize>();

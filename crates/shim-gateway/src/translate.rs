@@ -6,7 +6,10 @@ use bytes::Bytes;
 use shim_dialect::{
     AnswerError, Asker, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
 };
-use shim_ir::{Event, Fault, FaultKind, FoldError, Loss, Request, Response, Retry, Traits, fold, unfold};
+use shim_ir::{
+    Event, Fault, FaultKind, FoldError, Loss, LossKind, Request, Response, Retry, ToolChoice, ToolKind,
+    Traits, fold, unfold,
+};
 use shim_policy::fidelity::Rule;
 use shim_wire::frame::{FRAME_BYTES_MAX, Frame, FrameError, Framer, Framing};
 
@@ -59,7 +62,7 @@ impl Pair {
     ) -> Result<Outbound, Fault> {
         let goal = Goal { operation: self.operation, model, traits, seed };
         let encoded = self.upstream.encode_request(&self.request, &goal);
-        let losses = self.in_client_words(encoded.losses);
+        let losses = self.in_client_words(self.unforced(encoded.losses));
         let refused = rule.refused(&losses);
         if !refused.is_empty() {
             return Err(untranslatable(target, &refused));
@@ -67,11 +70,33 @@ impl Pair {
         Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
     }
 
+    /// A provider's own tool that the model need not call is left out, not refused: coding agents offer theirs with
+    /// every request. See `docs/decisions/0004-tools-nobody-has-to-call.md`.
+    fn unforced(&self, mut losses: Vec<Loss>) -> Vec<Loss> {
+        let forced = !matches!(self.request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None));
+        for loss in losses.iter_mut().filter(|loss| !forced && loss.kind == LossKind::Unsupported) {
+            let index = loss.path.strip_prefix("tools[").and_then(|rest| rest.strip_suffix(']'));
+            let tool = index.and_then(|index| self.request.tools.get(index.parse::<usize>().ok()?));
+            if tool.is_some_and(|tool| matches!(tool.kind, ToolKind::Native(_))) {
+                loss.kind = LossKind::Dropped;
+            }
+        }
+        losses
+    }
+
     /// The losses that mean something, each with the path the client knows.
     fn in_client_words(&self, losses: Vec<Loss>) -> Vec<Loss> {
-        let telling = losses.into_iter().filter(|loss| !self.client.is_bookkeeping(&loss.path));
+        let tells =
+            |loss: &Loss| loss.kind == LossKind::Unsupported || !self.client.is_bookkeeping(&loss.path);
+        let telling = losses.into_iter().filter(tells);
         telling.map(|loss| Loss { path: self.client.name_path(&loss.path), ..loss }).collect()
     }
+}
+
+/// The losses of an answer that mean something, each with a path that nobody takes for one of the request.
+fn of_answer(upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
+    let telling = losses.iter().filter(|loss| !upstream.is_answer_bookkeeping(&loss.path));
+    telling.map(|loss| Loss { path: format!("response.{}", loss.path), ..loss.clone() }).collect()
 }
 
 /// The fault of a request that a target cannot be asked. Another target may be able to.
@@ -142,14 +167,14 @@ impl Inbound {
         let reading = read(&response);
         let Some(framing) = self.framing else {
             let told = self.pair.client.encode_response(&response, &self.asker(Framing::Sse));
-            return (told.body.into(), reading, told.losses);
+            return (told.body.into(), reading, of_answer(self.pair.upstream, &told.losses));
         };
         let mut encoder = self.pair.client.encoder(&self.asker(framing));
         let mut out = Vec::new();
         for event in unfold(response) {
             encoder.push(&event, &mut out);
         }
-        (out.into(), reading, encoder.losses().to_vec())
+        (out.into(), reading, of_answer(self.pair.upstream, encoder.losses()))
     }
 
     /// A translation of the stream that an upstream frames as `upstream`.
@@ -162,6 +187,7 @@ impl Inbound {
             restorer: self.echo.restorer(),
             restored: Vec::new(),
             encoder,
+            upstream: self.pair.upstream,
             reading: Reading::default(),
             #[cfg(debug_assertions)]
             grammar: shim_ir::Grammar::default(),
@@ -217,6 +243,7 @@ pub(crate) struct Translation {
     /// Events in the client's words that wait to be written.
     restored: Vec<Event>,
     encoder: Box<dyn Encoder>,
+    upstream: &'static dyn Encode,
     reading: Reading,
     #[cfg(debug_assertions)]
     grammar: shim_ir::Grammar,
@@ -278,8 +305,9 @@ impl Translation {
         &self.reading
     }
 
-    pub(crate) fn losses(&self) -> &[Loss] {
-        self.encoder.losses()
+    /// What the answer's dialect could not carry so far.
+    pub(crate) fn losses(&self) -> Vec<Loss> {
+        of_answer(self.upstream, self.encoder.losses())
     }
 
     pub(crate) fn keep_alive(&self) -> Option<&'static [u8]> {

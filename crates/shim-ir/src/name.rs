@@ -139,16 +139,23 @@ pub struct ExchangeId(pub u128);
 impl fmt::Display for ExchangeId {
     /// Hyphenated lower-case hexadecimal, as RFC 9562 §4 writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            id >> 96,
-            (id >> 80) & 0xffff,
-            (id >> 64) & 0xffff,
-            (id >> 48) & 0xffff,
-            id & 0xffff_ffff_ffff
-        )
+        f.write_str(self.print(&mut [0; 36]))
+    }
+}
+
+impl ExchangeId {
+    /// Writes the id into `buffer` as it is displayed, without the formatting machinery: it is in every answer and
+    /// every log line.
+    #[must_use]
+    pub fn print<'b>(&self, buffer: &'b mut [u8; 36]) -> &'b str {
+        let mut digits = (0..32).rev().map(|place| {
+            let digit = u8::try_from(self.0 >> (place * 4) & 0xf).unwrap_or_default();
+            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        });
+        for (at, slot) in buffer.iter_mut().enumerate() {
+            *slot = if matches!(at, 8 | 13 | 18 | 23) { b'-' } else { digits.next().unwrap_or(b'0') };
+        }
+        std::str::from_utf8(buffer).unwrap_or_default()
     }
 }
 

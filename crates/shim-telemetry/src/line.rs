@@ -3,6 +3,7 @@
 //! The line is written by hand into a buffer that is reused: it is on the path of every request, and a tree of values
 //! would cost more than all else the gateway does.
 
+use std::cell::RefCell;
 use std::io::Write as _;
 
 use shim_ir::FaultKind;
@@ -30,8 +31,28 @@ pub fn write_line(format: Format, settled: &Settled, out: &mut Vec<u8>) {
 
 /// RFC 3339 in UTC with milliseconds.
 pub(crate) fn timestamp(at_ms: u64) -> String {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or_default();
-    format!("{at:.3}")
+    let mut out = Vec::new();
+    put_timestamp(at_ms, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+thread_local! {
+    /// The last second that was written, and how: the next line is nearly always of the same.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+fn put_timestamp(at_ms: u64, out: &mut Vec<u8>) {
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != at_ms / 1000 {
+            *second = at_ms / 1000;
+            let at = jiff::Timestamp::from_second(i64::try_from(*second).unwrap_or(i64::MAX));
+            *text = format!("{:.0}", at.unwrap_or_default());
+        }
+        out.extend_from_slice(text.trim_end_matches('Z').as_bytes());
+    });
+    let ms = at_ms % 1000;
+    let digit = |of: u64| b'0' + u8::try_from(of % 10).unwrap_or_default();
+    out.extend_from_slice(&[b'.', digit(ms / 100), digit(ms / 10), digit(ms), b'Z']);
 }
 
 fn text(s: &Settled, out: &mut Vec<u8>) {
@@ -84,15 +105,13 @@ fn clean(text: &str, out: &mut Vec<u8>) {
 }
 
 fn json(s: &Settled, out: &mut Vec<u8>) {
-    let _ = write!(
-        out,
-        r#"{{"at":"{}","exchange":"{}","generation":{},"dialect":"{}","operation":"{}","model":"#,
-        timestamp(s.at_ms),
-        s.id,
-        s.generation,
-        s.dialect.name(),
-        s.operation
-    );
+    out.extend_from_slice(br#"{"at":""#);
+    put_timestamp(s.at_ms, out);
+    word(r#"","exchange":""#, s.id.print(&mut [0; 36]), out);
+    number(r#"","generation":"#, s.generation.0, out);
+    word(r#","dialect":""#, s.dialect.name(), out);
+    word(r#"","operation":""#, s.operation, out);
+    out.extend_from_slice(br#"","model":"#);
     string(&s.model, out);
     if let Some(target) = &s.target {
         out.extend_from_slice(br#","target":"#);
@@ -102,39 +121,43 @@ fn json(s: &Settled, out: &mut Vec<u8>) {
         out.extend_from_slice(br#","key":"#);
         string(key.as_str(), out);
     }
-    let _ = write!(
-        out,
-        r#","attempts":{},"status":{},"outcome":"{}","streamed":{},"request_bytes":{},"answer_bytes":{},"duration_us":{}"#,
-        s.attempts,
-        s.status,
-        s.outcome.name(),
-        s.streamed,
-        s.request_bytes,
-        s.answer_bytes,
-        s.duration_us
-    );
+    number(r#","attempts":"#, s.attempts.into(), out);
+    number(r#","status":"#, s.status.into(), out);
+    word(r#","outcome":""#, s.outcome.name(), out);
+    word(r#"","streamed":"#, if s.streamed { "true" } else { "false" }, out);
+    number(r#","request_bytes":"#, s.request_bytes, out);
+    number(r#","answer_bytes":"#, s.answer_bytes, out);
+    number(r#","duration_us":"#, s.duration_us, out);
     optional(s, out);
     out.push(b'}');
 }
 
+/// Writes `before`, which is JSON, and a word that needs no escapes.
+fn word(before: &str, word: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(before.as_bytes());
+    out.extend_from_slice(word.as_bytes());
+}
+
+/// Writes `before`, which is JSON, and a number.
+fn number(before: &str, number: u64, out: &mut Vec<u8>) {
+    word(before, itoa::Buffer::new().format(number), out);
+}
+
 fn optional(s: &Settled, out: &mut Vec<u8>) {
     if let Some(first) = s.first_token_us {
-        let _ = write!(out, r#","first_token_us":{first}"#);
+        number(r#","first_token_us":"#, first, out);
     }
     if let Some(u) = &s.usage {
-        let _ = write!(
-            out,
-            r#","tokens":{{"input_uncached":{},"input_audio":{},"cache_read":{},"cache_write":{},"cache_write_1h":{},"output_text":{},"reasoning":{},"output_audio":{},"output_image":{}}}"#,
-            u.input_uncached,
-            u.input_audio,
-            u.cache_read,
-            u.cache_write,
-            u.cache_write_1h,
-            u.output_text,
-            u.reasoning,
-            u.output_audio,
-            u.output_image
-        );
+        number(r#","tokens":{"input_uncached":"#, u.input_uncached.0, out);
+        number(r#","input_audio":"#, u.input_audio.0, out);
+        number(r#","cache_read":"#, u.cache_read.0, out);
+        number(r#","cache_write":"#, u.cache_write.0, out);
+        number(r#","cache_write_1h":"#, u.cache_write_1h.0, out);
+        number(r#","output_text":"#, u.output_text.0, out);
+        number(r#","reasoning":"#, u.reasoning.0, out);
+        number(r#","output_audio":"#, u.output_audio.0, out);
+        number(r#","output_image":"#, u.output_image.0, out);
+        out.push(b'}');
     }
     if let Some(losses) = &s.losses {
         let _ = write!(out, r#","fidelity":"mapped","losses":{}"#, losses.len());

@@ -12,7 +12,7 @@ mod view;
 mod walk;
 mod write;
 
-pub use object::{WireError, from_json};
+pub use object::{WireError, from_json, from_json_kept};
 pub use raw::{Members, RawJson, Str};
 pub use splice::{Pieces, Splice, SpliceError, splice};
 pub use view::{ArrayReader, Member, ObjectReader, Value, ValueKind};

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::RawJson;
+
 /// Why a JSON text does not fit a wire type.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{path}: {message}")]
@@ -19,6 +21,14 @@ pub struct WireError {
 /// When the text is not JSON or does not fit, with the path of the offending value.
 pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
     serde_json::from_str(text).map_err(|error| locate::<T>(text, &error))
+}
+
+/// Reads `text` as a `T`, and keeps it verbatim: reading it has checked that it is JSON.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn from_json_kept<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, RawJson), WireError> {
+    Ok((from_json(text)?, RawJson::checked(text)))
 }
 
 #[cold]

@@ -24,6 +24,11 @@ impl RawJson {
         Ok(Self(text.trim_matches([' ', '\n', '\r', '\t']).into()))
     }
 
+    /// Keeps text that was checked when it was read, without the white space around it.
+    pub(crate) fn checked(text: &str) -> Self {
+        Self(text.trim_matches([' ', '\n', '\r', '\t']).into())
+    }
+
     /// A JSON string holding `text`.
     #[must_use]
     pub fn string(text: &str) -> Self {

@@ -1,7 +1,7 @@
 //! A strict JSON scanner: checks text against RFC 8259 in one pass without building anything.
 //!
 //! It is the only reader on the same-dialect lane, so it is written for strings: short ones are checked a word at a
-//! time, long ones 64 bytes at a time. Nesting is a counter with a bit per level, never recursion.
+//! time, long ones by a vectorised search for their end. Nesting is a counter with a bit per level, never recursion.
 
 use std::ops::Range;
 
@@ -388,12 +388,20 @@ fn plain_len(bytes: &[u8]) -> usize {
     if short < head.len() || rest.is_empty() {
         return short;
     }
-    let blocks = rest.as_chunks::<64>().0.iter().take_while(|block| !has_special(block)).count();
-    SHORT + blocks * 64 + plain_words(rest.get(blocks * 64..).unwrap_or_default())
+    let (stretch, _) = rest.split_at(memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len()));
+    SHORT + before_control(stretch)
 }
 
-/// Most strings end within so many bytes; only longer ones are worth reading in wide blocks.
-const SHORT: usize = 32;
+/// How many bytes at the front are no control characters.
+fn before_control(bytes: &[u8]) -> usize {
+    let (blocks, tail) = bytes.as_chunks::<32>();
+    let clean = blocks.iter().take_while(|block| !has_control(block)).count();
+    let rest = if clean < blocks.len() { bytes.get(clean * 32..).unwrap_or_default() } else { tail };
+    clean * 32 + rest.iter().position(|byte| *byte < 0x20).unwrap_or(rest.len())
+}
+
+/// Most strings end within so many bytes; only longer ones are worth a search.
+const SHORT: usize = 16;
 
 /// The same, eight bytes at a time.
 fn plain_words(bytes: &[u8]) -> usize {
@@ -421,8 +429,8 @@ fn is_special(byte: u8) -> bool {
 }
 
 /// Folds without a branch over a block of known size, so that the compiler turns it into vector instructions.
-fn has_special(block: &[u8; 64]) -> bool {
-    block.iter().fold(0, |hit, byte| hit | u8::from(is_special(*byte))) != 0
+fn has_control(block: &[u8; 32]) -> bool {
+    block.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
 }
 
 #[cfg(test)]

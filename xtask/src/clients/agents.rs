@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What the agent is asked.
 const TASK: &str = "What does note.txt say?";
 
-/// What it must answer in the end: `then.sse` of the case `agent_task`.
+/// What it must answer in the end: `then.sse` of the cases `agent_task_…`.
 const ANSWER: &str = "The note was read.";
 
 /// An agent.
@@ -73,7 +73,7 @@ impl Agent {
     ) -> Result<()> {
         let Some(programs) = &installed.agents else { return Ok(()) };
         let folder = places.fresh("task")?;
-        let note = format!("The colour is heliotrope, {}.", self.name);
+        let note = format!("The colour is heliotrope, says {name}.");
         write(&folder.join("note.txt"), &format!("{note}\n"))?;
         let mut command = self.command(model, gateway, places, programs)?;
         command.current_dir(&folder);

@@ -13,6 +13,9 @@ use super::{Places, write};
 /// The client's key of the configured gateway.
 const KEY: &str = "suite-key";
 
+/// The dialects of providers.
+const DIALECTS: [&str; 4] = ["openai-chat", "openai-responses", "anthropic", "gemini"];
+
 /// Where `shim up` looks for Ollama.
 const OLLAMA: &str = "127.0.0.1:11434";
 
@@ -96,8 +99,28 @@ impl Gateway {
         self.places.as_object().is_some_and(|places| !places.is_empty())
     }
 
+    /// The dialects of the upstreams that a client which speaks `dialect` is to be tried over: all, each its own
+    /// provider; or, of the one provider that `shim up` finds, the one it answers this client in.
+    pub(super) fn upstreams(&self, dialect: &'static str) -> Vec<&'static str> {
+        if self.how == "serve" {
+            return DIALECTS.to_vec();
+        }
+        vec![if self.places.get(dialect).is_some() { dialect } else { DIALECTS[0] }]
+    }
+
+    /// What `agent` is to ask for to be given its task by the upstream that speaks `dialect`, if there is one.
+    ///
+    /// Codex always offers a search that its provider is to run. No chat provider has one, and none is asked without
+    /// it unless the alias says so.
+    pub(super) fn task(&self, agent: &str, dialect: &str) -> Option<String> {
+        if (self.how, agent, dialect) == ("serve", "codex", "openai-chat") {
+            return Some("codex-over-chat".to_owned());
+        }
+        self.model(dialect, &format!("agent_task_{agent}"))
+    }
+
     /// What to ask for to get `case` from the upstream that speaks `dialect`, if there is one.
-    pub(super) fn model(&self, dialect: &str, case: &str) -> Option<String> {
+    fn model(&self, dialect: &str, case: &str) -> Option<String> {
         let provider = self.places.get(dialect)?.get("provider")?.as_str()?;
         Some(format!("{provider}/{case}"))
     }
@@ -108,6 +131,7 @@ impl Gateway {
             "url": self.url,
             "key": self.key,
             "operators": self.operators,
+            "seen": self.seen,
             "shim": self.shim,
             "wants_keys": self.key == KEY,
             "places": self.places,
@@ -146,17 +170,28 @@ fn configuration(replay: &str, folder: &Path) -> String {
     );
     let version = format!("http://{replay}/v1");
     let root = format!("http://{replay}");
-    for (alias, dialect, url) in [
+    let labs = [
         ("chat", "openai-chat", &version),
         ("answers", "openai-responses", &version),
         ("messages", "anthropic", &root),
         ("content", "gemini", &root),
-    ] {
+    ];
+    for (alias, dialect, url) in labs {
         text.push_str(&format!(
             "\n[providers.{alias}-lab]\ndialect = \"{dialect}\"\nbase_url = \"{url}\"\n\
              key = {{ env = \"LAB_KEY\" }}\nmodels = [\"plain\", \"other\", \"plain_stream\"]\n\n\
-             [aliases.{alias}]\ntarget = \"{alias}-lab/plain_stream\"\n"
+             [aliases.{alias}]\ntarget = \"{alias}-lab/plain_stream\"\n\n\
+             [aliases.strict-{alias}-lab]\ntarget = \"{alias}-lab/plain\"\nfidelity = \"strict\"\n"
         ));
+        for (other, _, _) in labs.iter().filter(|(other, _, _)| *other != alias) {
+            text.push_str(&format!(
+                "\n[aliases.strict-{alias}-lab-then-{other}-lab]\ntarget = \"{alias}-lab/plain\"\n\
+                 fallback = [\"{other}-lab/plain\"]\nfidelity = \"strict\"\n"
+            ));
+        }
     }
+    text.push_str(
+        "\n[aliases.codex-over-chat]\ntarget = \"chat-lab/agent_task_codex\"\nlosses = { \"tools[*]\" = \"drop\" }\n",
+    );
     text
 }

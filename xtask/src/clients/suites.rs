@@ -15,8 +15,12 @@ use crate::say;
 /// How long a suite may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The SDKs, by the names of their scripts.
-const SDKS: [&str; 3] = ["openai", "anthropic", "genai"];
+/// The scripts: one for each SDK.
+const SDKS: [(&str, &str); 3] =
+    [("openai", "openai_suite"), ("anthropic", "anthropic_suite"), ("genai", "genai_suite")];
+
+/// The script that has every SDK over the upstreams of other dialects, which `shim up` does not find.
+const SQUARE: (&str, &str) = ("square", "square");
 
 /// A script to run.
 pub(super) struct Suite {
@@ -31,20 +35,20 @@ pub(super) struct Suite {
 /// The suites of the SDKs that are installed, to be run against the gateway `how`.
 pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suite> {
     let mut suites = Vec::new();
-    for sdk in SDKS {
+    for (name, script) in SDKS.into_iter().chain((how == "serve").then_some(SQUARE)) {
         if let Some(python) = &installed.python {
             suites.push(Suite {
-                name: format!("{how} python {sdk}"),
+                name: format!("{how} python {name}"),
                 program: python.clone(),
-                script: places.scripts.join(format!("python/{sdk}_suite.py")),
+                script: places.scripts.join(format!("python/{script}.py")),
                 copied_from: None,
             });
         }
         if let Some(js) = &installed.js {
             suites.push(Suite {
-                name: format!("{how} js {sdk}"),
+                name: format!("{how} js {name}"),
                 program: "node".into(),
-                script: js.join(format!("{sdk}_suite.mjs")),
+                script: js.join(format!("{script}.mjs")),
                 copied_from: Some(places.scripts.join("js")),
             });
         }

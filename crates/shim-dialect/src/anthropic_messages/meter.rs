@@ -11,6 +11,10 @@ use super::errors;
 use crate::common::{each_element, each_member};
 use crate::{Meter, Operation, Reading};
 
+/// The events that come within an answer.
+const WITHIN: [&str; 4] =
+    ["content_block_start", "content_block_delta", "content_block_stop", "message_delta"];
+
 /// Reads along with a stream or a whole answer.
 pub(super) struct MessageMeter {
     reading: Reading,
@@ -85,10 +89,7 @@ impl MessageMeter {
 
     fn event(&mut self, kind: Option<&str>, told: &Told<'_>, data: &str) {
         // An answer that begins without a start has begun all the same; a start that comes late is another's.
-        self.begun |= matches!(
-            kind,
-            Some("content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta")
-        );
+        self.begun |= kind.is_some_and(|kind| WITHIN.contains(&kind));
         match (kind, told.error) {
             (Some("content_block_delta"), _) => self.reading.content = true,
             (Some("content_block_start"), _) => {

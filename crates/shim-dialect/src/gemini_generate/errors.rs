@@ -38,18 +38,12 @@ fn plain(text: &str) -> Option<String> {
 
 /// The fault of an `error` object, or of a text in its place.
 pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
-    let text = |name: &str| member(error, name).and_then(|v| v.as_str().map(String::from));
     let code = member(error, "code").and_then(|c| c.as_u64()).and_then(|c| u16::try_from(c).ok());
     let status = status.or(code.filter(|c| (400..600).contains(c)));
-    let word = text("status");
+    let word = text(error, "status");
     let kind =
         word.as_deref().and_then(kind).or(status.map(fault_of_status)).unwrap_or(FaultKind::UpstreamError);
-    let plain = || serde_json::from_str::<String>(error).ok();
-    let message = text("message")
-        .or_else(plain)
-        .filter(|message| !message.is_empty())
-        .unwrap_or_else(|| "the upstream told of a failure without a reason".into());
-    let mut fault = Fault::new(kind, message);
+    let mut fault = Fault::new(kind, message_of(error));
     let details = member(error, "details");
     let detailed = |words: &str| details.is_some_and(|details| details.text().contains(words));
     // A key that is not valid is told of as an invalid argument.
@@ -60,6 +54,17 @@ pub(super) fn told(status: Option<u16>, error: &str) -> Fault {
     fault.words = word;
     fault.retry_after_ms = details.and_then(|details| retry_delay(&details));
     fault
+}
+
+/// The message of an `error` object, or the text in its place.
+fn message_of(error: &str) -> String {
+    let plain = || serde_json::from_str::<String>(error).ok();
+    let said = text(error, "message").or_else(plain).filter(|message| !message.is_empty());
+    said.unwrap_or_else(|| "the upstream told of a failure without a reason".into())
+}
+
+fn text(object: &str, name: &str) -> Option<String> {
+    member(object, name)?.as_str().map(String::from)
 }
 
 /// `RetryInfo.retryDelay`, as `"13.5s"`, in milliseconds.
@@ -109,8 +114,14 @@ pub(super) fn body(fault: &Fault) -> String {
         "reason": fault.kind.code(),
         "domain": "shim",
     });
+    let mut details = vec![reason];
+    // Google's clients read here how long to wait, not in the header.
+    details.extend(fault.retry_after_ms.map(|ms| {
+        let seconds = format!("{}s", ms.div_ceil(1000));
+        json!({ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": seconds })
+    }));
     let error =
-        json!({ "code": status, "message": fault.message, "status": word(status), "details": [reason] });
+        json!({ "code": status, "message": fault.message, "status": word(status), "details": details });
     escaped(&json!({ "error": error }).to_string())
 }
 

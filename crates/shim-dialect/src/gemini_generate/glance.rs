@@ -67,25 +67,31 @@ impl Parts {
 
 impl<'de> Deserialize<'de> for Parts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Parts;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of parts")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Parts, A::Error> {
-                let mut parts = Parts::default();
-                while let Some(part) = list.next_element::<PartGlance<'de>>()? {
-                    parts.take(&part);
-                }
-                Ok(parts)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Parts, A::Error> {
-                let mut parts = Parts::default();
-                parts.take(&PartGlance::deserialize(MapAccessDeserializer::new(map))?);
-                Ok(parts)
-            }
-        }
         deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// Reads a list of parts, or one in its place.
+struct OneOrMany;
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = Parts;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of parts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Parts, A::Error> {
+        let mut parts = Parts::default();
+        while let Some(part) = list.next_element::<PartGlance<'de>>()? {
+            parts.take(&part);
+        }
+        Ok(parts)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Parts, A::Error> {
+        let mut parts = Parts::default();
+        parts.take(&PartGlance::deserialize(MapAccessDeserializer::new(map))?);
+        Ok(parts)
     }
 }

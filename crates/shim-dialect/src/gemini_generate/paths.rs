@@ -31,7 +31,9 @@ const NAMES: [(&str, &str); 26] = [
 ];
 
 /// What a request keeps beside what it means, or what its client alone reads.
-const BOOKKEEPING: [&str; 14] = [
+const BOOKKEEPING: [&str; 15] = [
+    // Beside its parts it has a role, which says nothing.
+    "systemInstruction",
     "role",
     "id",
     "item",

@@ -24,18 +24,23 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Option<Rou
     }
     let (model, verb) = rest.rsplit_once(':').filter(|_| method == "POST")?;
     let model = model.strip_prefix("models/").unwrap_or(model);
-    let (operation, stream) = match verb {
-        "generateContent" => (Operation::Generate, false),
-        "streamGenerateContent" => (Operation::Generate, true),
-        "countTokens" => (Operation::CountTokens, false),
-        "embedContent" | "batchEmbedContents" => (Operation::Embed, false),
-        _ => return None,
-    };
+    let (operation, stream) = operation(verb)?;
     let query = query.as_deref();
     let sse = query.unwrap_or_default().split('&').any(|pair| pair == "alt=sse" || pair == "$alt=sse");
     let framing = if sse { Framing::Sse } else { Framing::JsonArray };
     let query = Some(Asked { version, verb, query }.print());
     Some(Route { operation, model: Some(percent_decode(model)), stream, framing, query })
+}
+
+/// What a verb asks for, and whether as a stream.
+fn operation(verb: &str) -> Option<(Operation, bool)> {
+    match verb {
+        "generateContent" => Some((Operation::Generate, false)),
+        "streamGenerateContent" => Some((Operation::Generate, true)),
+        "countTokens" => Some((Operation::CountTokens, false)),
+        "embedContent" | "batchEmbedContents" => Some((Operation::Embed, false)),
+        _ => None,
+    }
 }
 
 fn listed(version: &str, rest: &str, query: Option<&str>) -> Option<Route> {

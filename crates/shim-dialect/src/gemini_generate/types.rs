@@ -269,25 +269,30 @@ pub(crate) struct Modalities {
 
 impl<'de> Deserialize<'de> for Modalities {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Modalities;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Modalities, A::Error> {
-                let mut sums = Modalities::default();
-                while let Some(entry) = list.next_element::<ModalityTokenCount<'de>>()? {
-                    let count = entry.token_count.unwrap_or_default();
-                    match entry.modality.as_deref() {
-                        Some("AUDIO") => sums.audio = sums.audio.saturating_add(count),
-                        Some("IMAGE") => sums.image = sums.image.saturating_add(count),
-                        _ => {}
-                    }
-                }
-                Ok(sums)
+        deserializer.deserialize_seq(Sums)
+    }
+}
+
+/// Reads a list and adds it up.
+struct Sums;
+
+impl<'de> Visitor<'de> for Sums {
+    type Value = Modalities;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Modalities, A::Error> {
+        let mut sums = Modalities::default();
+        while let Some(entry) = list.next_element::<ModalityTokenCount<'de>>()? {
+            let count = entry.token_count.unwrap_or_default();
+            match entry.modality.as_deref() {
+                Some("AUDIO") => sums.audio = sums.audio.saturating_add(count),
+                Some("IMAGE") => sums.image = sums.image.saturating_add(count),
+                _ => {}
             }
         }
-        deserializer.deserialize_seq(List)
+        Ok(sums)
     }
 }

@@ -386,26 +386,29 @@ pub(crate) struct Count(pub(crate) u64);
 
 impl<'de> serde::Deserialize<'de> for Count {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Number;
-        impl serde::de::Visitor<'_> for Number {
-            type Value = Count;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number")
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Count, E> {
-                Ok(Count(number))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Count, E> {
-                Ok(Count(u64::try_from(number).unwrap_or_default()))
-            }
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the cast saturates, and a fraction has no meaning"
-            )]
-            fn visit_f64<E>(self, number: f64) -> Result<Count, E> {
-                Ok(Count(number as u64))
-            }
-        }
-        deserializer.deserialize_u64(Number)
+        deserializer.deserialize_u64(CountVisitor)
+    }
+}
+
+struct CountVisitor;
+
+impl serde::de::Visitor<'_> for CountVisitor {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Count, E> {
+        Ok(Count(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Count, E> {
+        Ok(Count(u64::try_from(number).unwrap_or_default()))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and a fraction has no meaning")]
+    fn visit_f64<E>(self, number: f64) -> Result<Count, E> {
+        Ok(Count(number as u64))
     }
 }

@@ -114,4 +114,8 @@ impl Encode for OpenaiResponses {
     fn is_bookkeeping(&self, path: &str) -> bool {
         paths::is_bookkeeping(path)
     }
+
+    fn is_answer_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path) || paths::is_echo(path)
+    }
 }

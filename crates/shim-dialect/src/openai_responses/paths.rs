@@ -137,3 +137,36 @@ pub(super) fn is_bookkeeping(path: &str) -> bool {
         || NOTES.contains(&last)
         || ["temperature", "tool_choice", "top_p"].contains(&last)
 }
+
+/// Members of an answer that say again what was asked, and what holds its parts together.
+const ECHO: [&str; 24] = [
+    "background",
+    "conversation",
+    "instructions",
+    "item",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "moderation",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "reasoning",
+    "safety_identifier",
+    "status",
+    "store",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "truncation",
+    "usage",
+    "user",
+];
+
+/// Whether a member of an answer only says again what was asked.
+pub(super) fn is_echo(path: &str) -> bool {
+    ECHO.contains(&path.rsplit('.').next().unwrap_or_default())
+}

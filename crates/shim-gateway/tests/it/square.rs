@@ -67,8 +67,11 @@ fn decoded(dialect: Dialect, streamed: bool, body: &str) -> Result<Response, Fol
     fold(events).map(|(response, _)| response)
 }
 
-/// What must not change on the way: texts, calls, why it ended, and what was used.
-fn essence(response: &Response) -> (String, Vec<(String, serde_json::Value)>, String, Option<(u64, u64)>) {
+/// Text, calls, why it ended, and what was used.
+type Essence = (String, Vec<(String, serde_json::Value)>, String, Option<(u64, u64)>);
+
+/// What must not change on the way.
+fn essence(response: &Response) -> Essence {
     let candidate = response.candidates.first().unwrap_or_else(|| panic!("no candidate in {response:?}"));
     let mut text = String::new();
     let mut calls = Vec::new();
@@ -196,6 +199,24 @@ async fn a_field_of_an_alias_may_be_refused_or_let_go() {
         assert_eq!(status, wanted, "{rule}: {body}");
         let losses = lab.control.shared().latest(1)[0].losses.clone().unwrap_or_default();
         assert_eq!(losses.iter().any(|loss| loss.path == "seed"), wanted == 200, "{rule}: {losses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_providers_own_tool_is_refused_only_where_it_must_be_called() {
+    let body = |choice: &str| {
+        format!(
+            r#"{{"model":"chat","input":"hi","tools":[{{"type":"file_search","vector_store_ids":["v"]}}],"tool_choice":{choice}}}"#
+        )
+    };
+    for (choice, rule, wanted) in
+        [("\"auto\"", "", 200), ("\"required\"", "", 400), ("\"auto\"", "fidelity = \"strict\"\n", 400)]
+    {
+        let answer = replay::answer("openai_chat", "plain").unwrap().unwrap();
+        let lab = lab("openai-chat", rule, move |_| Some(told(&answer)));
+        let (status, told) = read(lab.send(post("/v1/responses", body(choice))).await).await;
+        assert_eq!(status, wanted, "{choice} {rule}: {told}");
+        assert!(wanted == 200 || told.contains("tools[0]"), "{told}");
     }
 }
 

@@ -7,7 +7,7 @@ use shim_wire::JsonWriter;
 
 use super::content::{Tied, admitted, blocks};
 use super::ids::made;
-use super::{Cx, Place, members};
+use super::{Cx, Place, members_but};
 use crate::anthropic_messages::decode;
 use crate::common::tag;
 use crate::{Asker, Operation, Told};
@@ -49,12 +49,10 @@ fn answer(w: &mut JsonWriter<'_>, response: &Response, asker: &Asker<'_>, cx: &m
     cx.own(&first.rest, &"candidates[0]");
     // Where the upstream's own words are no usage, they are kept as they are.
     if response.usage.is_some() || !rest.iter().any(|(key, _)| &**key == "usage") {
-        w.nested("usage", |w| {
-            usage_members(w, response.usage.as_ref(), response.service_tier.as_deref(), cx)
-        });
+        let (used, tier) = (response.usage.as_ref(), response.service_tier.as_deref());
+        w.nested("usage", |w| usage_members(w, used, tier, cx));
     }
-    let head = |key: &str| matches!(key, "type" | "role");
-    members(w, &rest.iter().filter(|(key, _)| !head(key)).cloned().collect::<Vec<_>>());
+    members_but(w, rest, &["type", "role"]);
 }
 
 /// Whether a part is a call that the client has to run. Those of a program that Anthropic runs were answered while it
@@ -85,24 +83,26 @@ fn content(w: &mut JsonWriter<'_>, parts: &[Part], seed: &str, cx: &mut Cx<'_>) 
     let mut calls = 0;
     for (at, part) in parts.iter().enumerate() {
         let place = Place::Answer(at);
-        if !admitted(part, place, cx) {
-            continue;
+        if admitted(part, place, cx) {
+            calls += usize::from(matches!(part, Part::ToolCall(_)));
+            let (id, name) = tie(part, seed, calls);
+            blocks(w, part, Tied { id: &id, name }, place, cx);
         }
-        match part {
-            Part::ToolCall(call) => {
-                calls += 1;
-                let id =
-                    if call.id.is_empty() { Cow::Owned(made(seed, calls)) } else { Cow::Borrowed(&*call.id) };
-                blocks(w, part, Tied { id: &id, name: &call.name }, place, cx);
-            }
-            Part::ToolResult(result) => blocks(w, part, Tied { id: &result.call, name: "" }, place, cx),
-            Part::Text(_)
-            | Part::Refusal(_)
-            | Part::Media(_)
-            | Part::Reasoning(_)
-            | Part::ServerResult(_)
-            | Part::Foreign(_) => blocks(w, part, Tied::default(), place, cx),
-        }
+    }
+}
+
+/// The id and the name that a part is written with. A call that has no id gets one, by its number.
+fn tie<'p>(part: &'p Part, seed: &str, number: usize) -> (Cow<'p, str>, &'p str) {
+    match part {
+        Part::ToolCall(call) if call.id.is_empty() => (Cow::Owned(made(seed, number)), &call.name),
+        Part::ToolCall(call) => (Cow::Borrowed(&call.id), &call.name),
+        Part::ToolResult(result) => (Cow::Borrowed(&result.call), ""),
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => (Cow::Borrowed(""), ""),
     }
 }
 
@@ -133,18 +133,29 @@ pub(crate) fn stop_reason<'f>(
     cx: &mut Cx<'_>,
 ) -> Option<&'f str> {
     let Some(finish) = finish else { return calls.then_some("tool_use") };
+    if calls && !cuts(&finish.reason) {
+        return Some("tool_use");
+    }
+    let (word, told) = stop_word(finish, refused);
+    if !told {
+        cx.lose("candidates[0].finish", LossKind::Approximated, "there is no word for why the answer ended");
+    }
+    Some(word)
+}
+
+/// Whether an answer that ended so may have been cut in the middle of a call.
+fn cuts(reason: &FinishReason) -> bool {
+    use FinishReason::{Filter, Length, Pause, Refusal};
+    matches!(reason, Length | Pause | Refusal | Filter)
+}
+
+/// The word for why an answer ended, and whether it says all of it.
+fn stop_word(finish: &Finish, refused: bool) -> (&str, bool) {
     let own = finish.words.as_deref().filter(|word| {
         let read = decode::finish(Some((*word).to_owned()), None);
         read.is_some_and(|read| read.reason == finish.reason && read.reason != FinishReason::Other)
     });
-    let cut = matches!(
-        finish.reason,
-        FinishReason::Length | FinishReason::Pause | FinishReason::Refusal | FinishReason::Filter
-    );
-    if calls && !cut {
-        return Some("tool_use");
-    }
-    let (word, told) = match finish.reason {
+    match finish.reason {
         FinishReason::Length => (own.unwrap_or("max_tokens"), true),
         FinishReason::Pause => (own.unwrap_or("pause_turn"), true),
         FinishReason::Refusal => ("refusal", true),
@@ -154,11 +165,7 @@ pub(crate) fn stop_reason<'f>(
         FinishReason::Sequence => ("stop_sequence", true),
         FinishReason::ToolCalls => own.map_or(("end_turn", false), |own| (own, true)),
         FinishReason::BadToolCall | FinishReason::Other => ("end_turn", false),
-    };
-    if !told {
-        cx.lose("candidates[0].finish", LossKind::Approximated, "there is no word for why the answer ended");
     }
-    Some(word)
 }
 
 /// The members of `usage` of an answer that has just begun.

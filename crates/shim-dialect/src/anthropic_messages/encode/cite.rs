@@ -60,23 +60,27 @@ pub(crate) fn told(citation: &Citation) -> bool {
 fn made(w: &mut JsonWriter<'_>, citation: &Citation) {
     let cited = citation.cited.as_deref().unwrap_or_default();
     match &citation.url {
-        Some(url) => {
-            w.string("type", "web_search_result_location");
-            w.string("cited_text", cited);
-            w.string("encrypted_index", "");
-            title(w, citation);
-            w.string("url", url);
-        }
-        None => {
-            w.string("type", "search_result_location");
-            w.string("cited_text", cited);
-            w.number("search_result_index", 0);
-            w.string("source", citation.title.as_deref().unwrap_or_default());
-            w.number("start_block_index", 0);
-            w.number("end_block_index", 0);
-            title(w, citation);
-        }
+        Some(url) => of_page(w, citation, cited, url),
+        None => of_source(w, citation, cited),
     }
+}
+
+fn of_page(w: &mut JsonWriter<'_>, citation: &Citation, cited: &str, url: &str) {
+    w.string("type", "web_search_result_location");
+    w.string("cited_text", cited);
+    w.string("encrypted_index", "");
+    title(w, citation);
+    w.string("url", url);
+}
+
+fn of_source(w: &mut JsonWriter<'_>, citation: &Citation, cited: &str) {
+    w.string("type", "search_result_location");
+    w.string("cited_text", cited);
+    w.number("search_result_index", 0);
+    w.string("source", citation.title.as_deref().unwrap_or_default());
+    w.number("start_block_index", 0);
+    w.number("end_block_index", 0);
+    title(w, citation);
 }
 
 fn title(w: &mut JsonWriter<'_>, citation: &Citation) {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use shim_ir::{Executor, LossKind, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolCallKind, ToolResult};
+use shim_ir::{
+    Executor, LossKind, OpaqueKind, Part, Reasoning, Source, Text, ToolCall, ToolCallKind, ToolResult,
+};
 use shim_wire::{JsonWriter, RawJson, ValueKind};
 
 use super::cite::citations;
@@ -22,26 +24,32 @@ pub(super) struct Tied<'a> {
 
 /// Whether a part is written at all; where it is not, that is told.
 pub(crate) fn admitted(part: &Part, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
-    let lost = match part {
-        Part::Text(text) => return says(text, at, cx),
-        Part::Refusal(_) => {
-            cx.lose(at, LossKind::Approximated, "a refusal is told as text");
-            None
+    if let Part::Refusal(_) = part {
+        cx.lose(at, LossKind::Approximated, "a refusal is told as text");
+    }
+    match (part, lack(part, cx)) {
+        (Part::Text(text), _) => says(text, at, cx),
+        (Part::Reasoning(reasoning), _) => thinks(reasoning, at, cx),
+        (_, Some((kind, why))) => {
+            cx.lose(at, kind, why);
+            false
         }
+        (_, None) => true,
+    }
+}
+
+/// Why a part has no place here; `None` where it has one, and where that is for what it says to decide.
+fn lack(part: &Part, cx: &Cx<'_>) -> Option<(LossKind, &'static str)> {
+    match part {
+        Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
         Part::Media(_) if cx.answering => Some((LossKind::Unsupported, "an answer holds no media")),
         Part::Media(media) => refused(media, cx).map(|why| (LossKind::Unsupported, why)),
-        Part::Reasoning(reasoning) => return thinks(reasoning, at, cx),
         Part::ToolCall(call) => foreign_call(call).then_some((LossKind::Dropped, ANOTHERS)),
-        Part::ToolResult(_) => None,
         Part::ServerResult(result) => (result.origin != DIALECT).then_some((LossKind::Dropped, ANOTHERS)),
         Part::Foreign(foreign) if foreign.dialect == DIALECT => None,
         Part::Foreign(_) if cx.answering => Some((LossKind::Dropped, "no other dialect has it")),
         Part::Foreign(_) => Some((LossKind::Unsupported, "no other dialect has it")),
-    };
-    if let Some((kind, why)) = lost {
-        cx.lose(at, kind, why);
     }
-    lost.is_none()
 }
 
 const ANOTHERS: &str = "it is of a tool that another provider runs";
@@ -138,9 +146,22 @@ pub(super) fn blocks(w: &mut JsonWriter<'_>, part: &Part, tied: Tied<'_>, at: Pl
     }
 }
 
-fn text_block(w: &mut JsonWriter<'_>, text: &Text, at: Place<'_>, cx: &mut Cx<'_>) {
+/// The members of a block of text that are always there.
+pub(crate) fn text_members(w: &mut JsonWriter<'_>, text: &str) {
     w.string("type", "text");
-    w.string("text", &text.text);
+    w.string("text", text);
+}
+
+/// The members of thinking that are always there. What was not signed has an empty signature: the official SDKs need
+/// one.
+pub(crate) fn thinking_members(w: &mut JsonWriter<'_>, text: &str, signature: Option<&str>) {
+    w.string("type", "thinking");
+    w.string("thinking", text);
+    w.string("signature", signature.unwrap_or_default());
+}
+
+fn text_block(w: &mut JsonWriter<'_>, text: &Text, at: Place<'_>, cx: &mut Cx<'_>) {
+    text_members(w, &text.text);
     citations(w, text, at, cx);
     if text.logprobs.is_some() {
         cx.lose(format_args!("{at}.logprobs"), LossKind::Dropped, "there are no log probabilities");
@@ -167,18 +188,16 @@ pub(super) fn bare(part: &Part) -> Option<&str> {
     }
 }
 
-/// Thinking, and each piece of it that is withheld. What was not signed has an empty signature: the official SDKs need
-/// one.
+/// Thinking, and each piece of it that is withheld. What it has beside stands in the thinking, or where there is none,
+/// in each piece.
 fn thinking_blocks(w: &mut JsonWriter<'_>, reasoning: &Reasoning, at: Place<'_>, cx: &mut Cx<'_>) {
     let own = cx.own(&reasoning.rest, &at);
     let (text, signature) = (readable(reasoning), signature(reasoning));
     let mut withheld = redacted(reasoning).peekable();
-    let unsigned = signature.is_none() && (withheld.peek().is_none() || (cx.answering && !text.is_empty()));
-    if signature.is_some() || unsigned {
+    let is_told = signature.is_some() || withheld.peek().is_none() || (cx.answering && !text.is_empty());
+    if is_told {
         w.element().object(|w| {
-            w.string("type", "thinking");
-            w.string("thinking", &text);
-            w.string("signature", signature.unwrap_or_default());
+            thinking_members(w, &text, signature);
             members(w, own);
         });
     }
@@ -186,9 +205,7 @@ fn thinking_blocks(w: &mut JsonWriter<'_>, reasoning: &Reasoning, at: Place<'_>,
         w.element().object(|w| {
             w.string("type", "redacted_thinking");
             w.string("data", data);
-            if signature.is_none() && !unsigned {
-                members(w, own);
-            }
+            members(w, if is_told { &[] } else { own });
         });
     }
     lose_beside(reasoning, at, cx);
@@ -280,16 +297,18 @@ pub(super) fn marks(part: &Part) -> usize {
     let (own, inside): (_, &[Part]) = match part {
         Part::Text(text) | Part::Refusal(text) => (&text.cache, &[]),
         Part::Media(media) => match &media.source {
-            shim_ir::Source::Parts(parts) => (&media.cache, parts),
-            shim_ir::Source::Inline(_)
-            | shim_ir::Source::Url(_)
-            | shim_ir::Source::Handle(_)
-            | shim_ir::Source::Plain(_) => (&media.cache, &[]),
+            Source::Parts(parts) => (&media.cache, parts),
+            Source::Inline(_) | Source::Url(_) | Source::Handle(_) | Source::Plain(_) => (&media.cache, &[]),
         },
         Part::ToolCall(call) => (&call.cache, &[]),
         Part::ToolResult(result) => (&result.cache, &result.content),
         Part::Reasoning(_) | Part::ServerResult(_) | Part::Foreign(_) => (&None, &[]),
     };
+    usize::from(own.is_some() || is_marked_raw(part)) + inside.iter().map(marks).sum::<usize>()
+}
+
+/// Whether a part that is written as it came has a cache mark.
+fn is_marked_raw(part: &Part) -> bool {
     let raw = match part {
         Part::Foreign(foreign) if foreign.dialect == DIALECT => Some(&foreign.raw),
         Part::ServerResult(result) if result.origin == DIALECT => Some(&result.raw),
@@ -302,7 +321,6 @@ pub(super) fn marks(part: &Part) -> usize {
         | Part::ServerResult(_)
         | Part::Foreign(_) => None,
     };
-    let foreign = raw.and_then(|raw| member(raw.get(), "cache_control"));
-    let foreign = foreign.is_some_and(|control| control.kind() == ValueKind::Object);
-    usize::from(own.is_some() || foreign) + inside.iter().map(marks).sum::<usize>()
+    let control = raw.and_then(|raw| member(raw.get(), "cache_control"));
+    control.is_some_and(|control| control.kind() == ValueKind::Object)
 }

@@ -21,22 +21,37 @@ pub(super) fn refused(media: &Media, cx: &Cx<'_>) -> Option<&'static str> {
     if cx.traits.is_some_and(|traits| !traits.media.as_ref().is_none_or(takes)) {
         return Some("the model does not take media of this kind");
     }
-    match (media.kind, &media.source) {
-        (MediaKind::Audio, _) => Some("sound is not taken"),
-        (MediaKind::Video, _) => Some("video is not taken"),
-        (_, Source::Url(_)) if cx.has(INLINE_MEDIA) => Some("the provider fetches no address"),
-        (_, Source::Url(url)) if !is_web(url) => Some("only addresses of the web are fetched"),
-        (_, Source::Handle(id)) if !id.starts_with("file_") => Some("the file is with another provider"),
-        (MediaKind::Image, Source::Inline(data)) => {
+    match media.kind {
+        MediaKind::Audio => Some("sound is not taken"),
+        MediaKind::Video => Some("video is not taken"),
+        MediaKind::Image => refused_source(media, cx).or_else(|| refused_image(media)),
+        MediaKind::File => refused_source(media, cx).or_else(|| refused_file(media)),
+    }
+}
+
+/// Why an image or a document cannot be sent from where it is.
+fn refused_source(media: &Media, cx: &Cx<'_>) -> Option<&'static str> {
+    match &media.source {
+        Source::Url(_) if cx.has(INLINE_MEDIA) => Some("the provider fetches no address"),
+        Source::Url(url) if !is_web(url) => Some("only addresses of the web are fetched"),
+        Source::Handle(id) if !id.starts_with("file_") => Some("the file is with another provider"),
+        Source::Url(_) | Source::Handle(_) | Source::Inline(_) | Source::Plain(_) | Source::Parts(_) => None,
+    }
+}
+
+fn refused_image(media: &Media) -> Option<&'static str> {
+    match &media.source {
+        Source::Inline(data) => {
             (!IMAGES.contains(&&*image_type(media, data))).then_some("images of this type are not taken")
         }
-        (MediaKind::Image, Source::Plain(_) | Source::Parts(_)) => Some("an image is no text"),
-        (MediaKind::File, Source::Inline(data)) => {
-            file(media, data).is_none().then_some("only PDF and text are taken as documents")
-        }
-        (MediaKind::Image, Source::Url(_) | Source::Handle(_))
-        | (MediaKind::File, Source::Url(_) | Source::Handle(_) | Source::Plain(_) | Source::Parts(_)) => None,
+        Source::Plain(_) | Source::Parts(_) => Some("an image is no text"),
+        Source::Url(_) | Source::Handle(_) => None,
     }
+}
+
+fn refused_file(media: &Media) -> Option<&'static str> {
+    let Source::Inline(data) = &media.source else { return None };
+    file(media, data).is_none().then_some("only PDF and text are taken as documents")
 }
 
 fn is_web(url: &str) -> bool {
@@ -48,72 +63,61 @@ fn is_web(url: &str) -> bool {
 /// The members of a block of `type` `image`, `document` or `search_result`.
 pub(super) fn media_block(w: &mut JsonWriter<'_>, media: &Media, at: Place<'_>, cx: &mut Cx<'_>) {
     let own = cx.own(&media.rest, &at);
-    let search = media.rest.origin() == Some(DIALECT) && media.rest.get("type").is_some();
-    match (media.kind, &media.source) {
-        (_, Source::Parts(parts)) if search => w.array("content", |w| list(w, parts, at, cx)),
-        (MediaKind::Image, _) => {
-            w.string("type", "image");
-            source(w, media, at, cx);
-        }
-        (MediaKind::File | MediaKind::Audio | MediaKind::Video, _) => {
-            w.string("type", "document");
-            source(w, media, at, cx);
-        }
+    let is_image = media.kind == MediaKind::Image;
+    let is_search = media.rest.origin() == Some(DIALECT) && media.rest.get("type").is_some();
+    if is_search && let Source::Parts(parts) = &media.source {
+        w.array("content", |w| list(w, parts, at, cx));
+    } else {
+        w.string("type", if is_image { "image" } else { "document" });
+        w.nested("source", |w| source(w, media, at, cx));
     }
-    if media.kind != MediaKind::Image {
-        w.maybe("title", media.name.as_deref(), JsonWriter::string);
-    }
+    w.maybe("title", media.name.as_deref().filter(|_| !is_image), JsonWriter::string);
+    lose_beside(media, at, cx);
+    cache_control(w, media.cache.as_ref(), &at, cx);
+    members(w, own);
+}
+
+/// Tells what of an image or a document is not written beside it.
+fn lose_beside(media: &Media, at: Place<'_>, cx: &mut Cx<'_>) {
     if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         cx.lose(format_args!("{at}.detail"), LossKind::Dropped, "how closely to look cannot be asked");
     }
     if !media.opaque.is_empty() {
         cx.lose(format_args!("{at}.opaque"), LossKind::Dropped, "only its origin can read it");
     }
-    cache_control(w, media.cache.as_ref(), &at, cx);
-    members(w, own);
 }
 
-/// `source` of a block.
+/// The members of `source` of a block.
 fn source(w: &mut JsonWriter<'_>, media: &Media, at: Place<'_>, cx: &mut Cx<'_>) {
-    let mime = media.mime.as_deref();
-    w.nested("source", |w| match &media.source {
+    match &media.source {
         Source::Inline(data) if media.kind == MediaKind::Image => {
-            base64_source(w, &image_type(media, data), data);
+            data_source(w, "base64", &image_type(media, data), data);
         }
         Source::Inline(data) => match file(media, data) {
-            Some(File::Text(text)) => text_source(w, &text),
-            Some(File::Pdf) | None => base64_source(w, "application/pdf", data),
+            Some(File::Text(text)) => data_source(w, "text", "text/plain", &text),
+            Some(File::Pdf) | None => data_source(w, "base64", "application/pdf", data),
         },
-        Source::Plain(text) => {
-            w.string("type", "text");
-            w.string("media_type", mime.unwrap_or("text/plain"));
-            w.string("data", text);
-        }
-        Source::Url(url) => {
-            w.string("type", "url");
-            w.string("url", url);
-        }
-        Source::Handle(id) => {
-            w.string("type", "file");
-            w.string("file_id", id);
-        }
+        Source::Plain(text) => data_source(w, "text", media.mime.as_deref().unwrap_or("text/plain"), text),
+        Source::Url(url) => kept_source(w, "url", "url", url),
+        Source::Handle(id) => kept_source(w, "file", "file_id", id),
         Source::Parts(parts) => {
             w.string("type", "content");
             w.array("content", |w| list(w, parts, at, cx));
         }
-    });
+    }
 }
 
-fn base64_source(w: &mut JsonWriter<'_>, mime: &str, data: &str) {
-    w.string("type", "base64");
+/// A source that holds the data itself.
+fn data_source(w: &mut JsonWriter<'_>, kind: &str, mime: &str, data: &str) {
+    w.string("type", kind);
     w.string("media_type", mime);
     w.string("data", data);
 }
 
-fn text_source(w: &mut JsonWriter<'_>, text: &str) {
-    w.string("type", "text");
-    w.string("media_type", "text/plain");
-    w.string("data", text);
+/// A source that says where the data is kept.
+fn kept_source(w: &mut JsonWriter<'_>, kind: &str, key: &str, place: &str) {
+    w.string("type", kind);
+    w.string(key, place);
 }
 
 /// The type of an image: as it is stated, in full, or as its first bytes say.

@@ -7,13 +7,15 @@
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls>,
 //! <https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages>.
 
-use shim_ir::{LossKind, Part, Request, Rest, Role, Turn};
+use std::borrow::Cow;
+
+use shim_ir::{LossKind, Part, Request, Rest, Role, Text, Turn};
 use shim_wire::JsonWriter;
 
-use super::content::{Tied, admitted, bare, blocks, list, marks};
+use super::content::{Tied, admitted, bare, blocks, list, marks, text_members};
 use super::ids::Ids;
 use super::tools::Offers;
-use super::{Cx, DIALECT, MID_SYSTEM, NO_PREFILL, Place, members};
+use super::{Cx, DIALECT, MID_SYSTEM, NO_PREFILL, Place, members, members_but};
 use crate::anthropic_messages::decode::APART;
 
 /// What the user says where a conversation begins with the assistant.
@@ -40,6 +42,16 @@ enum Side {
     Assistant,
     /// The operator, in the middle of the conversation.
     System,
+}
+
+impl Side {
+    fn role(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
 }
 
 enum Block<'r> {
@@ -128,14 +140,7 @@ impl<'r> Conversation<'r> {
         cx.own(&turn.rest, &format_args!("turns[{at}]"));
         for (part, said) in turn.parts.iter().enumerate() {
             match said {
-                Part::Text(text) | Part::Refusal(text) if !text.text.trim().is_empty() => {
-                    self.say(Side::User, false, Block::Told(&text.text));
-                    if text.cache.is_some() {
-                        let path = format_args!("{}.cache", Place::Turn(at, part));
-                        cx.lose(path, LossKind::Dropped, "the words were told to the user");
-                    }
-                }
-                Part::Text(_) | Part::Refusal(_) => {}
+                Part::Text(text) | Part::Refusal(text) => self.tell_text(text, Place::Turn(at, part), cx),
                 Part::Media(_)
                 | Part::Reasoning(_)
                 | Part::ToolCall(_)
@@ -145,6 +150,16 @@ impl<'r> Conversation<'r> {
                     cx.lose(Place::Turn(at, part), LossKind::Unsupported, "the operator's words are text");
                 }
             }
+        }
+    }
+
+    fn tell_text(&mut self, text: &'r Text, place: Place<'_>, cx: &mut Cx<'_>) {
+        if text.text.trim().is_empty() {
+            return;
+        }
+        self.say(Side::User, false, Block::Told(&text.text));
+        if text.cache.is_some() {
+            cx.lose(format_args!("{place}.cache"), LossKind::Dropped, "the words were told to the user");
         }
     }
 
@@ -273,14 +288,7 @@ fn side_of(part: &Part, side: Side) -> Side {
 
 impl Message<'_> {
     fn write(&self, w: &mut JsonWriter<'_>, prefill: bool, ids: &Ids, offers: &Offers<'_>, cx: &mut Cx<'_>) {
-        w.string(
-            "role",
-            match self.side {
-                Side::User => "user",
-                Side::Assistant => "assistant",
-                Side::System => "system",
-            },
-        );
+        w.string("role", self.side.role());
         match &self.blocks[..] {
             [Block::Part { part, turn, at }] if bare(part).is_some() => {
                 let text = bare(part).unwrap_or_default();
@@ -293,13 +301,7 @@ impl Message<'_> {
             }),
         }
         for (turn, rest) in &self.rests {
-            let kept: Vec<_> = cx
-                .own(rest, &format_args!("turns[{turn}]"))
-                .iter()
-                .filter(|(key, _)| **key != *APART)
-                .cloned()
-                .collect();
-            members(w, &kept);
+            members_but(w, cx.own(rest, &format_args!("turns[{turn}]")), &[APART]);
         }
     }
 }
@@ -317,24 +319,8 @@ impl Block<'_> {
     fn write(&self, w: &mut JsonWriter<'_>, ids: &Ids, offers: &Offers<'_>, cx: &mut Cx<'_>) {
         match self {
             Self::Part { turn, at, part } => {
-                let place = Place::Turn(*turn, *at);
-                match part {
-                    Part::ToolCall(call) => {
-                        let name = offers.called(call);
-                        let tied = Tied { id: ids.sent(*turn, *at, &call.id), name: &name };
-                        blocks(w, part, tied, place, cx);
-                    }
-                    Part::ToolResult(result) => {
-                        let tied = Tied { id: ids.sent(*turn, *at, &result.call), name: "" };
-                        blocks(w, part, tied, place, cx);
-                    }
-                    Part::Text(_)
-                    | Part::Refusal(_)
-                    | Part::Media(_)
-                    | Part::Reasoning(_)
-                    | Part::ServerResult(_)
-                    | Part::Foreign(_) => blocks(w, part, Tied::default(), place, cx),
-                }
+                let (id, name) = tie(part, (*turn, *at), ids, offers);
+                blocks(w, part, Tied { id, name: &name }, Place::Turn(*turn, *at), cx);
             }
             Self::System { turn, said } => {
                 let outer = Place::Turn(*turn, 0);
@@ -343,14 +329,29 @@ impl Block<'_> {
                     w.array("content", |w| list(w, &said.parts, outer, cx));
                 });
             }
-            Self::Told(text) => w.element().object(|w| {
-                w.string("type", "text");
-                w.string("text", &format!("<system>\n{text}\n</system>"));
-            }),
-            Self::Opening => w.element().object(|w| {
-                w.string("type", "text");
-                w.string("text", OPENING);
-            }),
+            Self::Told(text) => {
+                w.element().object(|w| text_members(w, &format!("<system>\n{text}\n</system>")));
+            }
+            Self::Opening => w.element().object(|w| text_members(w, OPENING)),
         }
+    }
+}
+
+/// The id and the name that a part of a turn is sent with.
+fn tie<'r>(
+    part: &'r Part,
+    (turn, at): (usize, usize),
+    ids: &'r Ids,
+    offers: &Offers<'r>,
+) -> (&'r str, Cow<'r, str>) {
+    match part {
+        Part::ToolCall(call) => (ids.sent(turn, at, &call.id), offers.called(call)),
+        Part::ToolResult(result) => (ids.sent(turn, at, &result.call), Cow::Borrowed("")),
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => ("", Cow::Borrowed("")),
     }
 }

@@ -27,7 +27,7 @@ use shim_wire::{JsonWriter, RawJson};
 
 pub(super) use answer::{id_of, is_for_client, message, start_usage, stop, usage_members};
 pub(super) use cite::{citation, told as cited};
-pub(super) use content::{admitted, call_members, is_own_call, joined};
+pub(super) use content::{admitted, call_members, is_own_call, joined, text_members, thinking_members};
 pub(super) use ids::made as made_id;
 pub(super) use models::models;
 pub(super) use plain::{plain, plain_stream};
@@ -151,6 +151,13 @@ pub(super) type Members<'r> = &'r [(Box<str>, RawJson)];
 /// The members of a node that are kept verbatim.
 pub(super) fn members(w: &mut JsonWriter<'_>, members: Members<'_>) {
     for (key, value) in members {
+        w.raw(key, value);
+    }
+}
+
+/// As [`members`], without those of these names.
+pub(super) fn members_but(w: &mut JsonWriter<'_>, members: Members<'_>, without: &[&str]) {
+    for (key, value) in members.iter().filter(|(key, _)| !without.contains(&&**key)) {
         w.raw(key, value);
     }
 }

@@ -12,6 +12,9 @@ use super::{ALWAYS_THINKS, Cx, members};
 /// Least budget that is taken.
 const BUDGET_MIN: u64 = 1_024;
 
+/// The budget of medium effort.
+const BUDGET_USUAL: Tokens = Tokens(8_192);
+
 /// What is asked of thinking.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Thought {
@@ -32,6 +35,14 @@ impl Mode {
     /// Whether thinking is on.
     pub(super) fn thinks(self) -> bool {
         self != Self::Off
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Off => "disabled",
+            Self::Adaptive => "adaptive",
+            Self::Manual(_) => "enabled",
+        }
     }
 
     pub(super) fn is_manual(self) -> bool {
@@ -102,15 +113,8 @@ impl Thought {
             return;
         }
         w.nested("thinking", |w| {
-            match self.mode {
-                Some(Mode::Off) => w.string("type", "disabled"),
-                Some(Mode::Adaptive) => w.string("type", "adaptive"),
-                Some(Mode::Manual(budget)) => {
-                    w.string("type", "enabled");
-                    w.maybe("budget_tokens", budget, JsonWriter::number);
-                }
-                None => {}
-            }
+            w.maybe("type", self.mode.map(Mode::word), JsonWriter::string);
+            w.maybe("budget_tokens", self.budget(), JsonWriter::number);
             w.maybe("display", shown.filter(|_| self.mode != Some(Mode::Off)), JsonWriter::string);
             members(w, rest);
         });
@@ -222,30 +226,29 @@ fn by_budget(ask: &ReasoningAsk, min: Tokens, max: Tokens, off: bool, cx: &mut C
         cx.lose("reasoning.mode", LossKind::Approximated, "the model always thinks: as little as it can");
         return manual(least);
     }
-    let wanted = match (ask.budget, &ask.effort) {
-        (Some(budget), effort) => {
-            if effort.is_some() {
-                cx.lose("reasoning.effort", LossKind::Dropped, "the budget says it");
-            }
-            budget
-        }
-        (None, Some(effort)) => {
-            cx.lose("reasoning.effort", LossKind::Approximated, "the model is told by a budget");
-            effort.budget().unwrap_or(Tokens(8_192))
-        }
-        (None, None) if ask.mode.is_none() => return Thought::default(),
-        (None, None) => {
-            cx.lose(
-                "reasoning.budget",
-                LossKind::Defaulted,
-                "the model needs a budget: that of medium effort",
-            );
-            Tokens(8_192)
-        }
-    };
+    let Some(wanted) = wanted_budget(ask, cx) else { return Thought::default() };
     let budget = wanted.0.clamp(least, max.0.max(least));
     if budget != wanted.0 && ask.budget.is_some() {
         cx.lose("reasoning.budget", LossKind::Approximated, "the model's bounds on the budget");
     }
     manual(budget)
+}
+
+/// The budget that is asked for, or that stands for what is.
+fn wanted_budget(ask: &ReasoningAsk, cx: &mut Cx<'_>) -> Option<Tokens> {
+    let (wanted, path, kind, why) = match (ask.budget, &ask.effort) {
+        (Some(budget), None) => return Some(budget),
+        (Some(budget), Some(_)) => (budget, "reasoning.effort", LossKind::Dropped, "the budget says it"),
+        (None, Some(effort)) => {
+            let budget = effort.budget().unwrap_or(BUDGET_USUAL);
+            (budget, "reasoning.effort", LossKind::Approximated, "the model is told by a budget")
+        }
+        (None, None) if ask.mode.is_none() => return None,
+        (None, None) => {
+            let why = "the model needs a budget: that of medium effort";
+            (BUDGET_USUAL, "reasoning.budget", LossKind::Defaulted, why)
+        }
+    };
+    cx.lose(path, kind, why);
+    Some(wanted)
 }

@@ -45,14 +45,7 @@ impl<'r> Ask<'r> {
         let mut offers = Offers::of(request, cx);
         let schema = output(request, &mut offers, cx);
         let choice = tools::choice(request, &offers, cx);
-        let mut thought = Thought::of(request.reasoning.as_ref(), cx);
-        if thought.mode.is_some_and(Mode::is_manual) {
-            if choice.as_ref().is_some_and(Choice::forces) {
-                thought.give_up("a tool that must be called leaves no room for a budget to think", cx);
-            } else if said.goes_on_unthought() {
-                thought.give_up("the turn in progress did not begin with signed thinking", cx);
-            }
-        }
+        let mut thought = thought(request, choice.as_ref(), &said, cx);
         let mut output_max = 0;
         if !counts {
             output_max = sampling::output_max(&request.sampling, thought.budget(), cx);
@@ -88,26 +81,20 @@ impl<'r> Ask<'r> {
     fn output_config(&self, w: &mut JsonWriter<'_>, cx: &mut Cx<'_>) {
         let own =
             self.request.rest.get("output_config").filter(|_| self.request.rest.origin() == Some(DIALECT));
-        let effort = self.thought.effort();
-        let Some((schema, rest)) = self.form(cx) else {
-            return match (own, effort) {
-                (None, None) => {}
-                (Some(raw), None) => w.raw("output_config", raw),
-                (own, effort) => w.nested("output_config", |w| {
-                    w.maybe("effort", effort, JsonWriter::string);
-                    spread(w, own);
-                }),
-            };
-        };
-        w.nested("output_config", |w| {
-            w.maybe("effort", effort, JsonWriter::string);
-            w.nested("format", |w| {
-                w.string("type", "json_schema");
-                w.raw("schema", schema);
-                members(w, rest);
-            });
-            spread(w, own);
-        });
+        match (own, self.thought.effort(), self.form(cx)) {
+            (own, None, None) => w.maybe("output_config", own, JsonWriter::raw),
+            (own, effort, form) => w.nested("output_config", |w| {
+                w.maybe("effort", effort, JsonWriter::string);
+                w.maybe("format", form, |w, key, (schema, rest)| {
+                    w.nested(key, |w| {
+                        w.string("type", "json_schema");
+                        w.raw("schema", schema);
+                        members(w, rest);
+                    });
+                });
+                spread(w, own);
+            }),
+        }
     }
 
     /// The schema that the answer must fit, and what the source has beside it.
@@ -116,6 +103,19 @@ impl<'r> Ask<'r> {
         let Some(OutputFormat::Schema(asked)) = &self.request.output else { return None };
         Some((schema, cx.own(&asked.rest, &"output.schema")))
     }
+}
+
+/// What is asked of thinking, where there is room for it.
+fn thought(request: &Request, choice: Option<&Choice>, said: &Conversation<'_>, cx: &mut Cx<'_>) -> Thought {
+    let mut thought = Thought::of(request.reasoning.as_ref(), cx);
+    if thought.mode.is_some_and(Mode::is_manual) {
+        if choice.is_some_and(Choice::forces) {
+            thought.give_up("a tool that must be called leaves no room for a budget to think", cx);
+        } else if said.goes_on_unthought() {
+            thought.give_up("the turn in progress did not begin with signed thinking", cx);
+        }
+    }
+    thought
 }
 
 /// The members of an object, where there is one.
@@ -173,14 +173,19 @@ fn beside(w: &mut JsonWriter<'_>, request: &Request, cx: &mut Cx<'_>) {
     if request.metadata.is_some() {
         cx.lose("metadata", LossKind::Dropped, "only the id of a user is taken");
     }
-    match request.service_tier.as_deref() {
+    service_tier(w, request.service_tier.as_deref(), cx);
+    if request.modalities.iter().any(|word| !word.eq_ignore_ascii_case("text")) {
+        cx.lose("modalities", LossKind::Unsupported, "answers are text");
+    }
+}
+
+/// The class of service asked for, in Anthropic's words.
+fn service_tier(w: &mut JsonWriter<'_>, tier: Option<&str>, cx: &mut Cx<'_>) {
+    match tier {
         Some(tier @ ("auto" | "standard_only")) => w.string("service_tier", tier),
         Some("default" | "standard") => w.string("service_tier", "standard_only"),
         Some(_) => cx.lose("service_tier", LossKind::Dropped, "there is no such class of service"),
         None => {}
-    }
-    if request.modalities.iter().any(|word| !word.eq_ignore_ascii_case("text")) {
-        cx.lose("modalities", LossKind::Unsupported, "answers are text");
     }
 }
 

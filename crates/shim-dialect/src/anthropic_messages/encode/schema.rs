@@ -47,6 +47,14 @@ const BEYOND: [&str; 18] = [
     "else",
 ];
 
+/// The words whose value is a schema.
+const ONE: [&str; 8] =
+    ["items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"];
+
+/// The words whose value is a count.
+const COUNTS: [&str; 6] =
+    ["minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"];
+
 /// The schema as it is taken: the same text where nothing has to change.
 pub(super) fn fitted<'s>(
     schema: &'s RawJson,
@@ -58,17 +66,11 @@ pub(super) fn fitted<'s>(
         return Cow::Borrowed(schema);
     }
     let mut fit = Fit { flavour, changed: false, beyond: false };
-    let mut out = Vec::new();
-    let mut w = JsonWriter::new(&mut out);
-    w.object(|w| fit.node(w, schema.get(), true));
-    if !fit.changed {
-        return Cow::Borrowed(schema);
-    }
-    if fit.beyond {
+    let written = fit.whole(schema.get());
+    if fit.changed && fit.beyond {
         cx.lose(path, LossKind::Approximated, "what cannot be made to fit is told in the description");
     }
-    let text = String::from_utf8(out).ok().and_then(|text| RawJson::parse(&text).ok());
-    text.map_or(Cow::Borrowed(schema), Cow::Owned)
+    written.map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
 /// Whether a schema is of an object and holds nothing that is Gemini's alone.
@@ -113,6 +115,16 @@ struct Glance {
 }
 
 impl Fit {
+    /// The schema of arguments or of an answer, where it has to be another.
+    fn whole(&mut self, schema: &str) -> Option<RawJson> {
+        let mut out = Vec::new();
+        JsonWriter::new(&mut out).object(|w| self.node(w, schema, true));
+        if !self.changed {
+            return None;
+        }
+        RawJson::parse(std::str::from_utf8(&out).ok()?).ok()
+    }
+
     /// The members of a schema. `root` says that it describes arguments or an answer itself.
     fn node(&mut self, w: &mut JsonWriter<'_>, schema: &str, root: bool) {
         let glance = self.glance(schema);
@@ -175,25 +187,14 @@ impl Fit {
             "nullable" | "propertyOrdering" | "property_ordering" => self.changed = true,
             "properties" | "$defs" | "definitions" | "patternProperties" => self.named(w, key, value),
             "additionalProperties" if self.flavour == Flavour::Exact => self.close(w, value),
-            "items"
-            | "additionalProperties"
-            | "not"
-            | "contains"
-            | "propertyNames"
-            | "if"
-            | "then"
-            | "else" => {
-                self.one(w, key, value);
-            }
+            _ if ONE.contains(&key) => self.one(w, key, value),
             "anyOf" | "allOf" | "prefixItems" => self.several(w, key, value),
             "oneOf" if self.flavour == Flavour::Exact => {
                 (self.changed, self.beyond) = (true, true);
                 self.several(w, "anyOf", value);
             }
             "oneOf" => self.several(w, key, value),
-            "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties" => {
-                self.count(w, key, value);
-            }
+            _ if COUNTS.contains(&key) => self.count(w, key, value),
             _ => w.raw(key, &RawJson::from(*value)),
         }
     }

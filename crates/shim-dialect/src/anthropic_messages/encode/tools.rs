@@ -56,9 +56,7 @@ impl<'r> Offers<'r> {
     /// The tools of a request. Those that the choice of tools does not allow are left out.
     pub(super) fn of(request: &'r Request, cx: &mut Cx<'_>) -> Self {
         let mut list = Vec::new();
-        for (at, tool) in request.tools.iter().enumerate() {
-            add(tool, None, format!("tools[{at}]"), &mut list, cx);
-        }
+        add_all(&request.tools, None, "tools", &mut list, cx);
         if cx.traits.is_some_and(|traits| traits.tools == Some(false)) && !list.is_empty() {
             cx.lose("tools", LossKind::Unsupported, "the model calls no tools");
             list.clear();
@@ -128,25 +126,31 @@ impl<'r> Offers<'r> {
     }
 }
 
+/// Adds the tools of a list that stands at `path`.
+fn add_all<'r>(
+    tools: &'r [Tool],
+    group: Option<&'r str>,
+    path: &str,
+    list: &mut Vec<Offer<'r>>,
+    cx: &mut Cx<'_>,
+) {
+    for (at, tool) in tools.iter().enumerate() {
+        add(tool, group, format!("{path}[{at}]"), list, cx);
+    }
+}
+
 /// Adds a tool, or those of a group.
 fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<Offer<'r>>, cx: &mut Cx<'_>) {
     let form = match &tool.kind {
-        ToolKind::Function { .. } => Form::Function,
-        ToolKind::Custom { .. } => Form::FreeText,
+        ToolKind::Function { .. } => Some(Form::Function),
+        ToolKind::Custom { .. } => Some(Form::FreeText),
         ToolKind::Group(tools) => {
-            for (at, inner) in tools.iter().enumerate() {
-                add(inner, Some(&tool.name), format!("{path}.tools[{at}]"), list, cx);
-            }
-            return;
+            return add_all(tools, Some(&tool.name), &format!("{path}.tools"), list, cx);
         }
-        ToolKind::Native(word) => match own_or_instead(word, tool, cx) {
-            Some(form) => form,
-            None => {
-                let why = "the provider has no such tool of its own";
-                cx.lose(&path, LossKind::Unsupported, why);
-                return;
-            }
-        },
+        ToolKind::Native(word) => own_or_instead(word, tool, cx),
+    };
+    let Some(form) = form else {
+        return cx.lose(&path, LossKind::Unsupported, "the provider has no such tool of its own");
     };
     let sent = match form {
         Form::Instead(word) => Cow::Borrowed(unversioned(word)),
@@ -257,9 +261,16 @@ impl Offer<'_> {
         strict: Option<bool>,
         cx: &mut Cx<'_>,
     ) {
-        let flavour = if strict == Some(true) { Flavour::Exact } else { Flavour::Arguments };
         w.string("name", &self.sent);
         w.maybe("description", self.tool.description.as_deref(), JsonWriter::string);
+        self.input_schema(w, schema, strict == Some(true), cx);
+        w.maybe("strict", strict, JsonWriter::bool);
+        members(w, cx.own(&self.tool.rest, &self.path));
+    }
+
+    /// `input_schema` of a function, which must have one.
+    fn input_schema(&self, w: &mut JsonWriter<'_>, schema: Option<&RawJson>, exact: bool, cx: &mut Cx<'_>) {
+        let flavour = if exact { Flavour::Exact } else { Flavour::Arguments };
         match schema {
             Some(schema) => {
                 let path = format!("{}.parameters", self.path);
@@ -270,8 +281,6 @@ impl Offer<'_> {
                 w.nested("properties", |_| ());
             }),
         }
-        w.maybe("strict", strict, JsonWriter::bool);
-        members(w, cx.own(&self.tool.rest, &self.path));
     }
 
     /// A tool that takes free text, as a function. The form of the text is told in words: it cannot be asked for.
@@ -342,6 +351,16 @@ impl Choice {
     pub(super) fn forces(&self) -> bool {
         matches!(self, Self::Any | Self::Tool(_))
     }
+
+    /// `type`, and the name of the tool.
+    fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Auto => ("auto", None),
+            Self::None => ("none", None),
+            Self::Any => ("any", None),
+            Self::Tool(name) => ("tool", Some(name)),
+        }
+    }
 }
 
 /// The choice of a request; `None` where nothing is said.
@@ -392,7 +411,7 @@ fn other(raw: &RawJson, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> 
     found.map(|offer| Choice::Tool(offer.sent.clone().into_owned()))
 }
 
-/// `tool_choice` of a request.
+/// `tool_choice` of a request. That only one tool may be called at once is said in a choice, where there is none too.
 pub(super) fn write_choice(
     w: &mut JsonWriter<'_>,
     request: &Request,
@@ -402,22 +421,13 @@ pub(super) fn write_choice(
     if let Some(raw) = request.rest.get("tool_choice").filter(|_| request.rest.origin() == Some(DIALECT)) {
         return w.raw("tool_choice", raw);
     }
-    let single = request.parallel_tool_calls == Some(false) || offers.json.is_some();
-    let choice = match choice {
-        Some(choice) => choice,
-        None if single && !offers.is_empty() => &Choice::Auto,
-        None => return,
-    };
+    let parallel = if offers.json.is_some() { Some(false) } else { request.parallel_tool_calls };
+    let unsaid = (parallel == Some(false) && !offers.is_empty()).then_some(&Choice::Auto);
+    let Some(choice) = choice.or(unsaid) else { return };
+    let (word, name) = choice.words();
     w.nested("tool_choice", |w| {
-        let (word, name) = match choice {
-            Choice::Auto => ("auto", None),
-            Choice::None => ("none", None),
-            Choice::Any => ("any", None),
-            Choice::Tool(name) => ("tool", Some(name)),
-        };
         w.string("type", word);
-        w.maybe("name", name.map(String::as_str), JsonWriter::string);
-        let parallel = if single { Some(false) } else { request.parallel_tool_calls };
+        w.maybe("name", name, JsonWriter::string);
         let disabled = parallel.filter(|_| *choice != Choice::None).map(|parallel| !parallel);
         w.maybe("disable_parallel_tool_use", disabled, JsonWriter::bool);
     });

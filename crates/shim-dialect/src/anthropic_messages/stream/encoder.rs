@@ -8,7 +8,9 @@
 use shim_ir::{Delta, Event, Fault, Finish, Foreign, Loss, LossKind, Part, PartId, Rest, Start, Usage};
 
 use super::super::decode::DIALECT;
-use super::super::encode::{Cx, Place, admitted, id_of, is_for_client, start_usage, stop, usage_members};
+use super::super::encode::{
+    Cx, Place, admitted, id_of, is_for_client, members_but, start_usage, stop, usage_members,
+};
 use super::super::errors;
 use super::part::{BETWEEN, Open, Speech};
 use super::wire::{Wire, frame, verbatim};
@@ -124,9 +126,7 @@ impl MessageEncoder {
                 w.null("stop_reason");
                 w.null("stop_sequence");
                 w.nested("usage", |w| start_usage(w, used, start.service_tier.as_deref(), cx));
-                let head = |key: &str| matches!(key, "type" | "role" | "usage");
-                let rest = cx.own(&start.rest, &"").iter().filter(|(key, _)| !head(key));
-                rest.for_each(|(key, value)| w.raw(key, value));
+                members_but(w, cx.own(&start.rest, &""), &["type", "role", "usage"]);
             });
         });
     }
@@ -182,9 +182,7 @@ impl MessageEncoder {
         if !grows && !admitted(part, Place::Answer(place), &mut self.cx) {
             return;
         }
-        self.refused |= matches!(part, Part::Refusal(_));
-        self.calls |= is_for_client(part);
-        self.numbered += usize::from(matches!(part, Part::ToolCall(_)));
+        self.count(part);
         let Some(open) = Open::new(id, place, part, &self.id, self.numbered) else { return };
         let (at, is_call, held) =
             (self.parts.len(), open.is_untold_call(), open.remaining(part, &mut self.cx));
@@ -196,6 +194,13 @@ impl MessageEncoder {
         if is_call && self.is_busy(id) {
             self.wait(id, None);
         }
+    }
+
+    /// Keeps what of a part the end of the answer, and the ids of calls, depend on.
+    fn count(&mut self, part: &Part) {
+        self.refused |= matches!(part, Part::Refusal(_));
+        self.calls |= is_for_client(part);
+        self.numbered += usize::from(matches!(part, Part::ToolCall(_)));
     }
 
     /// Lets a part grow; it waits where the open block may not end.

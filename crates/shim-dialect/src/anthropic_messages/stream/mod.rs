@@ -110,18 +110,27 @@ fn read(frame: Frame<'_>) -> Result<Read<'_>, DecodeError> {
         read => read?,
     };
     let kind = wire.kind.take().or(frame.event.map(Str::from)).unwrap_or_default();
-    Ok(match (&*kind, wire.error) {
-        ("ping", _) => Read::Nothing,
-        ("message_start", _) => Read::Start(wire),
-        ("content_block_start", _) => Read::Piece(Piece::BlockStart, wire),
-        ("content_block_delta", _) => Read::Piece(Piece::BlockDelta, wire),
-        ("content_block_stop", _) => Read::Piece(Piece::BlockStop, wire),
-        ("message_delta", _) => Read::Piece(Piece::Message, wire),
-        ("message_stop", _) => Read::Stop(wire),
-        (_, Some(error)) => Read::Failure(errors::told(None, error.get())),
-        ("error", None) => Read::Failure(errors::told(None, frame.data)),
-        (kind, None) => Read::Foreign(whole(kind, frame.data)?),
+    Ok(match (&*kind, Piece::of(&kind), wire.error) {
+        ("ping", ..) => Read::Nothing,
+        ("message_start", ..) => Read::Start(wire),
+        ("message_stop", ..) => Read::Stop(wire),
+        (_, Some(piece), _) => Read::Piece(piece, wire),
+        (_, None, Some(error)) => Read::Failure(errors::told(None, error.get())),
+        ("error", None, None) => Read::Failure(errors::told(None, frame.data)),
+        (kind, None, None) => Read::Foreign(whole(kind, frame.data)?),
     })
+}
+
+impl Piece {
+    fn of(kind: &str) -> Option<Self> {
+        match kind {
+            "content_block_start" => Some(Self::BlockStart),
+            "content_block_delta" => Some(Self::BlockDelta),
+            "content_block_stop" => Some(Self::BlockStop),
+            "message_delta" => Some(Self::Message),
+            _ => None,
+        }
+    }
 }
 
 /// An event nobody knows.
@@ -133,10 +142,7 @@ impl MessageDecoder {
     fn take(&mut self, read: Read<'_>, data: &str, out: &mut Vec<Event>) -> Result<(), DecodeError> {
         match (self.state, read) {
             (State::Broken | State::Ended, _) | (_, Read::Nothing) => {}
-            (_, Read::Failure(fault)) => {
-                out.push(Event::Fault(fault));
-                self.state = State::Ended;
-            }
+            (_, Read::Failure(fault)) => self.end(Event::Fault(fault), out),
             (State::Waiting, Read::Foreign(event)) => self.hold(event)?,
             (State::Answering, Read::Foreign(event)) => out.push(Event::Foreign(event)),
             (State::Waiting, Read::Start(event)) => self.start(event, out)?,
@@ -290,9 +296,15 @@ impl MessageDecoder {
         if !members.is_empty() {
             out.push(Event::Rest(members));
         }
-        out.push(Event::Finish(vec![finish(self.word.take(), self.sequence.take())]));
-        self.state = State::Ended;
+        let finish = finish(self.word.take(), self.sequence.take());
+        self.end(Event::Finish(vec![finish]), out);
         Ok(())
+    }
+
+    /// Tells how the answer ends: nothing comes behind.
+    fn end(&mut self, last: Event, out: &mut Vec<Event>) {
+        out.push(last);
+        self.state = State::Ended;
     }
 }
 

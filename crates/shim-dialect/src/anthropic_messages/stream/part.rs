@@ -5,7 +5,9 @@ use shim_ir::{
 };
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::encode::{Cx, Place, call_members, cited, is_own_call, joined, made_id, members};
+use super::super::encode::{
+    Cx, Place, call_members, cited, is_own_call, joined, made_id, members, text_members, thinking_members,
+};
 use super::json::Json;
 use super::wire::{Tongue, Wire};
 use crate::echo::free_text_arguments;
@@ -66,32 +68,16 @@ pub(super) enum Speech<'d> {
 impl Open {
     /// A part as it begins. `id` and `number` make the id of a call that has none.
     pub(super) fn new(id: PartId, place: usize, part: &Part, seed: &str, number: usize) -> Option<Self> {
-        let mut carries = false;
-        let kind = match part {
-            Part::Text(text) | Part::Refusal(text) => {
-                carries = !text.opaque.is_empty();
-                Kind::Text(text.rest.clone())
-            }
-            Part::Reasoning(reasoning) => {
-                carries = reasoning.id.is_some();
-                Kind::Thinking(Thinking { rest: reasoning.rest.clone(), ..Thinking::default() })
-            }
-            Part::ToolCall(call) => Kind::of_call(call, seed, number),
-            Part::ServerResult(result) => Kind::Whole(result.raw.clone()),
-            Part::Foreign(foreign) => Kind::Whole(foreign.raw.clone()),
-            Part::Media(_) | Part::ToolResult(_) => return None,
-        };
-        let (told, held) = (String::new(), Vec::new());
         Some(Self {
             id,
             place,
-            kind,
-            told,
+            kind: Kind::of(part, seed, number)?,
+            told: String::new(),
             cited: 0,
             begun: false,
-            carries,
+            carries: carries(part),
             waits: false,
-            held,
+            held: Vec::new(),
             ended: false,
         })
     }
@@ -116,27 +102,30 @@ impl Open {
 
     /// Takes a delta; returns what of it is to be told at once.
     pub(super) fn hear<'d>(&mut self, delta: &'d Delta, cx: &mut Cx<'_>) -> Option<Speech<'d>> {
-        match (&mut self.kind, delta) {
+        match (&self.kind, delta) {
             (Kind::Text(_), Delta::Text(text)) => self.text(text),
             (Kind::Text(_), Delta::Citation(citation)) => self.citation(citation, cx),
-            (Kind::Thinking(_), Delta::Reasoning { piece, text }) => self.thought(false, *piece, text, cx),
-            (Kind::Thinking(_), Delta::Summary { piece, text }) => self.thought(true, *piece, text, cx),
+            (Kind::Thinking(_), Delta::Reasoning { piece, text }) => self.thought((false, *piece), text, cx),
+            (Kind::Thinking(_), Delta::Summary { piece, text }) => self.thought((true, *piece), text, cx),
             (Kind::Call { .. } | Kind::Late(_), Delta::Arguments(text)) => self.arguments(text, cx),
-            (_, Delta::Opaque { kind, value, append }) => self.opaque(*kind, value, *append, cx),
-            (Kind::Whole(raw), Delta::Whole(part)) => {
-                replace(raw, part);
+            (_, delta) => {
+                self.keep(delta, cx);
                 None
             }
+        }
+    }
+
+    /// Takes what is told at the end, or has no place.
+    fn keep(&mut self, delta: &Delta, cx: &mut Cx<'_>) {
+        match (&mut self.kind, delta) {
+            (_, Delta::Opaque { kind, value, append }) => self.opaque(*kind, value, *append, cx),
+            (Kind::Whole(raw), Delta::Whole(part)) => replace(raw, part),
             (Kind::Late(_), Delta::Whole(part)) => {
                 if let Part::ToolCall(call) = &**part {
                     self.told.clone_from(&call.arguments);
                 }
-                None
             }
-            (_, delta) => {
-                self.lose(delta, cx);
-                None
-            }
+            (_, delta) => self.lose(delta, cx),
         }
     }
 
@@ -155,31 +144,21 @@ impl Open {
         Some(Speech::Citation(citation))
     }
 
-    /// Reasoning, or a summary of it: whichever comes first.
-    fn thought<'d>(
-        &mut self,
-        summary: bool,
-        piece: usize,
-        text: &'d str,
-        cx: &mut Cx<'_>,
-    ) -> Option<Speech<'d>> {
+    /// Reasoning, or a summary of it: whichever comes first. `piece` is whether it is of a summary, and its number.
+    fn thought<'d>(&mut self, piece: (bool, usize), text: &'d str, cx: &mut Cx<'_>) -> Option<Speech<'d>> {
         let at = self.at();
         let Kind::Thinking(thinking) = &mut self.kind else { return None };
         if text.is_empty() {
             return None;
         }
-        let apart = match thinking.piece {
-            Some((told, _)) if told != summary => {
-                cx.lose_once(format_args!("{at}.summary"), LossKind::Dropped, "the reasoning itself is told");
-                return None;
-            }
-            Some((_, last)) => last != piece,
-            None => false,
-        };
-        thinking.piece = Some((summary, piece));
-        if apart {
-            self.told.push_str(BETWEEN);
+        let last = *thinking.piece.get_or_insert(piece);
+        if last.0 != piece.0 {
+            cx.lose_once(format_args!("{at}.summary"), LossKind::Dropped, "the reasoning itself is told");
+            return None;
         }
+        let apart = last != piece;
+        thinking.piece = Some(piece);
+        self.told.push_str(if apart { BETWEEN } else { "" });
         self.told.push_str(text);
         Some(if apart { Speech::Apart(text) } else { Speech::Text(text) })
     }
@@ -206,13 +185,7 @@ impl Open {
     }
 
     /// Opaque state: what Anthropic reads is told when the part ends.
-    fn opaque<'d>(
-        &mut self,
-        kind: OpaqueKind,
-        value: &str,
-        append: bool,
-        cx: &mut Cx<'_>,
-    ) -> Option<Speech<'d>> {
+    fn opaque(&mut self, kind: OpaqueKind, value: &str, append: bool, cx: &mut Cx<'_>) {
         let at = self.at();
         match (&mut self.kind, kind) {
             (Kind::Thinking(thinking), OpaqueKind::Signature) => {
@@ -230,21 +203,16 @@ impl Open {
                 cx.lose_once(format_args!("{at}.opaque"), LossKind::Dropped, "only its origin can read it");
             }
         }
-        None
     }
 
     /// Tells what of a delta has no place.
     fn lose(&self, delta: &Delta, cx: &mut Cx<'_>) {
         let at = self.at();
+        let mut lose = |name: &str, why| cx.lose_once(format_args!("{at}.{name}"), LossKind::Dropped, why);
         match delta {
-            Delta::Logprobs(_) => {
-                let why = "there are no log probabilities";
-                cx.lose_once(format_args!("{at}.logprobs"), LossKind::Dropped, why);
-            }
+            Delta::Logprobs(_) => lose("logprobs", "there are no log probabilities"),
             Delta::Rest(rest) => {
-                for (key, _) in rest.members() {
-                    cx.lose_once(format_args!("{at}.{key}"), LossKind::Dropped, "no other dialect has it");
-                }
+                rest.members().iter().for_each(|(key, _)| lose(key, "no other dialect has it"));
             }
             Delta::Text(_)
             | Delta::Reasoning { .. }
@@ -316,14 +284,11 @@ impl Open {
         self.begun = true;
         match &self.kind {
             Kind::Text(rest) => wire.start(Tongue::Text, out, |w| {
-                w.string("type", "text");
-                w.string("text", "");
+                text_members(w, "");
                 own(w, rest, fresh, at, cx);
             }),
             Kind::Thinking(thinking) => wire.start(Tongue::Thinking, out, |w| {
-                w.string("type", "thinking");
-                w.string("thinking", "");
-                w.string("signature", "");
+                thinking_members(w, "", None);
                 own(w, &thinking.rest, fresh, at, cx);
             }),
             Kind::Call { call, .. } | Kind::Late(call) => wire.start(Tongue::Input, out, |w| {
@@ -403,7 +368,34 @@ impl Open {
 /// What stands between the pieces of reasoning.
 pub(super) const BETWEEN: &str = "\n\n";
 
+/// Whether a text or a thought carries what only its origin can read.
+fn carries(part: &Part) -> bool {
+    match part {
+        Part::Text(text) | Part::Refusal(text) => !text.opaque.is_empty(),
+        Part::Reasoning(reasoning) => reasoning.id.is_some(),
+        Part::Media(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => false,
+    }
+}
+
 impl Kind {
+    /// `None` for a part that no answer has.
+    fn of(part: &Part, seed: &str, number: usize) -> Option<Self> {
+        Some(match part {
+            Part::Text(text) | Part::Refusal(text) => Self::Text(text.rest.clone()),
+            Part::Reasoning(reasoning) => {
+                Self::Thinking(Thinking { rest: reasoning.rest.clone(), ..Thinking::default() })
+            }
+            Part::ToolCall(call) => Self::of_call(call, seed, number),
+            Part::ServerResult(result) => Self::Whole(result.raw.clone()),
+            Part::Foreign(foreign) => Self::Whole(foreign.raw.clone()),
+            Part::Media(_) | Part::ToolResult(_) => return None,
+        })
+    }
+
     fn of_call(call: &ToolCall, seed: &str, number: usize) -> Self {
         let mut call = Box::new(ToolCall { arguments: String::new(), opaque: Vec::new(), ..call.clone() });
         if call.id.is_empty() {

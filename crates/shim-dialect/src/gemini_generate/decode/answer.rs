@@ -1,7 +1,7 @@
 //! Whole answers, and the pieces of them that chunks share.
 
 use serde_json::value::RawValue;
-use shim_ir::{Candidate, Citation, Part, Response, Rest, Text, Tokens, Usage};
+use shim_ir::{Candidate, Citation, Finish, Part, Response, Rest, Text, Tokens, Usage};
 use shim_wire::{RawJson, from_json};
 
 use super::{
@@ -21,14 +21,7 @@ pub(crate) fn answer(body: &str) -> Result<Response, AnswerError> {
     let mut members = kept(&mut wire);
     let used = wire.usage_metadata.and_then(usage).or_else(|| count(&members));
     keep(&mut members, "usageMetadata", wire.usage_metadata.filter(|_| used.is_none()));
-    let listed = wire.candidates.into_iter().enumerate();
-    let mut candidates = listed.map(|(at, wire)| candidate(wire, at)).collect::<Result<Vec<_>, _>>()?;
-    candidates.sort_by_key(|(index, _)| *index);
-    let mut candidates: Vec<_> = candidates.into_iter().map(|(_, candidate)| candidate).collect();
-    let blocked = wire.prompt_feedback.and_then(blocked);
-    if candidates.is_empty() && blocked.is_some() {
-        candidates.push(Candidate { finish: blocked, ..Candidate::default() });
-    }
+    let candidates = candidates(wire.candidates, wire.prompt_feedback.and_then(blocked))?;
     Ok(Response {
         id: said(wire.response_id),
         model: said(wire.model_version),
@@ -38,6 +31,20 @@ pub(crate) fn answer(body: &str) -> Result<Response, AnswerError> {
         service_tier: wire.usage_metadata.and_then(tier),
         rest: members,
     })
+}
+
+/// The candidates, in the order of their numbers; one that ended so where there is none and the prompt was `blocked`.
+fn candidates(
+    listed: Vec<types::Candidate<'_>>,
+    blocked: Option<Finish>,
+) -> Result<Vec<Candidate>, DecodeError> {
+    if listed.is_empty() && blocked.is_some() {
+        return Ok(vec![Candidate { finish: blocked, ..Candidate::default() }]);
+    }
+    let numbered = listed.into_iter().enumerate().map(|(at, wire)| candidate(wire, at));
+    let mut candidates = numbered.collect::<Result<Vec<_>, _>>()?;
+    candidates.sort_by_key(|(index, _)| *index);
+    Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
 }
 
 /// The answer to `:countTokens` is one of usage, beside which it is kept as it came.
@@ -88,16 +95,28 @@ fn candidate(wire: types::Candidate<'_>, at: usize) -> Result<(usize, Candidate)
     let finish = finish(wire.finish_reason.as_deref(), parts.iter().any(is_call));
     ground(&mut parts, wire.grounding_metadata);
     keep(&mut members, "groundingMetadata", wire.grounding_metadata);
-    match (last_text(&mut parts), wire.citation_metadata) {
-        (Some(text), Some(raw)) => text.citations.extend(citations(raw)),
-        (_, raw) => keep(&mut members, "citationMetadata", raw),
-    }
-    match (last_text(&mut parts), wire.logprobs_result) {
-        (Some(text), Some(raw)) => text.logprobs = RawJson::parse(&format!("[{}]", raw.get())).ok(),
-        (_, raw) => keep(&mut members, "logprobsResult", raw),
-    }
+    hang(&mut parts, &mut members, "citationMetadata", wire.citation_metadata, |text, raw| {
+        text.citations.extend(citations(raw));
+    });
+    hang(&mut parts, &mut members, "logprobsResult", wire.logprobs_result, |text, raw| {
+        text.logprobs = RawJson::parse(&format!("[{}]", raw.get())).ok();
+    });
     parts.retain(|part| !matches!(part, Part::Text(text) if *text == Text::default()));
     Ok((index, Candidate { parts, finish, rest: members }))
+}
+
+/// Hangs what a member says on the last text. Where there is none, the member stays in `members`.
+fn hang(
+    parts: &mut [Part],
+    members: &mut Rest,
+    key: &str,
+    raw: Option<&RawValue>,
+    on: impl FnOnce(&mut Text, &RawValue),
+) {
+    match (last_text(parts), raw) {
+        (Some(text), Some(raw)) => on(text, raw),
+        (_, raw) => keep(members, key, raw),
+    }
 }
 
 /// The parts of a candidate. What is left of its content (not `"role": "model"`) stays in `members`.

@@ -11,6 +11,20 @@ pub(crate) fn is_finish(word: &str) -> bool {
     !word.is_empty() && word != "FINISH_REASON_UNSPECIFIED"
 }
 
+/// The words for an answer that was held back.
+const FILTERED: [&str; 10] = [
+    "SAFETY",
+    "RECITATION",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MODEL_ARMOR",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+];
+
 /// Why an answer ended. The dialect says `STOP` also when tools are to be run.
 pub(crate) fn finish(word: Option<&str>, calls: bool) -> Option<Finish> {
     let word = word.filter(|word| is_finish(word))?;
@@ -18,16 +32,7 @@ pub(crate) fn finish(word: Option<&str>, calls: bool) -> Option<Finish> {
         "STOP" if calls => FinishReason::ToolCalls,
         "STOP" => FinishReason::Stop,
         "MAX_TOKENS" => FinishReason::Length,
-        "SAFETY"
-        | "RECITATION"
-        | "LANGUAGE"
-        | "BLOCKLIST"
-        | "PROHIBITED_CONTENT"
-        | "SPII"
-        | "MODEL_ARMOR"
-        | "IMAGE_SAFETY"
-        | "IMAGE_PROHIBITED_CONTENT"
-        | "IMAGE_RECITATION" => FinishReason::Filter,
+        _ if FILTERED.contains(&word) => FinishReason::Filter,
         "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             FinishReason::BadToolCall
         }

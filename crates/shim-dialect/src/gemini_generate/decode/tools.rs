@@ -69,24 +69,29 @@ fn chosen(calling: FunctionCallingConfig<'_>) -> (Option<ToolChoice>, Rest) {
     let word = calling.mode.map(Str::into_string);
     let mode = word.as_deref().unwrap_or_default().to_ascii_uppercase();
     let names: Vec<_> = calling.allowed_function_names.into_iter().map(Str::into_string).collect();
-    let (choice, whole) = match (mode.as_str(), names.as_slice()) {
-        ("ANY", []) => (Some(ToolChoice::Required), true),
-        ("ANY", [name]) => (Some(ToolChoice::Named(name.clone())), true),
-        ("ANY", _) => (Some(ToolChoice::Allowed { names, required: true }), true),
-        ("NONE", []) => (Some(ToolChoice::None), true),
-        ("AUTO", []) => (Some(ToolChoice::Auto), true),
-        ("VALIDATED", []) => (Some(ToolChoice::Auto), false),
-        ("VALIDATED", _) => (Some(ToolChoice::Allowed { names, required: false }), true),
-        ("AUTO", _) => (Some(ToolChoice::Allowed { names, required: false }), false),
-        _ => {
-            keep_names(&mut left, &names);
-            ((mode == "NONE").then_some(ToolChoice::None), mode == "NONE")
-        }
-    };
+    if !matches!(mode.as_str(), "ANY" | "AUTO" | "VALIDATED") {
+        keep_names(&mut left, &names);
+    }
+    let (choice, whole) = choice_of(&mode, names);
     if let Some(word) = word.filter(|_| !whole) {
         left.push(DIALECT, "mode", RawJson::string(&word));
     }
     (choice, left)
+}
+
+/// The choice of a mode and names, and whether it says all of the mode.
+fn choice_of(mode: &str, names: Vec<String>) -> (Option<ToolChoice>, bool) {
+    match (mode, names.as_slice()) {
+        ("ANY", []) => (Some(ToolChoice::Required), true),
+        ("ANY", [name]) => (Some(ToolChoice::Named(name.clone())), true),
+        ("ANY", _) => (Some(ToolChoice::Allowed { names, required: true }), true),
+        ("NONE", _) => (Some(ToolChoice::None), true),
+        ("AUTO", []) => (Some(ToolChoice::Auto), true),
+        ("VALIDATED", []) => (Some(ToolChoice::Auto), false),
+        ("VALIDATED", _) => (Some(ToolChoice::Allowed { names, required: false }), true),
+        ("AUTO", _) => (Some(ToolChoice::Allowed { names, required: false }), false),
+        _ => (None, false),
+    }
 }
 
 fn keep_names(left: &mut Rest, names: &[String]) {

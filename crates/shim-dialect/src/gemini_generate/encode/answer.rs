@@ -1,7 +1,7 @@
 //! Whole answers.
 
 use shim_ir::{Candidate, Citation, LossKind, Part, Response, Rest, Text};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::JsonWriter;
 
 use super::super::decode::{DIALECT, blocked, is_call};
 use super::content::{Scribe, answering};
@@ -9,7 +9,7 @@ use super::finish::finish_word;
 use super::ground::{Cited, Grounds, is_own};
 use super::logprobs::logprobs;
 use super::losses::{Losses, Of};
-use super::own::{left, own, write};
+use super::own::{Member, left, own, write};
 use super::usage::usage;
 use crate::{Asker, Told};
 
@@ -54,17 +54,22 @@ fn members(w: &mut JsonWriter<'_>, response: &Response, asker: &Asker<'_>, scrib
     if response.rest.get("createTime").is_none() {
         w.maybe("createTime", response.created.map(created).as_deref(), JsonWriter::string);
     }
+    used(w, response, &mut scribe.losses);
+    let model = response.model.as_deref().unwrap_or(&asker.request.model);
+    w.maybe("modelVersion", Some(model).filter(|model| !model.is_empty()), JsonWriter::string);
+    w.maybe("responseId", response.id.as_deref(), JsonWriter::string);
+}
+
+/// `usageMetadata`, in which the class of service stands.
+fn used(w: &mut JsonWriter<'_>, response: &Response, losses: &mut Losses) {
     let tier = response.service_tier.as_deref();
     match &response.usage {
-        Some(used) => w.nested("usageMetadata", |w| usage(w, used, tier, &mut scribe.losses)),
+        Some(used) => w.nested("usageMetadata", |w| usage(w, used, tier, losses)),
         None if response.rest.get("usageMetadata").is_some() => {}
         None => {
             w.maybe("usageMetadata", tier, |w, key, tier| w.nested(key, |w| w.string("serviceTier", tier)))
         }
     }
-    let model = response.model.as_deref().unwrap_or(&asker.request.model);
-    w.maybe("modelVersion", Some(model).filter(|model| !model.is_empty()), JsonWriter::string);
-    w.maybe("responseId", response.id.as_deref(), JsonWriter::string);
 }
 
 /// Whether the dialect itself said that the prompt was blocked.
@@ -76,23 +81,25 @@ pub(crate) fn blocks(rest: &Rest) -> bool {
 fn candidate(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, scribe: &mut Scribe<'_>) {
     let own = own(&candidate.rest, || format!("candidates[{at}]"), &mut scribe.losses);
     let beside = left(own, "content");
-    w.nested("content", |w| {
-        write(w, &beside, &[]);
-        w.array("parts", |w| {
-            for (part, said) in candidate.parts.iter().enumerate() {
-                scribe.part(w, said, Of::Candidate(at).part(part));
-            }
-        });
-        if !beside.iter().any(|(key, _)| **key == *"role") {
-            w.string("role", "model");
-        }
-    });
+    w.nested("content", |w| content(w, &candidate.parts, &beside, at, scribe));
     finish(w, candidate, at, &mut scribe.losses);
     w.maybe("index", i128::try_from(at).ok(), JsonWriter::number);
     cited(w, candidate, at, &mut scribe.losses);
     let lists: Vec<_> = texts(candidate).filter_map(|(_, text)| text.logprobs.as_ref()).collect();
     w.maybe("logprobsResult", logprobs(&lists).as_ref(), JsonWriter::raw);
     write(w, own, &["content"]);
+}
+
+fn content(w: &mut JsonWriter<'_>, parts: &[Part], beside: &[Member], at: usize, scribe: &mut Scribe<'_>) {
+    write(w, beside, &[]);
+    w.array("parts", |w| {
+        for (part, said) in parts.iter().enumerate() {
+            scribe.part(w, said, Of::Candidate(at).part(part));
+        }
+    });
+    if !beside.iter().any(|(key, _)| **key == *"role") {
+        w.string("role", "model");
+    }
 }
 
 fn finish(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, losses: &mut Losses) {
@@ -138,29 +145,29 @@ pub(crate) fn bytes(text: &str) -> u64 {
 fn cited(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, losses: &mut Losses) {
     let grounded =
         candidate.rest.origin() == Some(DIALECT) && candidate.rest.get("groundingMetadata").is_some();
-    let mut sources: Vec<&RawJson> = Vec::new();
-    let mut grounds = Grounds::default();
-    for (base, text) in texts(candidate) {
-        for citation in &text.citations {
-            match &citation.words {
-                Some(words) if is_own(citation) => sources.push(words),
-                // What grounds an answer of the dialect's own is in its rest.
-                None if grounded => {}
-                Some(_) | None => {
-                    citation_losses(citation, at, losses);
-                    grounds.add(Cited::of(citation, base, bytes(&text.text)));
-                }
-            }
-        }
+    let cited = texts(candidate).flat_map(|(base, text)| text.citations.iter().map(move |c| (c, base, text)));
+    let (own, others): (Vec<_>, Vec<_>) = cited.partition(|(citation, ..)| is_own(citation));
+    if !own.is_empty() {
+        sources(w, own.into_iter().map(|(citation, ..)| citation));
     }
-    if !sources.is_empty() {
-        w.nested("citationMetadata", |w| {
-            w.array("citationSources", |w| sources.iter().for_each(|raw| w.element().raw(raw)));
-        });
+    let mut grounds = Grounds::default();
+    // What grounds an answer of the dialect's own is in its rest.
+    for (citation, base, text) in others.into_iter().filter(|(c, ..)| !grounded || c.words.is_some()) {
+        citation_losses(citation, at, losses);
+        grounds.add(Cited::of(citation, base, bytes(&text.text)));
     }
     if !grounds.is_empty() && !grounded {
         grounds.write(w);
     }
+}
+
+/// `citationMetadata` of the dialect's own citations, as they came.
+pub(crate) fn sources<'c>(w: &mut JsonWriter<'_>, own: impl Iterator<Item = &'c Citation>) {
+    w.nested("citationMetadata", |w| {
+        w.array("citationSources", |w| {
+            own.filter_map(|citation| citation.words.as_ref()).for_each(|words| w.element().raw(words));
+        });
+    });
 }
 
 /// Tells what grounding does not say of a citation.

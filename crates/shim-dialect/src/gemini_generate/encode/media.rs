@@ -11,6 +11,20 @@ use super::content::{Lack, Scribe, write_beside, write_inside};
 use super::losses::At;
 use super::own::{Member, own};
 
+/// The types of files, by what their names end in.
+const ENDS: [(&str, &str); 10] = [
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("webp", "image/webp"),
+    ("gif", "image/gif"),
+    ("heic", "image/heic"),
+    ("pdf", "application/pdf"),
+    ("mp3", "audio/mp3"),
+    ("wav", "audio/wav"),
+    ("mp4", "video/mp4"),
+];
+
 /// How media are written.
 pub(super) enum Form<'m> {
     /// `inlineData`, with its type, and whether the type was given.
@@ -82,17 +96,11 @@ impl Scribe<'_> {
                     let why = "the type of the data is not said";
                     self.losses.tell(at.member("mime"), LossKind::Defaulted, why);
                 }
-                w.nested("inlineData", |w| {
-                    w.string("mimeType", mime);
-                    w.string("data", data);
-                    write_inside(w, members);
-                });
+                w.nested("inlineData", |w| blob(w, Some(mime), ("data", data), members));
             }
-            Form::File(mime, uri) => w.nested("fileData", |w| {
-                w.maybe("mimeType", mime.as_deref(), JsonWriter::string);
-                w.string("fileUri", uri);
-                write_inside(w, members);
-            }),
+            Form::File(mime, uri) => {
+                w.nested("fileData", |w| blob(w, mime.as_deref(), ("fileUri", uri), members));
+            }
             Form::Text(_) | Form::Parts(_) => {}
         }
     }
@@ -107,6 +115,13 @@ impl Scribe<'_> {
             self.losses.dropped(at.member("detail"), "no other dialect has the word");
         }
     }
+}
+
+/// The members of `inlineData` or `fileData`: a type, where it is known, and the data or where it is.
+fn blob(w: &mut JsonWriter<'_>, mime: Option<&str>, (key, value): (&str, &str), members: &[Member]) {
+    w.maybe("mimeType", mime, JsonWriter::string);
+    w.string(key, value);
+    write_inside(w, members);
 }
 
 fn is_level(detail: &str) -> bool {
@@ -171,18 +186,6 @@ fn type_of_file<'m>(media: &'m Media, uri: &str) -> Option<Cow<'m, str>> {
     }
     let path = uri.split(['?', '#']).next().unwrap_or_default();
     let end = path.rsplit_once('.').map_or("", |(_, end)| end).to_ascii_lowercase();
-    let mime = match end.as_str() {
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "heic" => "image/heic",
-        "pdf" => "application/pdf",
-        "mp3" => "audio/mp3",
-        "wav" => "audio/wav",
-        "mp4" => "video/mp4",
-        _ if media.kind == MediaKind::Image => "image/jpeg",
-        _ => return None,
-    };
-    Some(Cow::Borrowed(mime))
+    let known = ENDS.iter().find(|(known, _)| *known == end).map(|(_, mime)| *mime);
+    known.or((media.kind == MediaKind::Image).then_some("image/jpeg")).map(Cow::Borrowed)
 }

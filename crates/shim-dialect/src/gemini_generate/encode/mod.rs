@@ -24,9 +24,10 @@ mod usage;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use shim_ir::Usage;
 use shim_wire::frame::Framing;
 
-pub(super) use answer::{answer, blocks, bytes, citation_losses, count, created, finish_losses};
+pub(super) use answer::{answer, blocks, bytes, citation_losses, count, created, finish_losses, sources};
 pub(super) use content::{BETWEEN, answering, is_own_opaque, mark, marked, thoughts};
 pub(super) use embed::embeddings;
 pub(super) use finish::finish_word;
@@ -66,18 +67,13 @@ pub const QUIRKS: &[(&str, &str)] = &[
 
 /// An answer that is one text: whole, or as a stream of one.
 pub(super) fn plain(plain: &Plain<'_>, stream: Option<Framing>) -> Bytes {
-    let usage = plain.usage;
     let answer = json!({
         "candidates": [{
             "content": { "parts": [{ "text": plain.text }], "role": "model" },
             "finishReason": "STOP",
             "index": 0,
         }],
-        "usageMetadata": {
-            "promptTokenCount": usage.input_total().0,
-            "candidatesTokenCount": usage.output_text.0,
-            "totalTokenCount": (usage.input_total() + usage.output_total()).0,
-        },
+        "usageMetadata": plain_usage(plain.usage),
         "modelVersion": plain.model,
         "responseId": plain.id,
     });
@@ -86,6 +82,14 @@ pub(super) fn plain(plain: &Plain<'_>, stream: Option<Framing>) -> Bytes {
         None => answer,
         Some(Framing::Sse) => format!("data: {answer}\n\n"),
         Some(Framing::JsonArray) => format!("[{answer}]"),
+    })
+}
+
+fn plain_usage(usage: &Usage) -> Value {
+    json!({
+        "promptTokenCount": usage.input_total().0,
+        "candidatesTokenCount": usage.output_text.0,
+        "totalTokenCount": (usage.input_total() + usage.output_total()).0,
     })
 }
 

@@ -76,25 +76,29 @@ fn write(schema: &RawJson, place: Place<'_, '_>, depth: usize, whole: &mut bool)
 fn keyword(w: &mut JsonWriter<'_>, key: &str, value: &RawJson, depth: usize, whole: &mut bool) {
     match key {
         "type" => kind(w, value, whole),
-        "properties" => {
-            let list = pairs(value).unwrap_or_default();
-            w.nested(key, |w| {
-                list.iter().for_each(|(name, schema)| write(schema, w.member(name), depth, whole));
-            });
-        }
+        "properties" => named(w, key, value, depth, whole),
         "items" => write(value, w.member(key), depth, whole),
         "anyOf" | "oneOf" => {
             *whole &= key == "anyOf";
-            let list: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
-            w.array("anyOf", |w| {
-                list.iter().for_each(|raw| write(&RawJson::from(*raw), w.element(), depth, whole));
-            });
+            several(w, "anyOf", value, depth, whole);
         }
         "const" => w.array("enum", |w| w.element().raw(value)),
         "additionalProperties" if value.get() == "false" => {}
         _ if SHARED.contains(&key) => w.raw(key, value),
         _ => *whole &= IDLE.contains(&key),
     }
+}
+
+fn named(w: &mut JsonWriter<'_>, key: &str, value: &RawJson, depth: usize, whole: &mut bool) {
+    let list = pairs(value).unwrap_or_default();
+    w.nested(key, |w| list.iter().for_each(|(name, schema)| write(schema, w.member(name), depth, whole)));
+}
+
+fn several(w: &mut JsonWriter<'_>, key: &str, value: &RawJson, depth: usize, whole: &mut bool) {
+    let list: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
+    w.array(key, |w| {
+        list.iter().for_each(|raw| write(&RawJson::from(*raw), w.element(), depth, whole));
+    });
 }
 
 /// The type, in upper case; that it may be `null` is said apart.

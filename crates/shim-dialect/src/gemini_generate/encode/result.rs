@@ -16,20 +16,11 @@ impl Scribe<'_> {
     pub(super) fn result(&mut self, w: &mut JsonWriter<'_>, result: &ToolResult, at: At) {
         let members = own(&result.rest, || at.path(), &mut self.losses);
         self.cache(result.cache.as_ref(), at);
-        let name = self.name_of(result, at);
-        let response = response(result);
         let (inside, behind): (Vec<_>, Vec<_>) =
             media_of(result).into_iter().partition(|(_, media)| self.fits_inside(result, media));
         w.element().object(|w| {
             w.nested("functionResponse", |w| {
-                w.maybe("id", self.id(&result.call), JsonWriter::string);
-                w.maybe("name", name.as_deref(), JsonWriter::string);
-                w.maybe("response", response.as_ref(), JsonWriter::raw);
-                if !inside.is_empty() {
-                    w.array("parts", |w| {
-                        inside.iter().for_each(|(part, media)| self.inside(w, media, at, *part))
-                    });
-                }
+                self.response(w, result, &inside, at);
                 write_inside(w, members);
             });
             write_beside(w, members);
@@ -38,6 +29,17 @@ impl Scribe<'_> {
             self.behind(w, media, At { inside: Some(part), ..at });
         }
         self.others(result, at);
+    }
+
+    /// The members of a response, with the media that stand in it.
+    fn response(&mut self, w: &mut JsonWriter<'_>, result: &ToolResult, inside: &[(usize, &Media)], at: At) {
+        let name = self.name_of(result, at);
+        w.maybe("id", self.id(&result.call), JsonWriter::string);
+        w.maybe("name", name.as_deref(), JsonWriter::string);
+        w.maybe("response", response(result).as_ref(), JsonWriter::raw);
+        if !inside.is_empty() {
+            w.array("parts", |w| inside.iter().for_each(|(part, media)| self.inside(w, media, at, *part)));
+        }
     }
 
     /// A result says what was called: by itself, or by the call it answers.

@@ -23,17 +23,7 @@ enum Told {
 
 pub(super) fn thinking(w: &mut JsonWriter<'_>, ask: &ReasoningAsk, traits: &Traits, losses: &mut Losses) {
     let members = own(&ask.rest, || "reasoning".to_owned(), losses);
-    let told = match &traits.reasoning {
-        ReasoningControl::None => {
-            if ask.mode != Some(ReasoningMode::Off) {
-                losses.dropped("reasoning".to_owned(), "the model does not reason");
-            }
-            return;
-        }
-        ReasoningControl::Unknown => usual(ask, losses),
-        ReasoningControl::Effort(words) | ReasoningControl::Adaptive(words) => level(ask, words, losses),
-        ReasoningControl::Budget { min, max, off } => budget(ask, *min, *max, *off, losses),
-    };
+    let Some(told) = told(ask, &traits.reasoning, losses) else { return };
     match told {
         Told::Nothing => {}
         Told::Level(effort) => w.string("thinkingLevel", &effort.word().to_ascii_uppercase()),
@@ -41,6 +31,23 @@ pub(super) fn thinking(w: &mut JsonWriter<'_>, ask: &ReasoningAsk, traits: &Trai
     }
     w.maybe("includeThoughts", shown(ask), JsonWriter::bool);
     write(w, members, &[]);
+}
+
+/// What a model is told, by what it takes; `None` for one that does not reason.
+fn told(ask: &ReasoningAsk, control: &ReasoningControl, losses: &mut Losses) -> Option<Told> {
+    match control {
+        ReasoningControl::None => {
+            if ask.mode != Some(ReasoningMode::Off) {
+                losses.dropped("reasoning".to_owned(), "the model does not reason");
+            }
+            None
+        }
+        ReasoningControl::Unknown => Some(usual(ask, losses)),
+        ReasoningControl::Effort(words) | ReasoningControl::Adaptive(words) => {
+            Some(level(ask, words, losses))
+        }
+        ReasoningControl::Budget { min, max, off } => Some(budget(ask, *min, *max, *off, losses)),
+    }
 }
 
 /// Whether thoughts are to be shown. Who turns reasoning on without a word on it expects to see it.
@@ -62,17 +69,22 @@ fn usual(ask: &ReasoningAsk, losses: &mut Losses) -> Told {
             }
             Told::Budget(tokens.into())
         }
-        (_, None, Some(other @ Effort::Other(_))) => Told::Level(other.clone()),
-        (_, None, Some(effort)) => {
-            let nearest = effort.nearest(&LEVELS).unwrap_or(effort);
-            if nearest != effort {
-                losses.near(EFFORT.to_owned(), "there is no such level");
-            }
-            Told::Level(nearest.clone())
-        }
+        (_, None, Some(effort)) => Told::Level(usual_level(effort, losses)),
         (Some(ReasoningMode::Adaptive), None, None) => Told::Budget(-1),
         (Some(ReasoningMode::On) | None, None, None) => Told::Nothing,
     }
+}
+
+/// The nearest of the usual levels; a word of the client's own stays as it is.
+fn usual_level(effort: &Effort, losses: &mut Losses) -> Effort {
+    if let Effort::Other(_) = effort {
+        return effort.clone();
+    }
+    let nearest = effort.nearest(&LEVELS).unwrap_or(effort);
+    if nearest != effort {
+        losses.near(EFFORT.to_owned(), "there is no such level");
+    }
+    nearest.clone()
 }
 
 /// For a model that takes words.

@@ -22,6 +22,13 @@ enum Offer<'r> {
     Own(&'r str, RawJson),
 }
 
+impl Offer<'_> {
+    /// Functions that follow on one another stand in one entry.
+    fn shares_entry(&self, next: &Self) -> bool {
+        matches!((self, next), (Self::Function { .. }, Self::Function { .. }))
+    }
+}
+
 /// Writes `tools`; gives whether functions are offered beside tools that another dialect asked for by its own name.
 pub(super) fn tools(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scribe<'_>) -> bool {
     let functions = request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Native(_)));
@@ -34,10 +41,7 @@ pub(super) fn tools(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scri
     let both = offers.iter().any(|offer| matches!(offer, Offer::Own(..))) && functions;
     if !offers.is_empty() {
         w.array("tools", |w| {
-            let same = |a: &Offer<'_>, b: &Offer<'_>| {
-                matches!((a, b), (Offer::Function { .. }, Offer::Function { .. }))
-            };
-            for run in offers.chunk_by(same) {
+            for run in offers.chunk_by(Offer::shares_entry) {
                 w.element().object(|w| entry(w, run, scribe));
             }
         });
@@ -85,14 +89,9 @@ fn native<'r>(tool: &'r Tool, word: &'r str, path: &str, losses: &mut Losses) ->
     if is_own(tool, word) {
         return Some(Offer::Own(word, options(word, &tool.rest)));
     }
-    let name = match word {
-        _ if word.starts_with("web_search") => "googleSearch",
-        _ if word.starts_with("code_execution") || word == "code_interpreter" => "codeExecution",
-        _ if word.starts_with("web_fetch") => "urlContext",
-        _ => {
-            losses.lacking(path.to_owned(), "the provider has no such tool");
-            return None;
-        }
+    let Some(name) = counterpart(word) else {
+        losses.lacking(path.to_owned(), "the provider has no such tool");
+        return None;
     };
     losses.near(path.to_owned(), "the provider's own tool of the same purpose stands for it");
     for limit in ["allowed_domains", "blocked_domains", "filters"] {
@@ -102,6 +101,16 @@ fn native<'r>(tool: &'r Tool, word: &'r str, path: &str, losses: &mut Losses) ->
     }
     own(&tool.rest, || path.to_owned(), losses);
     Some(Offer::Own(name, options(name, &Rest::default())))
+}
+
+/// The dialect's own tool that does what another dialect's does.
+fn counterpart(word: &str) -> Option<&'static str> {
+    match word {
+        _ if word.starts_with("web_search") => Some("googleSearch"),
+        _ if word.starts_with("code_execution") || word == "code_interpreter" => Some("codeExecution"),
+        _ if word.starts_with("web_fetch") => Some("urlContext"),
+        _ => None,
+    }
 }
 
 /// The options of a tool as they are written: an object, but for a tool that is given by another value.
@@ -139,20 +148,25 @@ fn function(w: &mut JsonWriter<'_>, tool: &Tool, group: Option<&str>, path: &str
     if tool.cache.is_some() {
         scribe.losses.dropped(format!("{path}.cache"), "the provider caches by itself");
     }
-    let parameters = match &tool.kind {
-        ToolKind::Function { parameters, .. } => parameters.clone(),
-        ToolKind::Custom { format } => {
-            if format.is_some() {
-                scribe.losses.dropped(format!("{path}.format"), "free text cannot be held to a form");
-            }
-            free_text_schema()
-        }
-        ToolKind::Group(_) | ToolKind::Native(_) => None,
-    };
+    let parameters = parameters(tool, path, &mut scribe.losses);
     if let Some(parameters) = parameters.filter(|schema| !is_said(schema, members, "parameters")) {
         schema(w, ["parametersJsonSchema", "parameters"], &parameters, path, scribe);
     }
     write(w, members, &[]);
+}
+
+/// The schema of what a function takes.
+fn parameters(tool: &Tool, path: &str, losses: &mut Losses) -> Option<RawJson> {
+    match &tool.kind {
+        ToolKind::Function { parameters, .. } => parameters.clone(),
+        ToolKind::Custom { format } => {
+            if format.is_some() {
+                losses.dropped(format!("{path}.format"), "free text cannot be held to a form");
+            }
+            free_text_schema()
+        }
+        ToolKind::Group(_) | ToolKind::Native(_) => None,
+    }
 }
 
 /// Whether a schema is in `members` as it came, in the words of OpenAPI.
@@ -197,17 +211,17 @@ pub(super) fn tool_config(w: &mut JsonWriter<'_>, request: &Request, mixed: bool
             w.bool("includeServerSideToolInvocations", true);
         }
         if calling {
-            w.nested("functionCallingConfig", |w| {
-                write(w, &beside, &[]);
-                w.maybe("mode", mode, JsonWriter::string);
-                if !names.is_empty() {
-                    w.array("allowedFunctionNames", |w| {
-                        names.iter().for_each(|name| w.element().string(name))
-                    });
-                }
-            });
+            w.nested("functionCallingConfig", |w| calling_config(w, &beside, mode, &names));
         }
     });
+}
+
+fn calling_config(w: &mut JsonWriter<'_>, beside: &[Member], mode: Option<&str>, names: &[String]) {
+    write(w, beside, &[]);
+    w.maybe("mode", mode, JsonWriter::string);
+    if !names.is_empty() {
+        w.array("allowedFunctionNames", |w| names.iter().for_each(|name| w.element().string(name)));
+    }
 }
 
 /// The mode, unless the dialect itself said it, and the names of the functions that may be called.
@@ -216,29 +230,30 @@ fn chosen(
     beside: &[Member],
     scribe: &mut Scribe<'_>,
 ) -> (Option<&'static str>, Vec<String>) {
-    let strict = scribe.strict(request);
-    let free = if strict { "VALIDATED" } else { "AUTO" };
-    let (mode, names) = match &request.tool_choice {
-        None => (strict.then_some(free), &[][..]),
-        Some(ToolChoice::Auto) => (Some(free), &[][..]),
-        Some(ToolChoice::None) => (Some("NONE"), &[][..]),
-        Some(ToolChoice::Required) => (Some("ANY"), &[][..]),
-        Some(ToolChoice::Named(name)) => (Some("ANY"), std::slice::from_ref(name)),
-        Some(ToolChoice::Allowed { names, required: true }) => (Some("ANY"), names.as_slice()),
-        Some(ToolChoice::Allowed { names, required: false }) => (Some("VALIDATED"), names.as_slice()),
-        Some(ToolChoice::Other(_)) => {
-            scribe.losses.lacking("tool_choice".to_owned(), "only functions can be chosen");
-            (None, &[][..])
-        }
-    };
+    let (mode, names) = mode_of(request.tool_choice.as_ref(), scribe.strict(request));
     let said = beside.iter().any(|(key, _)| **key == *"mode");
     let (functions, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| !is_native(request, name));
-    if !others.is_empty() {
+    if !others.is_empty() || matches!(request.tool_choice, Some(ToolChoice::Other(_))) {
         scribe.losses.lacking("tool_choice".to_owned(), "only functions can be chosen");
     }
     let unchosen = !names.is_empty() && functions.is_empty();
     let sent = functions.into_iter().map(|name| scribe.names.sent(name, None)).collect();
     (mode.filter(|_| !said && !unchosen), sent)
+}
+
+/// The mode that says a choice, and the names it allows.
+fn mode_of(choice: Option<&ToolChoice>, strict: bool) -> (Option<&'static str>, &[String]) {
+    let free = if strict { "VALIDATED" } else { "AUTO" };
+    match choice {
+        None => (strict.then_some(free), &[]),
+        Some(ToolChoice::Auto) => (Some(free), &[]),
+        Some(ToolChoice::None) => (Some("NONE"), &[]),
+        Some(ToolChoice::Required) => (Some("ANY"), &[]),
+        Some(ToolChoice::Named(name)) => (Some("ANY"), std::slice::from_ref(name)),
+        Some(ToolChoice::Allowed { names, required: true }) => (Some("ANY"), names),
+        Some(ToolChoice::Allowed { names, required: false }) => (Some("VALIDATED"), names),
+        Some(ToolChoice::Other(_)) => (None, &[]),
+    }
 }
 
 fn is_native(request: &Request, name: &str) -> bool {

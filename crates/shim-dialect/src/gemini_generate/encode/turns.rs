@@ -130,21 +130,16 @@ fn role(turn: &Turn, at: usize, scribe: &mut Scribe<'_>) -> String {
         return serde_json::from_str(word.get()).unwrap_or_default();
     }
     let results = turn.parts.iter().any(|part| matches!(part, Part::ToolResult(_)));
-    match &turn.role {
-        Role::Assistant => "model",
-        Role::User | Role::Tool => "user",
-        Role::System | Role::Developer => {
-            scribe.losses.near(format!("turns[{at}].role"), "the operator speaks in the user's turn");
-            "user"
-        }
-        Role::Other(_) => {
-            if !results {
-                scribe.losses.near(format!("turns[{at}].role"), "there are only users and models");
-            }
-            "user"
-        }
+    let unsaid = match &turn.role {
+        Role::Assistant => return "model".to_owned(),
+        Role::User | Role::Tool => None,
+        Role::System | Role::Developer => Some("the operator speaks in the user's turn"),
+        Role::Other(_) => (!results).then_some("there are only users and models"),
+    };
+    if let Some(why) = unsaid {
+        scribe.losses.near(format!("turns[{at}].role"), why);
     }
-    .to_owned()
+    "user".to_owned()
 }
 
 fn one(w: &mut JsonWriter<'_>, content: &Content, request: &Request, scribe: &mut Scribe<'_>) {

@@ -59,14 +59,20 @@ impl Arguments {
             text.push_str(bare(value)?);
             return Ok(());
         };
-        let piece = quoted(piece);
-        text.push_str(if goes_on { "" } else { "\"" });
-        text.push_str(piece.get(1..piece.len() - 1).unwrap_or_default());
-        self.in_text = true;
+        self.add_text(piece, text);
         if value.will_continue != Some(true) {
             self.end_text(text);
         }
         Ok(())
+    }
+
+    /// Adds a piece of a string, which is open from then on.
+    fn add_text(&mut self, piece: &str, text: &mut String) {
+        if !std::mem::replace(&mut self.in_text, true) {
+            text.push('"');
+        }
+        let piece = quoted(piece);
+        text.push_str(piece.get(1..piece.len() - 1).unwrap_or_default());
     }
 
     /// What closes all that is open. Arguments that never came are none.
@@ -190,10 +196,14 @@ fn named(text: &str) -> Option<(Step, &str)> {
 }
 
 fn bracketed(text: &str) -> Option<(Step, &str)> {
-    let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
-        let (index, rest) = text.split_once(']')?;
-        return Some((Step::Index(index.parse().ok()?), rest));
-    };
+    if let Some(quote @ ('\'' | '"')) = text.chars().next() {
+        return quoted_name(text, quote);
+    }
+    let (index, rest) = text.split_once(']')?;
+    Some((Step::Index(index.parse().ok()?), rest))
+}
+
+fn quoted_name(text: &str, quote: char) -> Option<(Step, &str)> {
     let mut name = String::new();
     let mut escaped = false;
     for (at, letter) in text.char_indices().skip(1) {

@@ -77,13 +77,7 @@ impl Call {
             sink.whole(candidate, Part::ToolCall(piece.call))?;
             return Ok(None);
         }
-        let arguments = std::mem::take(&mut piece.call.arguments);
-        let part = Part::ToolCall(piece.call.clone());
-        let mut call = Self { id: sink.open(candidate, part)?, arguments: Arguments::default() };
-        piece.call.opaque.clear();
-        piece.call.rest = Rest::default();
-        piece.call.id.clear();
-        piece.call.arguments = arguments;
+        let mut call = Self::open(&mut piece.call, candidate, sink)?;
         if call.take(piece, sink)? {
             return Ok(Some(call));
         }
@@ -91,15 +85,20 @@ impl Call {
         Ok(None)
     }
 
+    /// Opens a call without its arguments, which are all that is left of it.
+    fn open(told: &mut ToolCall, candidate: u32, sink: &mut Sink<'_>) -> Result<Self, DecodeError> {
+        let arguments = std::mem::take(&mut told.arguments);
+        let id = sink.open(candidate, Part::ToolCall(told.clone()))?;
+        told.opaque.clear();
+        told.rest = Rest::default();
+        told.id.clear();
+        told.arguments = arguments;
+        Ok(Self { id, arguments: Arguments::default() })
+    }
+
     /// Takes a piece; false when it was the last.
     pub(super) fn take(&mut self, piece: Piece, sink: &mut Sink<'_>) -> Result<bool, DecodeError> {
-        let mut text = String::new();
-        if piece.call.arguments != "{}" {
-            self.arguments.whole(&piece.call.arguments, &mut text)?;
-        }
-        if let Some(partial) = &piece.partial {
-            self.add(partial, &mut text)?;
-        }
+        let text = self.text_of(&piece)?;
         if !text.is_empty() {
             sink.grow(self.id, Delta::Arguments(text));
         }
@@ -114,6 +113,18 @@ impl Call {
             sink.grow(self.id, Delta::Rest(members));
         }
         Ok(piece.goes_on)
+    }
+
+    /// What a piece says of the arguments.
+    fn text_of(&mut self, piece: &Piece) -> Result<String, DecodeError> {
+        let mut text = String::new();
+        if piece.call.arguments != "{}" {
+            self.arguments.whole(&piece.call.arguments, &mut text)?;
+        }
+        if let Some(partial) = &piece.partial {
+            self.add(partial, &mut text)?;
+        }
+        Ok(text)
     }
 
     fn add(&mut self, partial: &RawJson, text: &mut String) -> Result<(), DecodeError> {

@@ -1,5 +1,7 @@
 //! Events → a streamed answer.
 
+use std::borrow::Cow;
+
 use shim_ir::{
     Delta, Event, Finish, Foreign, Loss, LossKind, Media, Part, PartId, Rest, Source, Start, Usage,
 };
@@ -72,19 +74,12 @@ impl Encoder for ChunkEncoder {
                 self.start(start);
                 self.state = State::Answering;
             }
-            (State::Answering, Event::PartStart { id, candidate, part }) => {
-                self.open(*id, *candidate, part, out)
-            }
-            (State::Answering, Event::PartDelta { id, delta }) => self.grow(*id, delta, out),
-            (State::Answering, Event::PartEnd { id }) => self.close(*id, out),
-            (State::Answering, Event::Usage(used)) => self.used = Some(used.clone()),
-            (State::Answering, Event::Rest(rest)) => self.rest(rest, out),
-            (State::Answering, Event::Foreign(foreign)) => self.foreign(foreign, out),
             (State::Answering, Event::Finish(finishes)) => {
                 self.finish(finishes, out);
                 self.state = State::Ended;
             }
-            (State::Waiting | State::Answering, _) => {}
+            (State::Answering, event) => self.take(event, out),
+            (State::Waiting, _) => {}
         }
     }
 
@@ -110,6 +105,19 @@ impl ChunkEncoder {
             tier: None,
             blocked: false,
             losses: Losses::default(),
+        }
+    }
+
+    /// Takes an event in the middle of an answer.
+    fn take(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::PartStart { id, candidate, part } => self.open(*id, *candidate, part, out),
+            Event::PartDelta { id, delta } => self.grow(*id, delta, out),
+            Event::PartEnd { id } => self.close(*id, out),
+            Event::Usage(used) => self.used = Some(used.clone()),
+            Event::Rest(rest) => self.rest(rest, out),
+            Event::Foreign(foreign) => self.foreign(foreign, out),
+            Event::Start(_) | Event::Finish(_) | Event::Fault(_) => {}
         }
     }
 
@@ -168,15 +176,7 @@ impl ChunkEncoder {
         let last = self.parts.len() - 1;
         match part {
             Part::Text(text) | Part::Refusal(text) => self.say(last, &text.text, None, out),
-            Part::Reasoning(reasoning) => {
-                for (piece, text) in reasoning.summary.iter().enumerate() {
-                    self.say(last, text, Some((true, piece)), out);
-                }
-                for (piece, text) in reasoning.text.iter().enumerate() {
-                    self.say(last, text, Some((false, piece)), out);
-                }
-                self.unread(last, reasoning.opaque.iter());
-            }
+            Part::Reasoning(reasoning) => self.say_thoughts(last, reasoning, out),
             Part::Media(Media { source: Source::Inline(data), .. }) => self.sound(last, data, out),
             Part::Media(_)
             | Part::ToolCall(_)
@@ -292,12 +292,7 @@ impl ChunkEncoder {
         let Self { frames, answers, losses, used, tier, .. } = self;
         frames.object(out, |w| {
             if !ends.is_empty() {
-                w.array("candidates", |w| {
-                    for at in ends {
-                        let finish = finishes.get(at).and_then(Option::as_ref);
-                        w.element().object(|w| end(w, at, finish, answers.get(at), losses));
-                    }
-                });
+                w.array("candidates", |w| write_ends(w, &ends, finishes, answers, losses));
             }
             if let Some(used) = used {
                 w.nested("usageMetadata", |w| usage(w, used, tier.as_deref(), losses));
@@ -319,6 +314,20 @@ pub(super) fn at(id: PartId, candidate: u32) -> At {
     Of::Candidate(usize::try_from(candidate).unwrap_or_default()).part(part)
 }
 
+/// The end of each answer of `ends`.
+fn write_ends(
+    w: &mut JsonWriter<'_>,
+    ends: &[usize],
+    finishes: &[Option<Finish>],
+    answers: &[Answer],
+    losses: &mut Losses,
+) {
+    for at in ends {
+        let finish = finishes.get(*at).and_then(Option::as_ref);
+        w.element().object(|w| end(w, *at, finish, answers.get(*at), losses));
+    }
+}
+
 /// The end of one answer. Some clients look for parts in every piece.
 fn end(
     w: &mut JsonWriter<'_>,
@@ -331,20 +340,22 @@ fn end(
         w.array("parts", |w| w.element().object(|w| w.string("text", "")));
         w.string("role", "model");
     });
-    match finish {
-        Some(finish) => {
-            let (word, unsaid) = finish_word(finish, answer.is_some_and(|answer| answer.calls));
-            finish_losses(finish.sequence.is_some(), unsaid, at, losses);
-            w.string("finishReason", &word);
-        }
-        None => {
-            let path = format!("candidates[{at}].finish");
-            losses.tell(path, LossKind::Defaulted, "an answer that is complete says why it ended");
-            w.string("finishReason", "OTHER");
-        }
-    }
+    let calls = answer.is_some_and(|answer| answer.calls);
+    w.string("finishReason", &reason(finish, calls, at, losses));
     w.maybe("index", i128::try_from(at).ok(), JsonWriter::number);
     if let Some(answer) = answer.filter(|answer| answer.ungrounded) {
         answer.grounds.write(w);
     }
+}
+
+/// Why an answer ended: that is said of each one that is complete.
+fn reason<'f>(finish: Option<&'f Finish>, calls: bool, at: usize, losses: &mut Losses) -> Cow<'f, str> {
+    let Some(finish) = finish else {
+        let path = format!("candidates[{at}].finish");
+        losses.tell(path, LossKind::Defaulted, "an answer that is complete says why it ended");
+        return "OTHER".into();
+    };
+    let (word, unsaid) = finish_word(finish, calls);
+    finish_losses(finish.sequence.is_some(), unsaid, at, losses);
+    word
 }

@@ -1,6 +1,6 @@
 //! Parts of an encoded stream that are open, and what of them is not told yet.
 
-use shim_ir::{Citation, Delta, Media, MediaKind, Opaque, Part, PartId, Source, Text, ToolCall};
+use shim_ir::{Citation, Delta, Media, MediaKind, Opaque, OpaqueKind, Part, PartId, Source, Text, ToolCall};
 use shim_wire::RawJson;
 
 use super::super::encode::{BETWEEN, mark, thoughts};
@@ -154,13 +154,7 @@ impl Words {
     pub(super) fn fill(&mut self, whole: &Part) -> String {
         match whole {
             Part::Text(text) | Part::Refusal(text) => {
-                self.citations.extend(text.citations.iter().skip(self.cited).cloned());
-                self.cited = self.cited.max(text.citations.len());
-                self.logprobs.extend(text.logprobs.iter().filter(|_| !self.logged).cloned());
-                self.logged |= text.logprobs.is_some();
-                if !self.marked {
-                    self.mark = mark(&text.opaque, &text.rest);
-                }
+                self.fill_text(text);
                 text.text.clone()
             }
             Part::Reasoning(reasoning) => {
@@ -174,6 +168,16 @@ impl Words {
             | Part::ToolResult(_)
             | Part::ServerResult(_)
             | Part::Foreign(_) => String::new(),
+        }
+    }
+
+    fn fill_text(&mut self, text: &Text) {
+        self.citations.extend(text.citations.iter().skip(self.cited).cloned());
+        self.cited = self.cited.max(text.citations.len());
+        self.logprobs.extend(text.logprobs.iter().filter(|_| !self.logged).cloned());
+        self.logged |= text.logprobs.is_some();
+        if !self.marked {
+            self.mark = mark(&text.opaque, &text.rest);
         }
     }
 }
@@ -204,12 +208,7 @@ pub(super) fn grow(part: &mut Part, delta: &Delta) {
 pub(super) fn grow_call(call: &mut ToolCall, delta: &Delta) {
     match delta {
         Delta::Arguments(text) => call.arguments.push_str(text),
-        Delta::Opaque { kind, value, append } => {
-            match call.opaque.iter_mut().rev().find(|opaque| opaque.kind == *kind && *append) {
-                Some(last) => last.value.push_str(value),
-                None => call.opaque.push(Opaque { kind: *kind, value: value.clone() }),
-            }
-        }
+        Delta::Opaque { kind, value, append } => grow_opaque(&mut call.opaque, *kind, value, *append),
         Delta::Rest(rest) => call.rest.merge(rest.clone()),
         Delta::Whole(whole) => {
             if let Part::ToolCall(whole) = &**whole {
@@ -222,5 +221,12 @@ pub(super) fn grow_call(call: &mut ToolCall, delta: &Delta) {
         | Delta::Data(_)
         | Delta::Citation(_)
         | Delta::Logprobs(_) => {}
+    }
+}
+
+fn grow_opaque(states: &mut Vec<Opaque>, kind: OpaqueKind, value: &str, append: bool) {
+    match states.iter_mut().rev().find(|state| append && state.kind == kind) {
+        Some(last) => last.value.push_str(value),
+        None => states.push(Opaque { kind, value: value.to_owned() }),
     }
 }

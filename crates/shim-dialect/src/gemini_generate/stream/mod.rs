@@ -136,10 +136,7 @@ impl ChunkDecoder {
     fn take(&mut self, read: Read<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
         match (self.state, read) {
             (State::Broken | State::Ended, _) | (_, Read::Nothing) => {}
-            (_, Read::Failure(fault)) => {
-                out.push(Event::Fault(fault));
-                self.state = State::Ended;
-            }
+            (_, Read::Failure(fault)) => self.fail(fault, out),
             (State::Waiting, Read::Chunk(mut chunk)) => {
                 self.start(&mut chunk, out);
                 self.state = State::Answering;
@@ -154,6 +151,11 @@ impl ChunkDecoder {
             }
         }
         Ok(())
+    }
+
+    fn fail(&mut self, fault: Fault, out: &mut Vec<Event>) {
+        out.push(Event::Fault(fault));
+        self.state = State::Ended;
     }
 
     fn start(&mut self, chunk: &mut GenerateContentResponse<'_>, out: &mut Vec<Event>) {
@@ -198,10 +200,7 @@ impl ChunkDecoder {
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         let path = format!("candidates[{at}]");
-        let index = wire.index.or_else(|| u32::try_from(at).ok()).unwrap_or(CANDIDATES_MAX);
-        if index >= CANDIDATES_MAX {
-            return Err(DecodeError::shape(format!("{path}.index"), "more candidates than are allowed"));
-        }
+        let index = number(&wire, at, &path)?;
         let at = self.place(index);
         let Some(candidate) = self.candidates.get_mut(at) else { return Ok(()) };
         let mut sink = Sink { out, parts: &mut self.parts };
@@ -265,4 +264,11 @@ impl ChunkDecoder {
         }
         out.push(Event::Finish(finishes));
     }
+}
+
+/// The number of a candidate: its own, or the place it has in the list.
+fn number(wire: &types::Candidate<'_>, at: usize, path: &str) -> Result<u32, DecodeError> {
+    let number = wire.index.or_else(|| u32::try_from(at).ok());
+    let allowed = number.filter(|number| *number < CANDIDATES_MAX);
+    allowed.ok_or_else(|| DecodeError::shape(format!("{path}.index"), "more candidates than are allowed"))
 }

@@ -1,12 +1,12 @@
 //! Texts and thoughts of an encoded stream: told piece by piece, with what hangs on them.
 
-use shim_ir::{Delta, Opaque, Part};
+use shim_ir::{Delta, Opaque, Part, PartId, Reasoning};
 
 use super::super::encode::{
-    Cited, bytes, citation_losses, is_own_citation, is_own_opaque, logprobs, marked, own,
+    Cited, bytes, citation_losses, is_own_citation, is_own_opaque, logprobs, marked, own, sources,
 };
 use super::encoder::{ChunkEncoder, at};
-use super::held::{Body, Held, Told};
+use super::held::{Body, Held, Told, Words};
 
 impl ChunkEncoder {
     pub(super) fn grow_words(&mut self, index: usize, delta: &Delta, out: &mut Vec<u8>) {
@@ -18,7 +18,7 @@ impl ChunkEncoder {
             Delta::Opaque { kind, value, append } => {
                 let opaque = Opaque { kind: *kind, value: value.clone() };
                 self.unread(index, std::iter::once(&opaque));
-                if let Some(Held { body: Body::Words(words), .. }) = self.parts.get_mut(index)
+                if let Some((_, _, words)) = words_of(&mut self.parts, index)
                     && is_own_opaque(&opaque)
                 {
                     words.sign(opaque, *append);
@@ -31,9 +31,7 @@ impl ChunkEncoder {
 
     /// Hangs on a text what is no text.
     fn hang(&mut self, index: usize, delta: &Delta, out: &mut Vec<u8>) {
-        let Some(Held { id, candidate, body: Body::Words(words), .. }) = self.parts.get_mut(index) else {
-            return;
-        };
+        let Some((id, candidate, words)) = words_of(&mut self.parts, index) else { return };
         match delta {
             Delta::Citation(citation) => {
                 words.citations.push(citation.clone());
@@ -44,7 +42,7 @@ impl ChunkEncoder {
                 words.logged = true;
             }
             Delta::Rest(rest) => {
-                let path = at(*id, *candidate);
+                let path = at(id, candidate);
                 if !own(rest, || path.path(), &mut self.losses).is_empty() {
                     words.mark.get_or_insert_default().rest.merge(rest.clone());
                     words.marked = true;
@@ -75,7 +73,7 @@ impl ChunkEncoder {
             return;
         }
         let next = self.is_next(index);
-        let Some(Held { body: Body::Words(words), .. }) = self.parts.get_mut(index) else { return };
+        let Some((_, _, words)) = words_of(&mut self.parts, index) else { return };
         let between = words.between(piece);
         if next && between.is_empty() {
             self.tell(index, text, out);
@@ -87,12 +85,20 @@ impl ChunkEncoder {
         }
     }
 
+    /// Tells the pieces of a thought.
+    pub(super) fn say_thoughts(&mut self, index: usize, reasoning: &Reasoning, out: &mut Vec<u8>) {
+        for (piece, text) in reasoning.summary.iter().enumerate() {
+            self.say(index, text, Some((true, piece)), out);
+        }
+        for (piece, text) in reasoning.text.iter().enumerate() {
+            self.say(index, text, Some((false, piece)), out);
+        }
+        self.unread(index, reasoning.opaque.iter());
+    }
+
     /// Tells text whose turn it is.
     fn tell(&mut self, index: usize, text: &str, out: &mut Vec<u8>) {
-        let Some(Held { candidate, body: Body::Words(words), .. }) = self.parts.get_mut(index) else {
-            return;
-        };
-        let candidate = *candidate;
+        let Some((_, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let thought = words.thought;
         words.told.add(text);
         let mark = words.mark.take();
@@ -113,24 +119,17 @@ impl ChunkEncoder {
         if !self.is_next(index) {
             return;
         }
-        let Some(Held { candidate, body: Body::Words(words), .. }) = self.parts.get_mut(index) else {
-            return;
-        };
+        let Some((_, candidate, words)) = words_of(&mut self.parts, index) else { return };
         if words.told.bytes == 0 || (words.citations.is_empty() && words.logprobs.is_empty()) {
             return;
         }
-        let sources: Vec<_> = words.citations.extract_if(.., |citation| is_own_citation(citation)).collect();
-        if !sources.is_empty() {
-            self.frames.candidate(out, *candidate, |w| {
-                let words = sources.iter().filter_map(|citation| citation.words.as_ref());
-                w.nested("citationMetadata", |w| {
-                    w.array("citationSources", |w| words.for_each(|raw| w.element().raw(raw)));
-                });
-            });
+        let own: Vec<_> = words.citations.extract_if(.., |citation| is_own_citation(citation)).collect();
+        if !own.is_empty() {
+            self.frames.candidate(out, candidate, |w| sources(w, own.iter()));
         }
         for list in words.logprobs.drain(..) {
             if let Some(raw) = logprobs(&[&list]) {
-                self.frames.candidate(out, *candidate, |w| w.raw("logprobsResult", &raw));
+                self.frames.candidate(out, candidate, |w| w.raw("logprobsResult", &raw));
             }
         }
     }
@@ -138,14 +137,12 @@ impl ChunkEncoder {
     /// Tells what the whole part says beyond what was told of it.
     fn whole(&mut self, index: usize, whole: &Part, out: &mut Vec<u8>) {
         let next = self.is_next(index);
-        let Some(Held { id, candidate, body: Body::Words(words), .. }) = self.parts.get_mut(index) else {
-            return;
-        };
+        let Some((id, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let text = words.fill(whole);
         let told: Told = words.told;
         words.waiting.clear();
         match told.beyond(&text) {
-            None => self.losses.near(at(*id, *candidate).path(), "what was told already cannot be changed"),
+            None => self.losses.near(at(id, candidate).path(), "what was told already cannot be changed"),
             Some("") => {}
             Some(more) if next => self.tell(index, more, out),
             Some(more) => words.waiting.push_str(more),
@@ -155,7 +152,7 @@ impl ChunkEncoder {
 
     /// Tells the text that waited.
     pub(super) fn catch_up(&mut self, index: usize, out: &mut Vec<u8>) {
-        let Some(Held { body: Body::Words(words), .. }) = self.parts.get_mut(index) else { return };
+        let Some((_, _, words)) = words_of(&mut self.parts, index) else { return };
         let waiting = std::mem::take(&mut words.waiting);
         if !waiting.is_empty() {
             self.tell(index, &waiting, out);
@@ -163,10 +160,8 @@ impl ChunkEncoder {
     }
 
     pub(super) fn end_words(&mut self, index: usize, out: &mut Vec<u8>) {
-        let Some(Held { candidate, body: Body::Words(words), .. }) = self.parts.get_mut(index) else {
-            return;
-        };
-        let (candidate, thought) = (*candidate, words.thought);
+        let Some((_, candidate, words)) = words_of(&mut self.parts, index) else { return };
+        let thought = words.thought;
         if let Some(mark) = words.mark.take() {
             self.frames.parts(out, candidate, |w| marked(w, "", thought, &mark));
         }
@@ -179,5 +174,14 @@ impl ChunkEncoder {
             answer.grounds.add(Cited::of(citation, base, length));
             answer.ungrounded = true;
         }
+    }
+}
+
+/// The text or the thought that a part is, with its id and its answer.
+fn words_of(parts: &mut [Held], index: usize) -> Option<(PartId, u32, &mut Words)> {
+    let held = parts.get_mut(index)?;
+    match &mut held.body {
+        Body::Words(words) => Some((held.id, held.candidate, words)),
+        Body::Call(_) | Body::Sound(_) | Body::Whole(_) => None,
     }
 }

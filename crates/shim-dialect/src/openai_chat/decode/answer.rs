@@ -8,7 +8,9 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json};
 
 use super::content::part;
-use super::{DIALECT, Details, content, is_array, members, readable, rest, said, stated, string, usage};
+use super::{
+    DIALECT, Details, bare_media, content, is_array, members, readable, rest, said, stated, string, usage,
+};
 use crate::common::member;
 use crate::openai_chat::errors;
 use crate::openai_chat::types::{
@@ -22,18 +24,9 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
     if let Some(fault) = errors::inside(&wire, body) {
         return Err(AnswerError::Fault(Box::new(fault)));
     }
-    if wire.choices.is_none() && wire.data.is_none() {
-        return Err(DecodeError::shape(".", "missing field `choices`").into());
-    }
-    let choices = wire.choices.take().unwrap_or_default().into_iter().enumerate();
-    let mut candidates = choices.map(|(at, choice)| candidate(choice, at)).collect::<Result<Vec<_>, _>>()?;
-    candidates.sort_by_key(|(index, _)| *index);
-    let mut candidates: Vec<_> = candidates.into_iter().map(|(_, candidate)| candidate).collect();
-    let mut members = stated(rest(std::mem::take(&mut wire.rest)));
-    cite(candidates.first_mut(), &wire, &mut members);
-    keep(&mut members, "x_groq", wire.x_groq);
-    keep(&mut members, "data", wire.data);
+    let mut candidates = candidates(&mut wire)?;
     let used = wire.usage.and_then(|raw| usage(raw.get()));
+    let mut members = left(&mut wire, candidates.first_mut());
     keep(&mut members, "usage", wire.usage.filter(|_| used.is_none()));
     Ok(Response {
         id: said(wire.id),
@@ -44,6 +37,26 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
         service_tier: said(wire.service_tier),
         rest: members,
     })
+}
+
+/// The candidates in the order of their indices; none where there are embeddings instead.
+fn candidates(wire: &mut Completion<'_>) -> Result<Vec<Candidate>, DecodeError> {
+    if wire.choices.is_none() && wire.data.is_none() {
+        return Err(DecodeError::shape(".", "missing field `choices`"));
+    }
+    let choices = wire.choices.take().unwrap_or_default().into_iter().enumerate();
+    let mut candidates = choices.map(|(at, choice)| candidate(choice, at)).collect::<Result<Vec<_>, _>>()?;
+    candidates.sort_by_key(|(index, _)| *index);
+    Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
+}
+
+/// What an answer says that has no place of its own in a response.
+fn left(wire: &mut Completion<'_>, first: Option<&mut Candidate>) -> Rest {
+    let mut members = stated(rest(std::mem::take(&mut wire.rest)));
+    cite(first, wire, &mut members);
+    keep(&mut members, "x_groq", wire.x_groq);
+    keep(&mut members, "data", wire.data);
+    members
 }
 
 /// Keeps a modelled member that has no place of its own here.
@@ -114,27 +127,28 @@ fn candidate(mut choice: Choice<'_>, at: usize) -> Result<(usize, Candidate), De
 
 /// Hangs log probabilities on the text they are of; false when there is none.
 fn add_logprobs(parts: &mut [Part], raw: &RawValue) -> bool {
-    let Ok(lists) = from_json::<Logprobs<'_>>(raw.get()) else {
-        return false;
-    };
+    let Ok(lists) = from_json::<Logprobs<'_>>(raw.get()) else { return false };
     let mut added = false;
-    for part in parts {
-        let (slot, list) = match part {
-            Part::Text(text) => (&mut text.logprobs, lists.content),
-            Part::Refusal(text) => (&mut text.logprobs, lists.refusal),
-            Part::Media(_)
-            | Part::Reasoning(_)
-            | Part::ToolCall(_)
-            | Part::ToolResult(_)
-            | Part::ServerResult(_)
-            | Part::Foreign(_) => continue,
-        };
-        if let Some(list) = list.filter(|list| is_array(list)) {
-            *slot = Some(list.into());
-            added = true;
-        }
+    for (text, list) in parts.iter_mut().filter_map(|part| with_list(part, &lists)) {
+        text.logprobs = Some(list.into());
+        added = true;
     }
     added
+}
+
+/// The text of a part, and the list of log probabilities that is of it.
+fn with_list<'p, 'a>(part: &'p mut Part, lists: &Logprobs<'a>) -> Option<(&'p mut Text, &'a RawValue)> {
+    let (text, list) = match part {
+        Part::Text(text) => (text, lists.content),
+        Part::Refusal(text) => (text, lists.refusal),
+        Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => return None,
+    };
+    Some((text, list.filter(|list| is_array(list))?))
 }
 
 /// Why an answer ended. A provider that was told which function to call says `stop` though it called it.
@@ -169,13 +183,16 @@ pub(super) fn message_parts(message: Message<'_>, path: &str) -> Result<(Vec<Par
     parts.extend(message.tool_calls.into_iter().map(|call| Part::ToolCall(tool_call(call))));
     parts.extend(message.function_call.and_then(function_call).map(Part::ToolCall));
     let mut members = stated(rest(message.rest));
-    if let Some(raw) = message.annotations {
-        match last_text(&mut parts) {
-            Some(text) => text.citations.extend(annotations(raw)),
-            None => keep(&mut members, "annotations", Some(raw)),
-        }
-    }
+    annotate(&mut parts, message.annotations, &mut members);
     Ok((parts, members))
+}
+
+/// Annotations belong to the last text; without one they stay as they are.
+fn annotate(parts: &mut [Part], raw: Option<&RawValue>, members: &mut Rest) {
+    match last_text(parts) {
+        Some(text) => text.citations.extend(raw.map(annotations).unwrap_or_default()),
+        None => keep(members, "annotations", raw),
+    }
 }
 
 fn last_text(parts: &mut [Part]) -> Option<&mut Text> {
@@ -238,16 +255,7 @@ fn sound(audio: types::Audio<'_>) -> Option<Media> {
     if let Some(transcript) = transcript {
         members.push(DIALECT, "transcript", RawJson::string(&transcript));
     }
-    Some(Media {
-        kind: MediaKind::Audio,
-        source,
-        mime: None,
-        name: None,
-        detail: None,
-        cache: None,
-        opaque: Vec::new(),
-        rest: members,
-    })
+    Some(bare_media(MediaKind::Audio, source, None, members))
 }
 
 /// A call of a tool, or a piece of one: then what the piece lacks is empty.

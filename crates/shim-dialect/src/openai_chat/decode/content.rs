@@ -68,14 +68,10 @@ fn media_part(part: MediaPart<'_>, path: &str) -> Result<Part, DecodeError> {
         note_form(&mut members, &part.kind);
     }
     Ok(Part::Media(Media {
-        kind,
-        source,
-        mime,
         name: part.document_name.map(Str::into_string),
         detail,
         cache: cache(part.prompt_cache_breakpoint.or(part.cache_control)),
-        opaque: Vec::new(),
-        rest: members,
+        ..bare_media(kind, source, mime, members)
     }))
 }
 
@@ -91,15 +87,11 @@ fn media_url(raw: &RawValue, path: &str) -> Result<(String, Option<String>, Rest
 fn audio_part(part: AudioPart<'_>) -> Part {
     let mut members = rest(part.input_audio.rest);
     members.merge(rest(part.rest));
+    let source = Source::Inline(part.input_audio.data.into_string());
+    let mime = part.input_audio.format.map(Str::into_string);
     Part::Media(Media {
-        kind: MediaKind::Audio,
-        source: Source::Inline(part.input_audio.data.into_string()),
-        mime: part.input_audio.format.map(Str::into_string),
-        name: None,
-        detail: None,
         cache: cache(part.prompt_cache_breakpoint.or(part.cache_control)),
-        opaque: Vec::new(),
-        rest: members,
+        ..bare_media(MediaKind::Audio, source, mime, members)
     })
 }
 
@@ -116,15 +108,15 @@ fn file_part(part: FilePart<'_>, path: &str) -> Result<Part, DecodeError> {
         note_form(&mut members, "file_data");
     }
     Ok(Part::Media(Media {
-        kind: MediaKind::File,
-        source,
-        mime,
         name: file.filename.map(Str::into_string),
-        detail: None,
         cache: cache(part.prompt_cache_breakpoint.or(part.cache_control)),
-        opaque: Vec::new(),
-        rest: members,
+        ..bare_media(MediaKind::File, source, mime, members)
     }))
+}
+
+/// Media without a name, a marker, or anything else that only some media have.
+pub(crate) fn bare_media(kind: MediaKind, source: Source, mime: Option<String>, rest: Rest) -> Media {
+    Media { kind, source, mime, name: None, detail: None, cache: None, opaque: Vec::new(), rest }
 }
 
 /// Where an address says the bytes are: in itself, as a data URL in base64, or there.

@@ -14,8 +14,8 @@ use shim_wire::{Members, RawJson, Str, from_json};
 pub(super) use answer::{
     annotation, annotations, completion, finish, function_call, image, source, sources, tool_call,
 };
-pub(super) use content::content;
-pub(super) use reasoning::{Details, details_say, readable};
+pub(super) use content::{bare_media, content};
+pub(super) use reasoning::{Details, Readable, details_say, readable};
 pub(super) use request::{ASKED, chat, embeddings};
 pub(super) use usage::usage;
 

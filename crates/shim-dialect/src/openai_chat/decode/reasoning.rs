@@ -27,14 +27,9 @@ pub(crate) struct Readable {
 pub(crate) fn readable(message: &Message<'_>, details: &mut Details) -> Result<Readable, DecodeError> {
     let content = message.reasoning_content.as_deref().filter(|text| !text.is_empty());
     let reasoning = message.reasoning.as_deref().filter(|text| !text.is_empty());
-    let mut said = Readable {
-        details: message.reasoning_details.is_some_and(|raw| tells(raw.get())),
-        ..Readable::default()
-    };
-    let pieces = match message.reasoning_details.filter(|_| said.details) {
-        Some(raw) => details.add(raw)?,
-        None => Vec::new(),
-    };
+    let raw = message.reasoning_details.filter(|raw| tells(raw.get()));
+    let pieces = raw.map(|raw| details.add(raw)).transpose()?.unwrap_or_default();
+    let mut said = Readable { details: raw.is_some(), ..Readable::default() };
     match content.or(reasoning) {
         Some(text) => {
             details.spoken = true;

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{
     Effort, MediaKind, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Rest, Role, Sampling,
-    Schema, ServerState, StreamAsk, Tokens, Tool, ToolCallKind, ToolChoice, ToolKind, ToolResult, Turn,
+    Schema, ServerState, StreamAsk, Tokens, Tool, ToolCall, ToolCallKind, ToolChoice, ToolKind, ToolResult,
+    Turn,
 };
 use shim_wire::{Members, RawJson, Str, from_json};
 
@@ -125,20 +126,30 @@ fn reasoning(wire: &mut ChatRequest<'_>) -> Result<Option<ReasoningAsk>, DecodeE
         budget: budget.map(Tokens),
         ..ReasoningAsk::default()
     };
-    if let Some(reasoning) = asked::<Reasoning<'_>>(wire.reasoning, "reasoning")? {
-        ask.effort = reasoning.effort.map(|word| Effort::parse(&word)).or(ask.effort);
-        ask.budget = reasoning.max_tokens.map(Tokens).or(ask.budget);
-        ask.mode = reasoning.enabled.map(switch).or(ask.mode);
-        ask.show = reasoning.summary.map(Str::into_string);
-        ask.rest.merge(rest(reasoning.rest));
+    if let Some(reasoning) = asked(wire.reasoning, "reasoning")? {
+        add_reasoning(&mut ask, reasoning);
     }
-    if let Some(thinking) = asked::<Thinking<'_>>(wire.thinking, "thinking")? {
-        ask.mode = thinking.kind.as_deref().and_then(mode).or(ask.mode);
-        ask.budget = thinking.budget_tokens.map(Tokens).or(ask.budget);
-        ask.rest.merge(rest(thinking.rest));
-        keep_word(&mut ask.rest, thinking.kind);
+    if let Some(thinking) = asked(wire.thinking, "thinking")? {
+        add_thinking(&mut ask, thinking);
     }
     Ok((ask != ReasoningAsk::default()).then_some(ask))
+}
+
+/// What OpenRouter's object says goes before OpenAI's word.
+fn add_reasoning(ask: &mut ReasoningAsk, reasoning: Reasoning<'_>) {
+    ask.effort = reasoning.effort.map(|word| Effort::parse(&word)).or(ask.effort.take());
+    ask.budget = reasoning.max_tokens.map(Tokens).or(ask.budget);
+    ask.mode = reasoning.enabled.map(switch).or(ask.mode);
+    ask.show = reasoning.summary.map(Str::into_string);
+    ask.rest.merge(rest(reasoning.rest));
+}
+
+/// What DeepSeek's object says goes before all else.
+fn add_thinking(ask: &mut ReasoningAsk, thinking: Thinking<'_>) {
+    ask.mode = thinking.kind.as_deref().and_then(mode).or(ask.mode);
+    ask.budget = thinking.budget_tokens.map(Tokens).or(ask.budget);
+    ask.rest.merge(rest(thinking.rest));
+    keep_word(&mut ask.rest, thinking.kind);
 }
 
 fn asked<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Result<Option<T>, DecodeError> {
@@ -323,13 +334,7 @@ impl Forms {
             match part {
                 Part::Reasoning(r) => note_form(&mut r.rest, self.reasoning.take().unwrap_or("thinking")),
                 Part::Media(media) if media.kind == MediaKind::Image => note_form(&mut media.rest, "images"),
-                Part::ToolCall(call) if self.calls == 0 => note_form(&mut call.rest, "function_call"),
-                Part::ToolCall(call) => {
-                    self.calls -= 1;
-                    if !call.opaque.is_empty() {
-                        note_form(&mut call.rest, "extra_content");
-                    }
-                }
+                Part::ToolCall(call) => self.note_call(call),
                 Part::Text(_)
                 | Part::Refusal(_)
                 | Part::Media(_)
@@ -337,6 +342,17 @@ impl Forms {
                 | Part::ServerResult(_)
                 | Part::Foreign(_) => {}
             }
+        }
+    }
+
+    /// The legacy call comes behind the others.
+    fn note_call(&mut self, call: &mut ToolCall) {
+        if self.calls == 0 {
+            return note_form(&mut call.rest, "function_call");
+        }
+        self.calls -= 1;
+        if !call.opaque.is_empty() {
+            note_form(&mut call.rest, "extra_content");
         }
     }
 }
@@ -373,19 +389,11 @@ fn role_of(word: &str) -> Role {
 
 /// A message that tells what a tool gave. The legacy role `function` refers to its call by name.
 fn tool_turn(role: Role, message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
-    let call = match (&role, message.tool_call_id) {
-        (_, Some(id)) => id.into_string(),
-        (Role::Tool, None) => return Err(DecodeError::shape(path, "missing field `tool_call_id`")),
-        (_, None) => String::new(),
-    };
+    let call = answered(&role, message.tool_call_id, path)?;
     let content = content(message.content, &format!("{path}.content"))?;
     let mut members = stated(rest(message.rest));
     let name = message.name.map(Str::into_string);
-    match (&content[..], &name) {
-        ([Part::Text(_)] | [], None) => {}
-        ([Part::Text(_)] | [], Some(_)) => note_form(&mut members, "named"),
-        _ => note_form(&mut members, "parts"),
-    }
+    note_result(&mut members, &content, name.is_some());
     let result = ToolResult {
         call,
         name,
@@ -397,6 +405,23 @@ fn tool_turn(role: Role, message: Message<'_>, path: &str) -> Result<Turn, Decod
         rest: members,
     };
     Ok(Turn { role, id: None, name: None, parts: vec![Part::ToolResult(result)], rest: Rest::default() })
+}
+
+/// Notes the forms of a result that not every provider knows.
+fn note_result(members: &mut Rest, content: &[Part], named: bool) {
+    if !matches!(content, [Part::Text(_)] | []) {
+        note_form(members, "parts");
+    } else if named {
+        note_form(members, "named");
+    }
+}
+
+/// The id of the call that a tool's message answers.
+fn answered(role: &Role, id: Option<Str<'_>>, path: &str) -> Result<String, DecodeError> {
+    match id {
+        None if *role == Role::Tool => Err(DecodeError::shape(path, "missing field `tool_call_id`")),
+        id => Ok(id.map(Str::into_string).unwrap_or_default()),
+    }
 }
 
 /// The body of `POST /embeddings`: its input is a turn of one foreign part.

@@ -1,7 +1,7 @@
 //! `usage` → disjoint classes.
 
 use shim_ir::{Tokens, Usage};
-use shim_wire::{RawJson, from_json};
+use shim_wire::from_json_kept;
 
 use crate::openai_chat::types::{self, Count};
 
@@ -10,28 +10,23 @@ use crate::openai_chat::types::{self, Count};
 /// OpenAI's counts include one another, so classes are taken out of them. Some providers count a class apart; the
 /// total they state tells. Where none is stated, a class larger than what should include it is apart.
 pub(crate) fn usage(text: &str) -> Option<Usage> {
-    let wire: types::Usage<'_> = from_json(text).ok()?;
+    let (wire, words): (types::Usage<'_>, _) = from_json_kept(text).ok()?;
     let count = Counts::of(&wire)?;
     let (cache_read, cache_write) = count.cached();
     let mut input = Remaining(count.prompt);
     let mut output = Remaining(count.completion);
-    let usage = Usage {
+    Some(Usage {
         cache_read: input.take(cache_read),
         cache_write: input.take(cache_write),
         input_audio: if count.audio_apart() { Tokens(count.audio) } else { input.take(count.audio) },
-        reasoning: if count.reasoning_apart() {
-            Tokens(count.reasoning)
-        } else {
-            output.take(count.reasoning) + Tokens(count.unexplained())
-        },
+        reasoning: count.reasoning_of(&mut output),
         output_audio: output.take(count.audio_out),
         output_image: output.take(count.image_out),
         input_uncached: Tokens(input.0),
         output_text: Tokens(output.0),
-        words: RawJson::parse(text).ok(),
+        words: Some(words),
         ..Usage::default()
-    };
-    Some(usage)
+    })
 }
 
 /// What is left of a count that includes others.
@@ -100,6 +95,14 @@ impl Counts {
     fn reasoning_apart(&self) -> bool {
         let audio = if self.audio_apart() { self.audio } else { 0 };
         self.reasoning > 0 && (self.beyond - audio == self.reasoning || self.reasoning > self.completion)
+    }
+
+    /// The tokens of reasoning, taken out of `output` where they are in it.
+    fn reasoning_of(&self, output: &mut Remaining) -> Tokens {
+        if self.reasoning_apart() {
+            return Tokens(self.reasoning);
+        }
+        output.take(self.reasoning) + Tokens(self.unexplained())
     }
 
     /// Tokens of the total that no count explains: Gemini's compatible API leaves its thinking out of both.

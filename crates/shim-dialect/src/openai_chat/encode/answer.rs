@@ -17,13 +17,10 @@ pub(crate) fn response(response: &Response, asker: &Asker<'_>) -> Told {
     let mut body = Vec::new();
     let embedded = is_own(&response.rest) && response.rest.get("data").is_some();
     JsonWriter::new(&mut body).object(|w| {
-        if !embedded {
-            chat(response, asker, &mut losses, w);
+        if embedded {
+            embeddings(response, w);
         } else {
-            w.string("object", "list");
-            w.maybe("id", response.id.as_deref(), JsonWriter::string);
-            w.maybe("model", response.model.as_deref(), JsonWriter::string);
-            w.maybe("created", response.created, JsonWriter::number);
+            chat(response, asker, &mut losses, w);
         }
         service_tier(response.service_tier.as_deref(), &mut losses, w);
         if let Some(used) = &response.usage {
@@ -32,6 +29,14 @@ pub(crate) fn response(response: &Response, asker: &Asker<'_>) -> Told {
         losses.write_own(&response.rest, &"", w);
     });
     Told { body, losses: losses.0 }
+}
+
+/// What a list of embeddings has beside `data`, which is written as it came.
+fn embeddings(response: &Response, w: &mut JsonWriter<'_>) {
+    w.string("object", "list");
+    w.maybe("id", response.id.as_deref(), JsonWriter::string);
+    w.maybe("model", response.model.as_deref(), JsonWriter::string);
+    w.maybe("created", response.created, JsonWriter::number);
 }
 
 /// The two counts that an embedding has.

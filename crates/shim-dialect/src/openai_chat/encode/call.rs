@@ -29,7 +29,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    pub(crate) fn word(self) -> &'a str {
+    fn word(self) -> &'a str {
         match self {
             Self::Function => "function",
             Self::Custom => "custom",
@@ -38,11 +38,21 @@ impl<'a> Form<'a> {
     }
 
     /// The members that hold what is called, and what with.
-    pub(crate) fn members(self) -> (&'static str, &'static str) {
+    fn members(self) -> (&'static str, &'static str) {
         match self {
             Self::Function | Self::Other(_) => ("function", "arguments"),
             Self::Custom => ("custom", "input"),
         }
+    }
+
+    /// Writes `type`, and what is called with what.
+    pub(crate) fn write(self, name: &str, arguments: &str, w: &mut JsonWriter<'_>) {
+        w.string("type", self.word());
+        let (of, with) = self.members();
+        w.nested(of, |w| {
+            w.string("name", name);
+            w.string(with, arguments);
+        });
     }
 }
 
@@ -58,12 +68,7 @@ pub(super) fn history(call: &ToolCall, site: Site, to: &mut To<'_>, w: &mut Json
     let id = to.ids.id(site, &call.id);
     w.element().object(|w| {
         w.string("id", &id);
-        w.string("type", form.word());
-        let (of, with) = form.members();
-        w.nested(of, |w| {
-            w.string("name", &name);
-            w.string(with, &arguments);
-        });
+        form.write(&name, &arguments, w);
         w.maybe("extra_content", signature, extra_content);
         write_rest(call, &mut to.losses, site, w);
     });

@@ -32,32 +32,20 @@ pub(super) fn content(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'
 /// The text that is all of `parts`; several texts only where something is said to stand between them.
 pub(super) fn plain<'r>(parts: &[Sited<'r>], between: Option<&str>, to: &mut To<'_>) -> Option<Cow<'r, str>> {
     let marked = |text: &Text| text.cache.as_ref().is_some_and(|mark| to.mark(mark).is_some());
-    let all = parts.iter().all(|(_, part)| match part {
-        Part::Text(text) => !is_own(&text.rest) && !marked(text),
-        Part::Refusal(_)
-        | Part::Media(_)
-        | Part::Reasoning(_)
-        | Part::ToolCall(_)
-        | Part::ToolResult(_)
-        | Part::ServerResult(_)
-        | Part::Foreign(_) => false,
-    });
-    if !all || (parts.len() > 1 && between.is_none()) {
+    let bare = |part: &Part| matches!(part, Part::Text(text) if !is_own(&text.rest) && !marked(text));
+    if !parts.iter().all(|(_, part)| bare(part)) || (parts.len() > 1 && between.is_none()) {
         return None;
     }
-    let mut whole = Cow::Borrowed("");
-    for (at, (site, text)) in parts.iter().filter_map(texts).enumerate() {
+    let mut pieces = Vec::with_capacity(parts.len());
+    for (site, text) in parts.iter().filter_map(texts) {
         to.text_losses(text, site);
-        match at {
-            0 => whole = Cow::Borrowed(text.text.as_str()),
-            _ => {
-                let whole = whole.to_mut();
-                whole.push_str(between.unwrap_or_default());
-                whole.push_str(&text.text);
-            }
-        }
+        pieces.push(text.text.as_str());
     }
-    Some(whole)
+    Some(match pieces[..] {
+        [] => Cow::Borrowed(""),
+        [text] => Cow::Borrowed(text),
+        _ => Cow::Owned(pieces.join(between.unwrap_or_default())),
+    })
 }
 
 fn texts<'r>((site, part): &Sited<'r>) -> Option<(Site, &'r Text)> {

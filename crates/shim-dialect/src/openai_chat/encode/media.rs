@@ -100,18 +100,23 @@ fn audio(media: &Media, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         w.string("type", "input_audio");
         w.nested("input_audio", |w| {
             w.string("data", data);
-            match media.mime.as_deref() {
-                Some(mime) => w.string("format", format(mime)),
-                None if is_own(&media.rest) => {}
-                None => {
-                    w.string("format", "wav");
-                    to.losses.add(site.at("mime"), shim_ir::LossKind::Defaulted, "taken for wav");
-                }
-            }
+            write_format(media, site, &mut to.losses, w);
         });
         lose_name(media, site, &mut to.losses);
         finish(media, site, to, w);
     });
+}
+
+/// Writes the format of sound. Sound of this dialect that came without one stays without.
+fn write_format(media: &Media, site: Site, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    match media.mime.as_deref() {
+        Some(mime) => w.string("format", format(mime)),
+        None if is_own(&media.rest) => {}
+        None => {
+            w.string("format", "wav");
+            losses.add(site.at("mime"), shim_ir::LossKind::Defaulted, "taken for wav");
+        }
+    }
 }
 
 /// The short word for a type of sound: `wav` for `audio/x-wav`.

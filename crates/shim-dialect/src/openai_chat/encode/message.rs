@@ -1,6 +1,6 @@
 //! The message of a whole answer.
 
-use shim_ir::{Executor, Media, MediaKind, OpaqueKind, Part, Reasoning, Text, ToolCall};
+use shim_ir::{Citation, Executor, Media, MediaKind, OpaqueKind, Part, Reasoning, Text, ToolCall};
 use shim_wire::{JsonWriter, RawJson};
 
 use super::answer::{Sources, call_id};
@@ -12,6 +12,8 @@ use super::messages::join;
 use super::{call, media};
 use crate::Asker;
 use crate::openai_chat::decode::{DIALECT, details_say};
+
+type Cited<'m> = (Kind<'m>, &'m Citation, (u64, u64));
 
 /// The message of an answer.
 pub(super) struct Message<'m> {
@@ -54,7 +56,7 @@ impl<'m> Message<'m> {
     pub(super) fn write(&self, sources: &mut Sources, losses: &mut Losses, w: &mut JsonWriter<'_>) {
         w.string("role", "assistant");
         self.content(losses, w);
-        let refusals: Vec<_> = self.refusals().collect();
+        let refusals: Vec<_> = self.refusals().map(|(_, text)| text.text.as_str()).collect();
         match refusals.is_empty() {
             true => w.null("refusal"),
             false => w.string("refusal", &refusals.concat()),
@@ -66,32 +68,14 @@ impl<'m> Message<'m> {
         self.lose(losses);
     }
 
-    fn refusals(&self) -> impl Iterator<Item = &'m str> + use<'m> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Refusal(text) => Some(text.text.as_str()),
-            Part::Text(_)
-            | Part::Media(_)
-            | Part::Reasoning(_)
-            | Part::ToolCall(_)
-            | Part::ToolResult(_)
-            | Part::ServerResult(_)
-            | Part::Foreign(_) => None,
-        })
+    fn refusals(&self) -> impl Iterator<Item = (Site, &'m Text)> + use<'m> {
+        self.sited()
+            .filter_map(|(site, part)| if let Part::Refusal(text) = part { Some((site, text)) } else { None })
     }
 
     /// The text; a list of parts only where they came as one and say more than a string can.
     fn content(&self, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-        let listed = self.parts.iter().any(|part| match part {
-            Part::Text(text) => is_own(&text.rest),
-            Part::Reasoning(reasoning) => is_part(reasoning),
-            Part::Foreign(foreign) => foreign.dialect == DIALECT,
-            Part::Refusal(_)
-            | Part::Media(_)
-            | Part::ToolCall(_)
-            | Part::ToolResult(_)
-            | Part::ServerResult(_) => false,
-        });
-        if listed {
+        if self.parts.iter().any(needs_list) {
             w.array("content", |w| self.sited().for_each(|(site, part)| element(part, site, losses, w)));
             return;
         }
@@ -114,19 +98,15 @@ impl<'m> Message<'m> {
                 }
                 losses.write_own(&reasoning.rest, &site, w);
             }
-            for opaque in &reasoning.opaque {
-                match RawJson::parse(&opaque.value) {
-                    Ok(raw) if opaque.kind == OpaqueKind::Details => w.raw("reasoning_details", &raw),
-                    Ok(_) | Err(_) => losses.dropped(site.at("opaque"), "clients have no place for it"),
-                }
-            }
+            details(reasoning, site, losses, w);
         }
         if !text.is_empty() {
             w.string("reasoning_content", &text);
         }
     }
 
-    fn annotations(&self, sources: &mut Sources, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    /// The citations that are told with the message, and where the text of each stands in the whole text.
+    fn citations(&self, sources: &mut Sources, losses: &mut Losses) -> Vec<Cited<'m>> {
         let mut base = 0;
         let mut kept = Vec::new();
         for (site, text) in self.texts() {
@@ -137,11 +117,16 @@ impl<'m> Message<'m> {
             }
             base = within.1;
         }
-        if kept.is_empty() {
+        kept
+    }
+
+    fn annotations(&self, sources: &mut Sources, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+        let cited = self.citations(sources, losses);
+        if cited.is_empty() {
             return;
         }
         w.array("annotations", |w| {
-            for (kind, citation, within) in kept {
+            for (kind, citation, within) in cited {
                 match kind {
                     Kind::Annotation(raw) => w.element().raw(raw),
                     Kind::Made(url) => cite::made(citation, url, within, w),
@@ -157,7 +142,7 @@ impl<'m> Message<'m> {
             let Part::Media(media) = part else { continue };
             match media.kind {
                 MediaKind::Audio => w.nested("audio", |w| {
-                    sound_defaults(media, self.asker, w);
+                    sound_defaults(media, self.asker.id, self.asker.created, w);
                     media::sound(media, w, losses, site);
                 }),
                 MediaKind::Image => images.push((site, media)),
@@ -184,9 +169,28 @@ impl<'m> Message<'m> {
         }
         w.array("tool_calls", |w| {
             for (number, (site, of)) in (0..).zip(calls) {
-                tool_call(self.at, number, site, of, self.asker, losses, w);
+                self.tool_call(number, site, of, losses, w);
             }
         });
+    }
+
+    fn tool_call(&self, number: u32, site: Site, of: &ToolCall, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+        w.element().object(|w| {
+            match of.id.as_str() {
+                "" => w.string("id", &call_id(self.asker.id, self.at, number)),
+                id => w.string("id", id),
+            }
+            call::Form::of(&of.kind).write(&of.name, &of.arguments, w);
+            let signed = of.opaque.iter().find(|opaque| opaque.kind == OpaqueKind::ThoughtSignature);
+            w.maybe("extra_content", signed.map(|opaque| opaque.value.as_str()), call::extra_content);
+            if of.opaque.len() > usize::from(signed.is_some()) {
+                losses.dropped(site.at("opaque"), "clients have no place for it");
+            }
+            call::write_rest(of, losses, site, w);
+        });
+        if of.item.is_some() {
+            losses.dropped(site.at("item"), "a call has one id here");
+        }
     }
 
     /// What has no place in a message.
@@ -208,27 +212,19 @@ impl<'m> Message<'m> {
         }
     }
 
-    pub(super) fn logprobs(&self, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-        let list = |refusal: bool| {
-            let lists = self.sited().filter_map(move |(site, part)| match part {
-                Part::Text(text) if !refusal => Some((site, text.logprobs.as_ref()?)),
-                Part::Refusal(text) if refusal => Some((site, text.logprobs.as_ref()?)),
-                Part::Text(_)
-                | Part::Refusal(_)
-                | Part::Media(_)
-                | Part::Reasoning(_)
-                | Part::ToolCall(_)
-                | Part::ToolResult(_)
-                | Part::ServerResult(_)
-                | Part::Foreign(_) => None,
-            });
-            let (ours, others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| cite::are_ours(list));
-            (ours, others)
-        };
-        let ((content, odd), (refusal, odder)) = (list(false), list(true));
-        for (site, _) in odd.into_iter().chain(odder) {
+    /// The lists of log probabilities that `texts` have, as far as they have this dialect's form.
+    fn lists(texts: impl Iterator<Item = (Site, &'m Text)>, losses: &mut Losses) -> Vec<&'m RawJson> {
+        let lists = texts.filter_map(|(site, text)| Some((site, text.logprobs.as_ref()?)));
+        let (ours, others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| cite::are_ours(list));
+        for (site, _) in others {
             losses.dropped(site.at("logprobs"), "they have another form");
         }
+        ours.into_iter().map(|(_, list)| list).collect()
+    }
+
+    pub(super) fn logprobs(&self, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+        let content = Self::lists(self.texts(), losses);
+        let refusal = Self::lists(self.refusals(), losses);
         if content.is_empty() && refusal.is_empty() {
             w.null("logprobs");
             return;
@@ -238,10 +234,34 @@ impl<'m> Message<'m> {
                 if lists.is_empty() {
                     w.null(key);
                 } else {
-                    w.array(key, |w| lists.iter().for_each(|(_, list)| cite::logprobs(list, w)));
+                    w.array(key, |w| lists.iter().for_each(|list| cite::logprobs(list, w)));
                 }
             }
         });
+    }
+}
+
+/// Whether a part of the content came as one and says more than a string can.
+fn needs_list(part: &Part) -> bool {
+    match part {
+        Part::Text(text) => is_own(&text.rest),
+        Part::Reasoning(reasoning) => is_part(reasoning),
+        Part::Foreign(foreign) => foreign.dialect == DIALECT,
+        Part::Refusal(_)
+        | Part::Media(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_) => false,
+    }
+}
+
+/// Writes OpenRouter's details; there is no place for other opaque state.
+fn details(reasoning: &Reasoning, site: Site, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+    for opaque in &reasoning.opaque {
+        match RawJson::parse(&opaque.value) {
+            Ok(raw) if opaque.kind == OpaqueKind::Details => w.raw("reasoning_details", &raw),
+            Ok(_) | Err(_) => losses.dropped(site.at("opaque"), "clients have no place for it"),
+        }
     }
 }
 
@@ -298,10 +318,10 @@ pub(crate) fn thinking(reasoning: &Reasoning, site: Site, losses: &mut Losses, w
 }
 
 /// What clients insist on where the sound is not of this dialect's making.
-pub(crate) fn sound_defaults(media: &Media, asker: &Asker<'_>, w: &mut JsonWriter<'_>) {
+pub(crate) fn sound_defaults(media: &Media, asker: &str, created: u64, w: &mut JsonWriter<'_>) {
     if !is_own(&media.rest) {
-        w.string("id", &format!("audio_{}", asker.id));
-        w.number("expires_at", asker.created);
+        w.string("id", &format!("audio_{asker}"));
+        w.number("expires_at", created);
         w.string("transcript", "");
     }
 }
@@ -336,39 +356,6 @@ fn legacy_call(at: usize, site: Site, call: &ToolCall, losses: &mut Losses, w: &
         w.string("arguments", &call.arguments);
         losses.write_own(&call.rest, &site, w);
     });
-}
-
-fn tool_call(
-    candidate: usize,
-    number: u32,
-    site: Site,
-    of: &ToolCall,
-    asker: &Asker<'_>,
-    losses: &mut Losses,
-    w: &mut JsonWriter<'_>,
-) {
-    let form = call::Form::of(&of.kind);
-    w.element().object(|w| {
-        match of.id.as_str() {
-            "" => w.string("id", &call_id(asker.id, candidate, number)),
-            id => w.string("id", id),
-        }
-        w.string("type", form.word());
-        let (what, with) = form.members();
-        w.nested(what, |w| {
-            w.string("name", &of.name);
-            w.string(with, &of.arguments);
-        });
-        let signed = of.opaque.iter().find(|opaque| opaque.kind == OpaqueKind::ThoughtSignature);
-        w.maybe("extra_content", signed.map(|opaque| opaque.value.as_str()), call::extra_content);
-        if of.opaque.len() > usize::from(signed.is_some()) {
-            losses.dropped(site.at("opaque"), "clients have no place for it");
-        }
-        call::write_rest(of, losses, site, w);
-    });
-    if of.item.is_some() {
-        losses.dropped(site.at("item"), "a call has one id here");
-    }
 }
 
 /// What hangs on a text and cannot be told.

@@ -4,7 +4,7 @@
 //! dialects have a turn for each item, or put results into the user's turns.
 
 use shim_ir::{
-    Executor, MediaKind, OpaqueKind, Part, Reasoning, Request, Rest, Role, Source, Text, ToolResult,
+    Executor, MediaKind, OpaqueKind, Part, Reasoning, Request, Rest, Role, Source, Text, ToolResult, Turn,
 };
 use shim_wire::{JsonWriter, RawJson};
 
@@ -46,16 +46,7 @@ fn plan<'r>(request: &'r Request, to: &To<'_>) -> Vec<Message<'r>> {
         plan.messages.push(Message::Said { role: "system", parts, turns: Vec::new() });
     }
     for (at, turn) in request.turns.iter().enumerate() {
-        let parts = turn.parts.iter().enumerate().map(|(part_at, part)| (Site::Turn(at, part_at), part));
-        match &turn.role {
-            Role::Assistant => plan.assistant(at, parts.collect()),
-            Role::System | Role::Developer if to.has("system_first") => plan.instruct(at, parts.collect()),
-            Role::Developer if !to.has("no_developer_role") => plan.say("developer", at, parts.collect()),
-            Role::System | Role::Developer => plan.say("system", at, parts.collect()),
-            Role::User => plan.say("user", at, parts.collect()),
-            Role::Tool => plan.say("tool", at, parts.collect()),
-            Role::Other(word) => plan.say(word, at, parts.collect()),
-        }
+        plan.turn(at, turn, to);
     }
     plan.show();
     plan.messages
@@ -70,6 +61,19 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
+    fn turn(&mut self, at: usize, turn: &'r Turn, to: &To<'_>) {
+        let parts = turn.parts.iter().enumerate().map(|(part_at, part)| (Site::Turn(at, part_at), part));
+        let parts = parts.collect();
+        match &turn.role {
+            Role::Assistant => self.assistant(at, parts),
+            Role::System | Role::Developer if to.has("system_first") => self.instruct(at, parts),
+            Role::Developer if !to.has("no_developer_role") => self.say("developer", at, parts),
+            Role::System | Role::Developer => self.say("system", at, parts),
+            Role::User => self.say("user", at, parts),
+            Role::Tool => self.say("tool", at, parts),
+            Role::Other(word) => self.say(word, at, parts),
+        }
+    }
     /// Whether anybody but the operator has spoken.
     fn begun(&self) -> bool {
         let operator =
@@ -169,20 +173,31 @@ fn said(
         w.string("role", role);
         match turns {
             [_] => content(parts, to, w),
-            // Instructions are one text to most providers.
-            _ => match plain(parts, Some(BETWEEN), to) {
-                Some(text) => w.string("content", &text),
-                None => content(parts, to, w),
-            },
+            _ => instructions(parts, to, w),
         }
-        for turn in turns.iter().filter(|_| role == "user") {
-            if request.turns.get(*turn).is_some_and(|turn| is_operator(&turn.role)) {
-                let path = format!("turns[{turn}].role");
-                to.losses.approximated(path, "instructions inside the conversation are the user's here");
-            }
+        if role == "user" {
+            lose_operators(request, turns, to);
         }
         beside(request, turns, to, w);
     });
+}
+
+/// Writes instructions, which are one text to most providers.
+fn instructions(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    match plain(parts, Some(BETWEEN), to) {
+        Some(text) => w.string("content", &text),
+        None => content(parts, to, w),
+    }
+}
+
+/// Tells which of the turns that the user is made to say are the operator's.
+fn lose_operators(request: &Request, turns: &[usize], to: &mut To<'_>) {
+    for turn in turns {
+        if request.turns.get(*turn).is_some_and(|turn| is_operator(&turn.role)) {
+            let path = format!("turns[{turn}].role");
+            to.losses.approximated(path, "instructions inside the conversation are the user's here");
+        }
+    }
 }
 
 fn is_operator(role: &Role) -> bool {
@@ -222,15 +237,20 @@ fn assistant(
         let mut more = reasoning(parts, to, w);
         more |= parts.iter().any(|(_, part)| !matches!(part, Part::Text(_) | Part::Reasoning(_)));
         spoken(parts, more, to, w);
-        let refusals: Vec<_> = parts.iter().filter_map(refusal).map(|text| text.text.as_str()).collect();
-        if !refusals.is_empty() {
-            w.string("refusal", &refusals.concat());
-        }
+        refused(parts, w);
         annotations(parts, to, w);
         made(parts, to, w);
         calls(parts, to, w);
         beside(request, turns, to, w);
     });
+}
+
+/// Writes what the assistant refused.
+fn refused(parts: &[Sited<'_>], w: &mut JsonWriter<'_>) {
+    let refusals: Vec<_> = parts.iter().filter_map(refusal).map(|text| text.text.as_str()).collect();
+    if !refusals.is_empty() {
+        w.string("refusal", &refusals.concat());
+    }
 }
 
 fn refusal<'r>((_, part): &Sited<'r>) -> Option<&'r Text> {
@@ -246,15 +266,10 @@ fn spoken(parts: &[Sited<'_>], more: bool, to: &mut To<'_>, w: &mut JsonWriter<'
         Some(text) => w.string("content", &text),
         None => w.array("content", |w| {
             for (site, part) in listed {
-                match part {
-                    Part::Reasoning(reasoning) => thinking(reasoning, site, to, w),
-                    Part::Text(_)
-                    | Part::Refusal(_)
-                    | Part::Media(_)
-                    | Part::ToolCall(_)
-                    | Part::ToolResult(_)
-                    | Part::ServerResult(_)
-                    | Part::Foreign(_) => element(part, site, to, w),
+                if let Part::Reasoning(reasoning) = part {
+                    thinking(reasoning, site, to, w);
+                } else {
+                    element(part, site, to, w);
                 }
             }
         }),
@@ -392,33 +407,26 @@ fn made(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
 fn calls(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let mut listed = Vec::new();
     for (site, part) in parts {
-        match part {
-            Part::ToolCall(call) if call.executor == Executor::Provider => {
-                to.losses.dropped(site, "a tool of another provider's was called");
-            }
-            Part::ToolCall(call) if has_form(&call.rest, "function_call") => call::legacy(call, *site, to, w),
-            Part::ToolCall(call) => listed.push((*site, call)),
-            Part::ServerResult(_) => to.losses.dropped(site, "a tool of another provider's gave it"),
-            Part::Text(_)
-            | Part::Refusal(_)
-            | Part::Media(_)
-            | Part::Reasoning(_)
-            | Part::ToolResult(_)
-            | Part::Foreign(_) => {}
+        if let Part::ServerResult(_) = part {
+            to.losses.dropped(site, "a tool of another provider's gave it");
+        }
+        let Part::ToolCall(call) = part else { continue };
+        if call.executor == Executor::Provider {
+            to.losses.dropped(site, "a tool of another provider's was called");
+        } else if has_form(&call.rest, "function_call") {
+            call::legacy(call, *site, to, w);
+        } else {
+            listed.push((*site, call));
         }
     }
     if !listed.is_empty() {
-        w.array("tool_calls", |w| {
-            listed.iter().for_each(|(site, call)| call::history(call, *site, to, w));
-        });
+        w.array("tool_calls", |w| listed.iter().for_each(|(site, call)| call::history(call, *site, to, w)));
     }
 }
 
 /// Writes what a tool gave. Media cannot stand here: the user shows it in the next message.
 fn tool(result: &ToolResult, site: Site, role: &str, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    // OpenAI's messages of tools have no name, and Groq refuses one; it is written where it came in one.
-    let named = (is_own(&result.rest) || role == "function") && !to.has("no_message_name");
-    let name = result.name.as_deref().filter(|_| named).map(|name| to.names.chosen(name).into_owned());
+    let name = name_of(result, role, to);
     w.element().object(|w| {
         w.string("role", role);
         if role == "tool" {
@@ -435,6 +443,12 @@ fn tool(result: &ToolResult, site: Site, role: &str, to: &mut To<'_>, w: &mut Js
         to.losses.write_own(&result.rest, &site, w);
     });
     to.lose_mark(result.cache.as_ref(), site.at("cache"));
+}
+
+/// The name a tool's message has. OpenAI's have none, and Groq refuses one; it is written where it came in one.
+fn name_of(result: &ToolResult, role: &str, to: &To<'_>) -> Option<String> {
+    let named = (is_own(&result.rest) || role == "function") && !to.has("no_message_name");
+    result.name.as_deref().filter(|_| named).map(|name| to.names.chosen(name).into_owned())
 }
 
 /// The content of a result as one text.

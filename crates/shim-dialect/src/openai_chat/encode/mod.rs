@@ -29,9 +29,9 @@ pub(super) use answer::{Sources, call_id, id_of, is_legacy, response, service_ti
 pub(super) use call::{Form, extra_content, write_rest};
 pub(super) use cite::{Kind, are_ours, kind, logprobs, made};
 pub(super) use end::{Told as Ending, finish_word, usage};
-pub(super) use losses::{Losses, Site, is_own};
+pub(super) use losses::{Losses, Site};
 pub(super) use media::sound;
-pub(super) use message::{chars, image};
+pub(super) use message::{chars, image, sound_defaults};
 pub(super) use messages::join;
 pub(super) use request::request;
 
@@ -102,31 +102,29 @@ pub(super) fn plain(plain: &Plain<'_>) -> Bytes {
 /// for it meets no chunk without choices.
 pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
     let mut out = Vec::new();
-    let mut chunk = |content: Option<&str>, first: bool| {
-        out.extend_from_slice(b"data: ");
-        answer(plain, "chat.completion.chunk", content.is_none(), &mut out, |w| {
-            w.nested("delta", |w| {
-                if first {
-                    w.string("role", "assistant");
-                }
-                w.maybe("content", content, JsonWriter::string);
-                if first {
-                    w.null("refusal");
-                }
-            });
-            w.null("logprobs");
-            match content {
-                Some(_) => w.null("finish_reason"),
-                None => w.string("finish_reason", "stop"),
-            }
-        });
-        out.extend_from_slice(b"\n\n");
-    };
-    chunk(Some(""), true);
-    chunk(Some(plain.text), false);
-    chunk(None, false);
+    chunk(plain, false, &mut out, |w| {
+        w.string("role", "assistant");
+        w.string("content", "");
+        w.null("refusal");
+    });
+    chunk(plain, false, &mut out, |w| w.string("content", plain.text));
+    chunk(plain, true, &mut out, |_| ());
     out.extend_from_slice(b"data: [DONE]\n\n");
     Bytes::from(out)
+}
+
+/// A chunk with a delta; the last one ends the answer.
+fn chunk(plain: &Plain<'_>, last: bool, out: &mut Vec<u8>, delta: impl FnOnce(&mut JsonWriter<'_>)) {
+    out.extend_from_slice(b"data: ");
+    answer(plain, "chat.completion.chunk", last, out, |w| {
+        w.nested("delta", delta);
+        w.null("logprobs");
+        match last {
+            true => w.string("finish_reason", "stop"),
+            false => w.null("finish_reason"),
+        }
+    });
+    out.extend_from_slice(b"\n\n");
 }
 
 /// An answer, or a chunk of one, with one choice.
@@ -138,10 +136,7 @@ fn answer(
     choice: impl FnOnce(&mut JsonWriter<'_>),
 ) {
     JsonWriter::new(out).object(|w| {
-        w.string("id", &format!("chatcmpl-{}", plain.id));
-        w.string("object", object);
-        w.number("created", plain.created);
-        w.string("model", plain.model);
+        head(plain, object, w);
         w.array("choices", |w| {
             w.element().object(|w| {
                 w.number("index", 0);
@@ -152,6 +147,14 @@ fn answer(
             w.nested(key, |w| usage(used, w))
         });
     });
+}
+
+/// What every answer and every chunk begins with.
+fn head(plain: &Plain<'_>, object: &str, w: &mut JsonWriter<'_>) {
+    w.string("id", &format!("chatcmpl-{}", plain.id));
+    w.string("object", object);
+    w.number("created", plain.created);
+    w.string("model", plain.model);
 }
 
 /// The list of models, or the one `route` names.

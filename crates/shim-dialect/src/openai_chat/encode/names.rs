@@ -141,25 +141,18 @@ impl CallIds {
             Site::Turn(turn, part) => format!("call_{turn}_{part}"),
             Site::System(_) | Site::Result(..) | Site::Answer(..) => String::new(),
         };
-        match part {
-            Part::ToolCall(call) if needs_id(call) => {
-                open.push((&call.name, made(site)));
-                self.made.insert(site, made(site));
-            }
-            Part::ToolResult(result) if result.call.is_empty() && !matches!(role, Role::Other(_)) => {
-                let same = open.iter().position(|(name, _)| Some(*name) == result.name.as_deref());
-                let at = same.unwrap_or_default();
-                let id = if at < open.len() { open.remove(at).1 } else { made(site) };
-                self.made.insert(site, id);
-            }
-            Part::Text(_)
-            | Part::Refusal(_)
-            | Part::Media(_)
-            | Part::Reasoning(_)
-            | Part::ToolCall(_)
-            | Part::ToolResult(_)
-            | Part::ServerResult(_)
-            | Part::Foreign(_) => {}
+        if let Part::ToolCall(call) = part
+            && needs_id(call)
+        {
+            open.push((&call.name, made(site)));
+            self.made.insert(site, made(site));
+        }
+        let Part::ToolResult(result) = part else { return };
+        if result.call.is_empty() && !matches!(role, Role::Other(_)) {
+            let same = open.iter().position(|(name, _)| Some(*name) == result.name.as_deref());
+            let at = same.unwrap_or_default();
+            let id = if at < open.len() { open.remove(at).1 } else { made(site) };
+            self.made.insert(site, id);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is asked of reasoning.
 
-use shim_ir::{Effort, ReasoningAsk, ReasoningControl, ReasoningMode, Request, Tokens};
+use shim_ir::{Effort, ReasoningAsk, ReasoningControl, ReasoningMode, Request, Rest, Tokens};
 use shim_wire::JsonWriter;
 
 use super::losses::is_own;
@@ -14,14 +14,7 @@ const OTHERS: [&str; 4] = ["reasoning", "thinking", "enable_thinking", "thinking
 /// provider's words goes on in them.
 pub(super) fn write(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let Some(ask) = &request.reasoning else { return };
-    let raws = OTHERS.iter().filter_map(|key| Some((*key, request.rest.get(key)?)));
-    let raws: Vec<_> = raws.filter(|_| is_own(&request.rest)).collect();
-    if !raws.is_empty() && to.goal.traits.reasoning == ReasoningControl::Unknown {
-        let inside =
-            raws.iter().any(|(key, raw)| *key == "reasoning" && member(raw.get(), "effort").is_some());
-        let effort = ask.effort.as_ref().filter(|_| !inside);
-        w.maybe("reasoning_effort", effort.map(Effort::word), JsonWriter::string);
-        raws.iter().for_each(|(key, raw)| w.raw(key, raw));
+    if to.goal.traits.reasoning == ReasoningControl::Unknown && as_it_came(ask, &request.rest, w) {
         return;
     }
     let form = Form::of(to);
@@ -34,6 +27,20 @@ pub(super) fn write(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) 
         ReasoningControl::Budget { min, max, off } => budget(ask, form, (min, max, off), to, w),
     }
     beside(ask, to);
+}
+
+/// Writes what is asked in another provider's words, as it came; false where it did not come so.
+fn as_it_came(ask: &ReasoningAsk, rest: &Rest, w: &mut JsonWriter<'_>) -> bool {
+    let raws = OTHERS.iter().filter_map(|key| Some((*key, rest.get(key)?)));
+    let raws: Vec<_> = raws.filter(|_| is_own(rest)).collect();
+    if raws.is_empty() {
+        return false;
+    }
+    let inside = rest.get("reasoning").is_some_and(|raw| member(raw.get(), "effort").is_some());
+    let effort = ask.effort.as_ref().filter(|_| !inside);
+    w.maybe("reasoning_effort", effort.map(Effort::word), JsonWriter::string);
+    raws.iter().for_each(|(key, raw)| w.raw(key, raw));
+    true
 }
 
 /// The member that a provider is asked in.
@@ -86,8 +93,7 @@ fn wanted(ask: &ReasoningAsk, to: &mut To<'_>) -> Option<Effort> {
 /// By a word.
 fn asked(ask: &ReasoningAsk, form: Form, known: Option<&[Effort]>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     if form == Form::Switch || (form == Form::Object && ask.effort.is_none() && ask.budget.is_some()) {
-        bound(ask, form, ask.budget, to, w);
-        return;
+        return bound(ask, form, ask.budget, to, w);
     }
     let wanted = wanted(ask, to);
     let word = match (&wanted, known) {
@@ -99,7 +105,7 @@ fn asked(ask: &ReasoningAsk, form: Form, known: Option<&[Effort]>, to: &mut To<'
         Form::Thinking => thinking(ask, word.as_ref(), w),
         Form::Effort | Form::Switch => {
             w.maybe("reasoning_effort", word.as_ref().map(Effort::word), JsonWriter::string);
-            if word.is_none() && ask.mode == Some(ReasoningMode::On) && wanted.is_none() {
+            if wanted.is_none() && ask.mode == Some(ReasoningMode::On) {
                 to.losses.dropped("reasoning.mode", "the model reasons as it does");
             }
         }
@@ -145,32 +151,34 @@ fn thinking(ask: &ReasoningAsk, word: Option<&Effort>, w: &mut JsonWriter<'_>) {
     w.maybe("reasoning_effort", word.filter(|_| !off).map(Effort::word), JsonWriter::string);
 }
 
+/// The least and the most tokens a model can be bound to, and whether it can be bound to none.
+type Range = (Tokens, Tokens, bool);
+
 /// By a bound on tokens.
-fn budget(
-    ask: &ReasoningAsk,
-    form: Form,
-    (min, max, off): (Tokens, Tokens, bool),
-    to: &mut To<'_>,
-    w: &mut JsonWriter<'_>,
-) {
+fn budget(ask: &ReasoningAsk, form: Form, range: Range, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     if matches!(form, Form::Effort | Form::Thinking) {
-        asked(ask, form, None, to, w);
-        return;
+        return asked(ask, form, None, to, w);
     }
     let of_word = ask.effort.as_ref().and_then(Effort::budget);
     let Some(wanted) = ask.budget.or(of_word) else {
-        bound(ask, form, None, to, w);
-        return;
+        return bound(ask, form, None, to, w);
     };
     if ask.budget.is_none() {
         to.losses.approximated("reasoning.effort", "a bound stands for the word");
     }
-    let none = wanted == Tokens(0) && off;
-    let fitting = if none { wanted } else { wanted.clamp(min, max.max(min)) };
+    bound(ask, form, Some(fitting(wanted, range, to)), to, w);
+}
+
+/// The bound nearest to the wanted one that the model takes.
+fn fitting(wanted: Tokens, (min, max, off): Range, to: &mut To<'_>) -> Tokens {
+    if wanted == Tokens(0) && off {
+        return wanted;
+    }
+    let fitting = wanted.clamp(min, max.max(min));
     if fitting != wanted {
         to.losses.approximated("reasoning.budget", "it is outside of the model's range");
     }
-    bound(ask, form, Some(fitting), to, w);
+    fitting
 }
 
 /// Writes a bound, or that there is to be reasoning or none.
@@ -180,20 +188,30 @@ fn bound(ask: &ReasoningAsk, form: Form, budget: Option<Tokens>, to: &mut To<'_>
         || (budget.is_none() && ask.effort == Some(Effort::None));
     let budget = budget.filter(|budget| !off && *budget > Tokens(0));
     if form == Form::Object {
-        w.nested("reasoning", |w| {
-            match budget {
-                Some(budget) => w.number("max_tokens", budget.0),
-                None => w.bool("enabled", !off),
-            }
-            to.losses.write_own(&ask.rest, &"reasoning", w);
-        });
-        return;
+        return bound_object(ask, budget, off, to, w);
     }
     if ask.effort.is_some() && budget.is_none() && !off {
         to.losses.approximated("reasoning.effort", "the model is told to reason, not how hard");
     }
     w.bool("enable_thinking", !off);
     w.maybe("thinking_budget", budget.map(|budget| budget.0), JsonWriter::number);
+}
+
+/// As [`bound`], in OpenRouter's object.
+fn bound_object(
+    ask: &ReasoningAsk,
+    budget: Option<Tokens>,
+    off: bool,
+    to: &mut To<'_>,
+    w: &mut JsonWriter<'_>,
+) {
+    w.nested("reasoning", |w| {
+        match budget {
+            Some(budget) => w.number("max_tokens", budget.0),
+            None => w.bool("enabled", !off),
+        }
+        to.losses.write_own(&ask.rest, &"reasoning", w);
+    });
 }
 
 /// What a chat provider is not asked for.

@@ -3,7 +3,7 @@
 use shim_ir::{LossKind, Part, Request, Sampling, StreamAsk};
 use shim_wire::JsonWriter;
 
-use super::losses::{Losses, is_own};
+use super::losses::{Losses, Site, is_own};
 use super::names::{CallIds, Names};
 use super::{messages, reasoning, tools};
 use crate::openai_chat::decode::{ASKED, DIALECT};
@@ -99,18 +99,10 @@ fn texts(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         for (at, turn) in request.turns.iter().enumerate() {
             let mut text = String::new();
             for (part_at, part) in turn.parts.iter().enumerate() {
-                match part {
-                    Part::Text(own) => text.push_str(&own.text),
-                    Part::Refusal(_)
-                    | Part::Media(_)
-                    | Part::Reasoning(_)
-                    | Part::ToolCall(_)
-                    | Part::ToolResult(_)
-                    | Part::ServerResult(_)
-                    | Part::Foreign(_) => {
-                        to.losses
-                            .unsupported(format!("turns[{at}].parts[{part_at}]"), "only text is embedded");
-                    }
+                if let Part::Text(own) = part {
+                    text.push_str(&own.text);
+                } else {
+                    to.losses.unsupported(Site::Turn(at, part_at), "only text is embedded");
                 }
             }
             to.losses.own(&turn.rest, &format!("turns[{at}]")).for_each(drop);
@@ -144,12 +136,17 @@ fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     w.maybe("seed", seed, JsonWriter::number);
     stop(&asked.stop, to, w);
     output_max(request, to, w);
+    candidates(asked, to, w);
+    logprobs(asked, to, w);
+}
+
+/// How many answers are wanted.
+fn candidates(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let several = asked.candidates.filter(|number| *number == 1 || !to.has("no_n"));
     w.maybe("n", several, JsonWriter::number);
     if several.is_none() && asked.candidates.is_some() {
         to.losses.unsupported("sampling.candidates", "the provider gives one answer");
     }
-    logprobs(asked, to, w);
 }
 
 /// A number within the range of its member.
@@ -258,26 +255,13 @@ fn modalities(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
 
 /// Whose request it is, and how it is to be served.
 fn account(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    if let Some(user) = request.user.as_deref()
-        && to.takes("no_user", "user")
-    {
-        if user.chars().count() > USER_CHARS_MAX {
-            w.string("user", &format!("user_{:016x}", super::names::digest(user)));
-            to.losses.approximated("user", "it is too long, a hash stands for it");
-        } else {
-            w.string("user", user);
-        }
+    if let Some(name) = request.user.as_deref().filter(|_| to.takes("no_user", "user")) {
+        user(name, to, w);
     }
-    if let Some(data) = &request.metadata
-        && to.takes("no_metadata", "metadata")
-    {
-        w.raw("metadata", data);
-    }
-    if let Some(key) = request.cache_key.as_deref()
-        && to.takes("no_prompt_cache_key", "cache_key")
-    {
-        w.string("prompt_cache_key", key);
-    }
+    let metadata = request.metadata.as_ref().filter(|_| to.takes("no_metadata", "metadata"));
+    w.maybe("metadata", metadata, JsonWriter::raw);
+    let key = request.cache_key.as_deref().filter(|_| to.takes("no_prompt_cache_key", "cache_key"));
+    w.maybe("prompt_cache_key", key, JsonWriter::string);
     if let Some(tier) = request.service_tier.as_deref()
         && to.takes("no_service_tier", "service_tier")
     {
@@ -288,6 +272,15 @@ fn account(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         && !to.has("no_store")
     {
         w.bool("store", store);
+    }
+}
+
+fn user(name: &str, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if name.chars().count() > USER_CHARS_MAX {
+        w.string("user", &format!("user_{:016x}", super::names::digest(name)));
+        to.losses.approximated("user", "it is too long, a hash stands for it");
+    } else {
+        w.string("user", name);
     }
 }
 

@@ -144,13 +144,7 @@ fn parallel(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
 fn tool(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     match &offer.tool.kind {
         ToolKind::Function { parameters, strict } => wrapped(offer, parameters.as_ref(), *strict, to, w),
-        ToolKind::Custom { format } if offer.free_text => {
-            if format.is_some() {
-                let path = format!("{}.format", offer.path);
-                to.losses.approximated(path, "the form of a free text cannot be asked for");
-            }
-            wrapped(offer, free_text_schema().as_ref(), None, to, w);
-        }
+        ToolKind::Custom { format } if offer.free_text => free_text(offer, format.as_ref(), to, w),
         ToolKind::Custom { format } => custom(offer, format.as_ref(), to, w),
         ToolKind::Native(_) if !is_own(&offer.tool.rest) => {
             w.element().object(|w| w.string("type", "openrouter:web_search"));
@@ -162,6 +156,15 @@ fn tool(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         }),
         ToolKind::Group(_) => {}
     }
+}
+
+/// A tool that takes free text, as a function of one text.
+fn free_text(offer: &Offer<'_>, format: Option<&RawJson>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if format.is_some() {
+        let path = format!("{}.format", offer.path);
+        to.losses.approximated(path, "the form of a free text cannot be asked for");
+    }
+    wrapped(offer, free_text_schema().as_ref(), None, to, w);
 }
 
 fn wrapped(

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use shim_ir::{Fault, FaultKind};
 use shim_wire::frame::Frame;
-use shim_wire::scan::ScanError;
-use shim_wire::{Value, ValueKind};
+use shim_wire::scan::{Limits, ScanError};
+use shim_wire::{Value, ValueKind, Walk};
 
 use self::template::Template;
 use super::decode::{finish, tells, usage};
@@ -41,6 +41,8 @@ pub(super) struct ChunkMeter {
 struct Seen<'a> {
     model: Option<Value<'a>>,
     choices: Option<Value<'a>>,
+    /// Whether there was a choice, where they were read already.
+    walked: Option<bool>,
     usage: Option<Value<'a>>,
     groq: Option<Value<'a>>,
     error: Option<Value<'a>>,
@@ -67,20 +69,15 @@ impl Meter for ChunkMeter {
             Ok(seen) if frame.event == Some("error") || seen.fails() => self.fail(fault(&seen, frame.data)),
             Err(_) if frame.event == Some("error") => self.fail(errors::told(frame.data)),
             Err(_) => self.fail(malformed()),
-            Ok(seen) => {
-                self.take(&seen);
-                if self.told_text_alone(&seen) {
-                    self.template.learn(frame.data);
-                }
-            }
+            Ok(seen) => self.chunk(&seen, frame.data),
         }
     }
 
     fn whole(&mut self, body: &str) {
         self.whole = true;
-        match Seen::of(body) {
+        match self.walk(body) {
             Ok(seen) if seen.fails() => self.fail(fault(&seen, body)),
-            Ok(seen) if seen.choices.is_some() || seen.data => {
+            Ok(seen) if seen.choices.is_some() || seen.walked.is_some() || seen.data => {
                 self.take(&seen);
                 if !self.ended {
                     self.reading.complete = true;
@@ -106,23 +103,25 @@ fn fault(seen: &Seen<'_>, text: &str) -> Fault {
 impl<'a> Seen<'a> {
     fn of(text: &'a str) -> Result<Self, ScanError> {
         let mut seen = Self::default();
-        each_member(text, |member| {
-            let value = Some(member.value).filter(|value| value.kind() != ValueKind::Null);
-            match &*member.key {
-                "model" => seen.model = value,
-                "choices" => seen.choices = value,
-                "usage" => seen.usage = value,
-                "x_groq" => seen.groq = value,
-                "error" => seen.error = value,
-                "data" => seen.data = value.is_some(),
-                "object" => {
-                    seen.done = member.value.text() == "\"chat.completion.done\"";
-                    seen.failed = member.value.text() == "\"error\"";
-                }
-                _ => {}
-            }
-        })?;
+        each_member(text, |member| seen.note(&member.key, member.value))?;
         Ok(seen)
+    }
+
+    fn note(&mut self, key: &str, member: Value<'a>) {
+        let value = Some(member).filter(|value| value.kind() != ValueKind::Null);
+        match key {
+            "model" => self.model = value,
+            "choices" => self.choices = value,
+            "usage" => self.usage = value,
+            "x_groq" => self.groq = value,
+            "error" => self.error = value,
+            "data" => self.data = value.is_some(),
+            "object" => {
+                self.done = member.text() == "\"chat.completion.done\"";
+                self.failed = member.text() == "\"error\"";
+            }
+            _ => {}
+        }
     }
 
     fn fails(&self) -> bool {
@@ -130,7 +129,7 @@ impl<'a> Seen<'a> {
     }
 
     fn has_choices(&self) -> bool {
-        self.choices.is_some_and(|choices| !is_empty(&choices))
+        self.walked == Some(true) || self.choices.is_some_and(|choices| !is_empty(&choices))
     }
 }
 
@@ -145,6 +144,14 @@ impl ChunkMeter {
         self.reading.fault = Some(fault);
         self.reading.complete = false;
         self.ended = true;
+    }
+
+    /// Takes a chunk, and learns its form where it told nothing but text.
+    fn chunk(&mut self, seen: &Seen<'_>, text: &str) {
+        self.take(seen);
+        if self.told_text_alone(seen) {
+            self.template.learn(text);
+        }
     }
 
     fn take(&mut self, seen: &Seen<'_>) {
@@ -176,6 +183,68 @@ impl ChunkMeter {
     /// Whether a chunk told nothing but text: then the like of it changes nothing that is read here.
     fn told_text_alone(&self, seen: &Seen<'_>) -> bool {
         self.told_text && self.reading.content && !self.ended && seen.usage.is_none() && seen.groq.is_none()
+    }
+
+    /// Reads a whole answer in one go, its choices on the way.
+    fn walk<'a>(&mut self, body: &'a str) -> Result<Seen<'a>, ScanError> {
+        let mut seen = Seen::default();
+        Walk::whole(body, Limits::default(), |walk, key| {
+            if key != "choices" || walk.kind() != Some(ValueKind::Array) {
+                seen.note(key, walk.value()?);
+                return Ok(());
+            }
+            // Of a member that comes twice the last one counts.
+            (self.seen, self.finished, self.calls) = (0, 0, false);
+            (self.word, self.sequence) = (None, None);
+            seen.choices = None;
+            seen.walked = Some(false);
+            walk.array(|walk, at| {
+                seen.walked = Some(true);
+                self.walk_choice(at, walk)
+            })
+        })?;
+        Ok(seen)
+    }
+
+    fn walk_choice(&mut self, at: usize, walk: &mut Walk<'_>) -> Result<(), ScanError> {
+        if walk.kind() != Some(ValueKind::Object) {
+            return Ok(());
+        }
+        let mut index = u64::try_from(at).unwrap_or(u64::MAX);
+        let (mut word, mut sequence, mut calls) = (None, None, false);
+        walk.object(|walk, key| {
+            match key {
+                "index" => index = walk.value()?.as_u64().unwrap_or(index),
+                "finish_reason" => word = walk.value()?.as_str(),
+                "stop_reason" => sequence = walk.value()?.as_str(),
+                "delta" | "message" => calls |= self.walk_message(walk)?,
+                "error" => self.fail_by(&walk.value()?),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        self.note(index, calls, word, sequence);
+        Ok(())
+    }
+
+    /// Takes the error of a choice, if it tells of one.
+    fn fail_by(&mut self, error: &Value<'_>) {
+        if tells(error.text()) {
+            self.fail(errors::told(error.text()));
+        }
+    }
+
+    /// The same as [`Self::message`], on the way.
+    fn walk_message(&mut self, walk: &mut Walk<'_>) -> Result<bool, ScanError> {
+        let mut told = Told::default();
+        walk.object(|walk, key| {
+            if Told::matters(key) {
+                told.take(key, &walk.value()?);
+            }
+            Ok(())
+        })?;
+        self.reading.content |= told.says || told.calls;
+        Ok(told.calls)
     }
 
     /// Nearly always there is one choice, which is then read without being stepped over first. A list that cannot be
@@ -240,19 +309,10 @@ impl ChunkMeter {
 
     /// Whether a message or delta calls a tool; notes whether it says anything.
     fn message(&mut self, message: &Value<'_>) -> bool {
-        let mut calls = false;
-        let mut says = false;
-        let _ = each_member(message.text(), |member| match &*member.key {
-            "tool_calls" => calls |= !is_empty(&member.value),
-            "function_call" => calls |= ["name", "arguments"].iter().any(|key| filled(&member.value, key)),
-            "content" | "refusal" | "reasoning_content" | "reasoning" | "reasoning_details" | "images" => {
-                says |= !is_empty(&member.value);
-            }
-            "audio" => says |= filled(&member.value, "data") || filled(&member.value, "transcript"),
-            _ => {}
-        });
-        self.reading.content |= says || calls;
-        calls
+        let mut told = Told::default();
+        let _ = each_member(message.text(), |member| told.take(&member.key, &member.value));
+        self.reading.content |= told.says || told.calls;
+        told.calls
     }
 
     /// Whether the answer is complete, and why it ended.
@@ -265,6 +325,41 @@ impl ChunkMeter {
         self.ended = done;
         if self.word.is_some() {
             self.reading.finish = finish(self.word.as_deref(), self.sequence.as_deref(), self.calls);
+        }
+    }
+}
+
+/// What a message or delta tells.
+#[derive(Default)]
+struct Told {
+    calls: bool,
+    says: bool,
+}
+
+impl Told {
+    /// Whether a member can tell anything.
+    fn matters(key: &str) -> bool {
+        matches!(
+            key,
+            "tool_calls"
+                | "function_call"
+                | "content"
+                | "refusal"
+                | "reasoning_content"
+                | "reasoning"
+                | "reasoning_details"
+                | "images"
+                | "audio"
+        )
+    }
+
+    fn take(&mut self, key: &str, value: &Value<'_>) {
+        match key {
+            "tool_calls" => self.calls |= !is_empty(value),
+            "function_call" => self.calls |= ["name", "arguments"].iter().any(|key| filled(value, key)),
+            "audio" => self.says |= filled(value, "data") || filled(value, "transcript"),
+            _ if Self::matters(key) => self.says |= !is_empty(value),
+            _ => {}
         }
     }
 }

@@ -54,16 +54,7 @@ impl Call {
         sink: &mut Sink<'_>,
     ) -> Result<(), DecodeError> {
         match &mut self.place {
-            Place::Nameless(call) => {
-                call.name.push_str(&piece.name);
-                call.arguments.push_str(&piece.arguments);
-                call.opaque.extend(piece.opaque);
-                call.rest.merge(piece.rest);
-                if call.id.is_empty() {
-                    call.id.clone_from(&piece.id);
-                    self.id = piece.id;
-                }
-            }
+            Place::Nameless(call) => gather(call, piece, &mut self.id),
             Place::Open(id) => grow_call(*id, piece, &mut self.id, sink),
         }
         self.open_named(candidate, sink)
@@ -77,6 +68,18 @@ impl Call {
         if let Some(id) = part {
             sink.close(id);
         }
+    }
+}
+
+/// Lets a call grow that is not told yet.
+fn gather(call: &mut ToolCall, piece: ToolCall, id: &mut String) {
+    call.name.push_str(&piece.name);
+    call.arguments.push_str(&piece.arguments);
+    call.opaque.extend(piece.opaque);
+    call.rest.merge(piece.rest);
+    if call.id.is_empty() {
+        call.id.clone_from(&piece.id);
+        *id = piece.id;
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{
-    Citation, Delta, Event, Finish, Foreign, Media, MediaKind, OpaqueKind, Part, PartId, Reasoning, Rest,
-    Source, Text, ToolCall,
+    Citation, Delta, Event, Finish, Foreign, MediaKind, OpaqueKind, Part, PartId, Reasoning, Rest, Source,
+    Text, ToolCall,
 };
 use shim_wire::{RawJson, from_json};
 
 use super::super::decode::{
-    DIALECT, Details, annotations, content, finish, function_call, image, is_array, readable, rest, said,
-    stated, string, tells, tool_call,
+    DIALECT, Details, Readable, annotations, bare_media, content, finish, function_call, image, is_array,
+    readable, rest, said, stated, string, tells, tool_call,
 };
 use super::super::types::{self, Audio, Choice, Logprobs, Message};
 use super::call::Call;
@@ -47,6 +47,19 @@ impl Sink<'_> {
         }
     }
 
+    /// Tells what was read of reasoning.
+    fn reason(&mut self, id: PartId, said: Readable) {
+        for (piece, text) in said.text {
+            self.grow(id, Delta::Reasoning { piece, text });
+        }
+        for (piece, text) in said.summary {
+            self.grow(id, Delta::Summary { piece, text });
+        }
+        if let Some(beside) = said.beside {
+            self.add_rest(id, one("reasoning", beside));
+        }
+    }
+
     pub(super) fn close(&mut self, id: PartId) {
         self.out.push(Event::PartEnd { id });
     }
@@ -60,6 +73,11 @@ impl Sink<'_> {
             self.out.push(Event::Foreign(Foreign { dialect: DIALECT, kind: kind.to_owned(), raw }));
         }
     }
+}
+
+/// One member, and no others.
+fn one(key: &str, value: RawJson) -> Rest {
+    Rest::from_owned(DIALECT, vec![(key.into(), value)])
 }
 
 /// One of the answers.
@@ -160,30 +178,14 @@ impl Candidate {
             return Ok(());
         }
         let id = self.reasoning(fresh, sink)?;
-        for (piece, text) in said.text {
-            sink.grow(id, Delta::Reasoning { piece, text });
-        }
-        for (piece, text) in said.summary {
-            sink.grow(id, Delta::Summary { piece, text });
-        }
-        if let Some(beside) = said.beside {
-            let mut members = Rest::default();
-            members.push(DIALECT, "reasoning", beside);
-            sink.add_rest(id, members);
-        }
+        sink.reason(id, said);
         Ok(())
     }
 
     /// Takes a content part.
     fn add(&mut self, part: Part, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
         match part {
-            Part::Text(text) if text.text.is_empty() && text.rest.is_empty() => Ok(()),
-            Part::Text(text) => {
-                let id = self.text(sink)?;
-                sink.grow(id, Delta::Text(text.text));
-                sink.add_rest(id, text.rest);
-                Ok(())
-            }
+            Part::Text(text) => self.add_text(text, sink),
             Part::Reasoning(reasoning) => {
                 let id = self.reasoning(Details::default(), sink)?;
                 sink.grow(id, Delta::Reasoning { piece: 0, text: reasoning.text.concat() });
@@ -197,6 +199,17 @@ impl Candidate {
             | Part::ServerResult(_)
             | Part::Foreign(_) => self.whole(part, sink),
         }
+    }
+
+    /// Takes a piece of text; an empty one begins no part.
+    fn add_text(&mut self, text: Text, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
+        if text.text.is_empty() && text.rest.is_empty() {
+            return Ok(());
+        }
+        let id = self.text(sink)?;
+        sink.grow(id, Delta::Text(text.text));
+        sink.add_rest(id, text.rest);
+        Ok(())
     }
 
     /// A part that comes at once.
@@ -265,16 +278,7 @@ impl Candidate {
             return Ok(id);
         }
         self.close(sink);
-        let media = Media {
-            kind: MediaKind::Audio,
-            source: Source::Inline(String::new()),
-            mime: None,
-            name: None,
-            detail: None,
-            cache: None,
-            opaque: Vec::new(),
-            rest: Rest::default(),
-        };
+        let media = bare_media(MediaKind::Audio, Source::Inline(String::new()), None, Rest::default());
         let id = sink.open(self.index, Part::Media(media))?;
         self.open = Some(Open::Sound(id, String::new()));
         Ok(id)
@@ -282,9 +286,7 @@ impl Candidate {
 
     fn annotate(&mut self, raw: &RawValue, sink: &mut Sink<'_>) {
         if !self.cite(annotations(raw), sink) && tells(raw.get()) {
-            let mut members = Rest::default();
-            members.push(DIALECT, "annotations", raw.into());
-            sink.foreign("delta", self.index, &members);
+            sink.foreign("delta", self.index, &one("annotations", raw.into()));
         }
     }
 
@@ -369,11 +371,9 @@ impl Candidate {
                 id
             }
             Open::Sound(id, transcript) => {
-                let mut members = Rest::default();
                 if !transcript.is_empty() {
-                    members.push(DIALECT, "transcript", RawJson::string(&transcript));
+                    sink.add_rest(id, one("transcript", RawJson::string(&transcript)));
                 }
-                sink.add_rest(id, members);
                 id
             }
         };

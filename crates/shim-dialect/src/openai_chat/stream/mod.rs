@@ -190,15 +190,20 @@ impl ChunkDecoder {
             used = used.or_else(|| stated(choice.usage));
             self.choice(choice, at, out)?;
         }
-        if let Some(used) = used.filter(|used| self.used.as_ref() != Some(used)) {
-            out.extend(usage(used.get()).map(Event::Usage));
-            self.used = Some(used);
-        }
+        self.usage(used, out);
         // Perplexity's sentinel.
         if chunk.object.as_deref() == Some("chat.completion.done") {
             self.complete(out);
         }
         Ok(())
+    }
+
+    /// Tells usage that was not told yet.
+    fn usage(&mut self, used: Option<RawJson>, out: &mut Vec<Event>) {
+        if let Some(used) = used.filter(|used| self.used.as_ref() != Some(used)) {
+            out.extend(usage(used.get()).map(Event::Usage));
+            self.used = Some(used);
+        }
     }
 
     fn choice(&mut self, mut choice: Choice<'_>, at: usize, out: &mut Vec<Event>) -> Result<(), DecodeError> {

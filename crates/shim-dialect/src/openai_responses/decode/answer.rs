@@ -34,10 +34,7 @@ pub(crate) fn response(raw: &RawValue) -> Result<Response, DecodeError> {
 }
 
 fn answer(mut wire: types::Response<'_>, counted: bool) -> Result<Response, DecodeError> {
-    let mut candidate = Candidate::default();
-    for (at, raw) in wire.output.take().unwrap_or_default().into_iter().enumerate() {
-        candidate.parts.extend(output_item(raw, &format!("output[{at}]"))?);
-    }
+    let mut candidate = Candidate { parts: parts(wire.output.take())?, ..Candidate::default() };
     let reason = wire.incomplete_details.and_then(reason);
     let status = wire.status.as_deref();
     candidate.finish = finish(status, reason.as_deref(), candidate.parts.iter().any(is_for_client));
@@ -54,6 +51,15 @@ fn answer(mut wire: types::Response<'_>, counted: bool) -> Result<Response, Deco
         service_tier: said(wire.service_tier),
         rest: members,
     })
+}
+
+/// The parts that the items of `output` are.
+fn parts(output: Option<Vec<&RawValue>>) -> Result<Vec<Part>, DecodeError> {
+    let mut parts = Vec::new();
+    for (at, raw) in output.unwrap_or_default().into_iter().enumerate() {
+        parts.extend(output_item(raw, &format!("output[{at}]"))?);
+    }
+    Ok(parts)
 }
 
 /// Keeps a modelled member that has no place of its own here.

@@ -20,11 +20,10 @@ pub(crate) fn request(body: &str) -> Result<Request, DecodeError> {
     mark(wire.store, &mut members);
     let included = included(&mut wire, &mut members);
     let system = wire.instructions.map(|raw| instructions(raw, &mut members)).unwrap_or_default();
-    let tools = std::mem::take(&mut wire.tools).into_iter().enumerate();
     Ok(Request {
         system,
         turns: wire.input.map(input).transpose()?.unwrap_or_default(),
-        tools: tools.map(|(at, raw)| tool(raw, &format!("tools[{at}]"))).collect::<Result<_, _>>()?,
+        tools: tools(std::mem::take(&mut wire.tools), "tools")?,
         tool_choice: wire.tool_choice.map(tool_choice).transpose()?,
         parallel_tool_calls: wire.parallel_tool_calls,
         output: wire.text.take().map(|text| text_config(text, &mut members)).transpose()?.flatten(),
@@ -206,22 +205,20 @@ fn allowed(tools: Vec<Choose<'_>>) -> Option<Vec<String>> {
     tools.into_iter().map(name).collect()
 }
 
-fn tool(raw: &RawValue, path: &str) -> Result<Tool, DecodeError> {
-    let word = tag(raw.get()).unwrap_or_default();
+fn tools(list: Vec<&RawValue>, path: &str) -> Result<Vec<Tool>, DecodeError> {
+    list.into_iter().enumerate().map(|(at, raw)| tool(raw, &format!("{path}[{at}]"))).collect()
+}
+
+fn tool(whole: &RawValue, path: &str) -> Result<Tool, DecodeError> {
+    let word = tag(whole.get()).unwrap_or_default();
     if !matches!(&*word, "function" | "custom" | "namespace") {
-        return Ok(native(word.into_owned(), raw));
+        return Ok(native(word.into_owned(), whole));
     }
-    let wire: types::Tool<'_> = read(raw.get(), path)?;
+    let mut wire: types::Tool<'_> = read(whole.get(), path)?;
     let kind = match &*word {
-        "function" => {
-            ToolKind::Function { parameters: wire.parameters.map(RawJson::from), strict: wire.strict }
-        }
-        "custom" => ToolKind::Custom { format: wire.format.map(RawJson::from) },
-        _ => {
-            let tools = wire.tools.into_iter().enumerate();
-            let tools = tools.map(|(at, raw)| tool(raw, &format!("{path}.tools[{at}]")));
-            ToolKind::Group(tools.collect::<Result<_, _>>()?)
-        }
+        "function" => ToolKind::Function { parameters: raw(wire.parameters), strict: wire.strict },
+        "custom" => ToolKind::Custom { format: raw(wire.format) },
+        _ => ToolKind::Group(tools(std::mem::take(&mut wire.tools), &format!("{path}.tools"))?),
     };
     Ok(Tool {
         name: wire.name.into_string(),

@@ -1,7 +1,7 @@
 //! `usage` → disjoint classes.
 
 use shim_ir::{Tokens, Usage};
-use shim_wire::{RawJson, from_json};
+use shim_wire::from_json_kept;
 
 use crate::openai_responses::types::{self, Count};
 
@@ -9,13 +9,13 @@ use crate::openai_responses::types::{self, Count};
 ///
 /// The counts include one another, so classes are taken out of them.
 pub(crate) fn usage(text: &str) -> Option<Usage> {
-    let wire: types::Usage<'_> = from_json(text).ok()?;
+    let (wire, words): (types::Usage<'_>, _) = from_json_kept(text).ok()?;
     let number = |count: Option<Count>| count.unwrap_or_default().0;
     let (input, output) = sides(&wire)?;
     let (mut input, mut output) = (Remaining(input), Remaining(output));
     let of_input = wire.input_tokens_details.as_ref();
     let of_output = wire.output_tokens_details.as_ref();
-    let usage = Usage {
+    Some(Usage {
         cache_read: input.take(number(of_input.and_then(|d| d.cached_tokens))),
         cache_write: input.take(number(of_input.and_then(|d| d.cache_write_tokens))),
         input_audio: input.take(number(of_input.and_then(|d| d.audio_tokens))),
@@ -24,10 +24,9 @@ pub(crate) fn usage(text: &str) -> Option<Usage> {
         output_image: output.take(number(of_output.and_then(|d| d.image_tokens))),
         input_uncached: Tokens(input.0),
         output_text: Tokens(output.0),
-        words: RawJson::parse(text).ok(),
+        words: Some(words),
         ..Usage::default()
-    };
-    Some(usage)
+    })
 }
 
 /// Input and output. A side that is not stated is what the total leaves for it.

@@ -147,6 +147,18 @@ impl About {
         echo: impl FnOnce(&mut JsonWriter<'_>),
         output: impl FnOnce(&mut JsonWriter<'_>),
     ) {
+        self.put_head(w);
+        let typed = self.put_outcome(w, outcome);
+        w.array("output", output);
+        if self.own {
+            verbatim(w, self.start.rest.members(), &typed);
+        } else {
+            echo(w);
+        }
+    }
+
+    /// Writes what `start` says. What was said differently later is written with the other members.
+    fn put_head(&self, w: &mut JsonWriter<'_>) {
         let later = |key: &str| self.start.rest.get(key).is_some();
         let text = |key: &str, value: &Option<String>| value.clone().filter(|_| !later(key));
         w.maybe("id", text("id", &self.start.id).as_deref(), JsonWriter::string);
@@ -157,47 +169,49 @@ impl About {
         w.maybe("model", text("model", &self.start.model).as_deref(), JsonWriter::string);
         let tier = text("service_tier", &self.start.service_tier);
         w.maybe("service_tier", tier.as_deref(), JsonWriter::string);
-        let typed = self.put_outcome(w, outcome);
-        w.array("output", output);
-        if self.own {
-            verbatim(w, self.start.rest.members(), &typed);
-        } else {
-            echo(w);
-        }
     }
 
     /// Writes what became of the answer; gives the members it wrote, which are not to be written again.
     fn put_outcome(&self, w: &mut JsonWriter<'_>, outcome: &Outcome<'_>) -> Vec<&'static str> {
-        let (status, reason, usage) = match outcome {
-            Outcome::Begun => (Some("in_progress"), None, None),
-            Outcome::Ended(ending, usage) => (ending.status.as_deref(), ending.reason.as_deref(), *usage),
-            Outcome::Failed(_) => (Some("failed"), None, None),
+        let (status, reason, usage, fault) = match outcome {
+            Outcome::Begun => (Some("in_progress"), None, None, None),
+            Outcome::Ended(ending, usage) => {
+                (ending.status.as_deref(), ending.reason.as_deref(), *usage, None)
+            }
+            Outcome::Failed(fault) => (Some("failed"), None, None, Some(*fault)),
         };
-        let mut typed = vec!["status", "output"];
         w.maybe("status", status, JsonWriter::string);
-        if let Outcome::Failed(fault) = outcome {
-            typed.push("error");
-            w.nested("error", |w| {
-                w.string("code", super::super::errors::response_word(fault));
-                w.string("message", &fault.message);
-            });
-        } else if !self.own {
-            w.null("error");
-        }
-        if let Some(reason) = reason {
-            typed.push("incomplete_details");
-            w.nested("incomplete_details", |w| w.string("reason", reason));
-        } else if !self.own {
-            w.null("incomplete_details");
-        }
-        if let Some(usage) = usage {
-            typed.push("usage");
-            w.nested("usage", |w| put_usage(w, usage));
-        } else if !self.own {
-            w.null("usage");
-        }
-        typed
+        self.put_or_null(w, "error", fault, put_error);
+        self.put_or_null(w, "incomplete_details", reason, |w, reason| w.string("reason", reason));
+        self.put_or_null(w, "usage", usage, put_usage);
+        let typed = [
+            ("error", fault.is_some()),
+            ("incomplete_details", reason.is_some()),
+            ("usage", usage.is_some()),
+        ];
+        let typed = typed.into_iter().filter(|(_, typed)| *typed).map(|(key, _)| key);
+        ["status", "output"].into_iter().chain(typed).collect()
     }
+
+    /// Writes an object; where there is none, `null`, but for an answer of this dialect, which says so itself.
+    fn put_or_null<T>(
+        &self,
+        w: &mut JsonWriter<'_>,
+        key: &str,
+        value: Option<T>,
+        put: impl FnOnce(&mut JsonWriter<'_>, T),
+    ) {
+        match value {
+            Some(value) => w.nested(key, |w| put(w, value)),
+            None if self.own => {}
+            None => w.null(key),
+        }
+    }
+}
+
+fn put_error(w: &mut JsonWriter<'_>, fault: &Fault) {
+    w.string("code", super::super::errors::response_word(fault));
+    w.string("message", &fault.message);
 }
 
 /// How an answer ended, in this dialect's words.
@@ -289,15 +303,14 @@ fn put_output(w: &mut JsonWriter<'_>, parts: &[&Part], answer: &str, own: bool, 
         let stage = if index + 1 == items.len() { last } else { Stage::Done };
         let Some(first) = item.first() else { continue };
         let id = stand.id(first);
-        let id = id.as_deref();
         if kind(first) == Kind::Content {
             w.element().object(|w| {
-                put_message(w, id.unwrap_or_default(), envelope(first), stage, |w| {
+                put_message(w, id.as_deref().unwrap_or_default(), envelope(first), stage, |w| {
                     item.iter().for_each(|part| put_content(w.element(), part, Stage::Done));
                 });
             });
         } else {
-            put_item(w.element(), first, id, Stage::Done, stand);
+            put_item(w.element(), first, id.as_deref(), Stage::Done, stand);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::Citation;
-use shim_wire::Place;
+use shim_wire::{JsonWriter, Place};
 
 use super::super::decode::annotation;
 use crate::common::tag;
@@ -14,21 +14,24 @@ pub(crate) fn put_annotation(place: Place<'_, '_>, citation: &Citation, text: &s
     }
     let title = citation.title.as_deref().unwrap_or_default();
     place.object(|w| match &citation.url {
-        Some(url) => {
-            let (start, end) = span(citation, text);
-            w.string("type", "url_citation");
-            w.number("start_index", start);
-            w.number("end_index", end);
-            w.string("url", url);
-            w.string("title", title);
-        }
-        None => {
-            w.string("type", "file_citation");
-            w.number("index", 0);
-            w.string("file_id", "");
-            w.string("filename", title);
-        }
+        Some(url) => put_url(w, url, title, span(citation, text)),
+        None => put_file(w, title),
     });
+}
+
+fn put_url(w: &mut JsonWriter<'_>, url: &str, title: &str, (start, end): (u64, u64)) {
+    w.string("type", "url_citation");
+    w.number("start_index", start);
+    w.number("end_index", end);
+    w.string("url", url);
+    w.string("title", title);
+}
+
+fn put_file(w: &mut JsonWriter<'_>, title: &str) {
+    w.string("type", "file_citation");
+    w.number("index", 0);
+    w.string("file_id", "");
+    w.string("filename", title);
 }
 
 /// Whether the span of a citation is known before its text is complete.

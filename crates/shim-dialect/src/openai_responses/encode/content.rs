@@ -93,19 +93,12 @@ fn put_refusal(place: Place<'_, '_>, text: &Text, side: Side, at: At<'_>, ask: &
     lose_beside(text, at, ask);
     let members = ask.losses.own(&text.rest, at);
     place.object(|w| {
-        match side {
-            Side::Output => {
-                w.string("type", "refusal");
-                w.string("refusal", &text.text);
-            }
-            Side::Input if ask.own => {
-                w.string("type", "refusal");
-                w.string("refusal", &text.text);
-            }
-            Side::Input => {
-                w.string("type", "input_text");
-                w.string("text", &text.text);
-            }
+        if side == Side::Output || ask.own {
+            w.string("type", "refusal");
+            w.string("refusal", &text.text);
+        } else {
+            w.string("type", "input_text");
+            w.string("text", &text.text);
         }
         verbatim(w, members, &[]);
     });
@@ -183,9 +176,20 @@ fn put_nested(
     if let Some(name) = &media.name {
         put_text(w.element(), &Text::new(name), Side::Input, None, at, ask);
     }
+    put_parts(w, parts, mark, &|n| at.nth("source", n), ask);
+}
+
+/// Writes parts into a list; `mark` is a marker of what holds them, which stands behind the last.
+pub(super) fn put_parts<'p>(
+    w: &mut JsonWriter<'_>,
+    parts: &[Part],
+    mark: Option<&CacheMark>,
+    at: &dyn Fn(usize) -> At<'p>,
+    ask: &mut Ask<'_>,
+) {
     for (n, part) in parts.iter().enumerate() {
         let around = mark.filter(|_| n + 1 == parts.len());
-        put_part(w, part, Side::Input, around, at.nth("source", n), ask);
+        put_part(w, part, Side::Input, around, at(n), ask);
     }
 }
 
@@ -305,17 +309,25 @@ fn put_audio(w: &mut JsonWriter<'_>, media: &Media, side: Side, at: At<'_>, ask:
         ask.losses.dropped(at.member("cache"), "sound has no markers");
     }
     w.element().object(|w| {
-        if side == Side::Output {
-            w.string("type", "output_audio");
-            w.string("data", data);
-        } else {
-            w.string("type", "input_audio");
-            w.nested("input_audio", |w| {
-                w.string("data", data);
-                w.maybe("format", format, JsonWriter::string);
-            });
+        match side {
+            Side::Output => put_output_audio(w, data),
+            Side::Input => put_input_audio(w, data, format),
         }
         verbatim(w, members, &[]);
+    });
+}
+
+/// Sound of the model's.
+pub(super) fn put_output_audio(w: &mut JsonWriter<'_>, data: &str) {
+    w.string("type", "output_audio");
+    w.string("data", data);
+}
+
+fn put_input_audio(w: &mut JsonWriter<'_>, data: &str, format: Option<&str>) {
+    w.string("type", "input_audio");
+    w.nested("input_audio", |w| {
+        w.string("data", data);
+        w.maybe("format", format, JsonWriter::string);
     });
 }
 

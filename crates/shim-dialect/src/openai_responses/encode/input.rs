@@ -8,7 +8,7 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::DIALECT;
 use super::ask::Ask;
-use super::content::{Side, data_url, is_bare, lose_beside, put_part};
+use super::content::{Side, data_url, is_bare, lose_beside, put_part, put_parts};
 use super::item::{CallItem, put_reasoning_item};
 use super::loss::{At, verbatim};
 use super::reason::encrypted;
@@ -81,43 +81,57 @@ struct Message<'m> {
     first: usize,
 }
 
+impl Message<'_> {
+    /// Whether `key` is among the members that are not modelled.
+    fn states(&self, key: &str) -> bool {
+        self.members.iter().any(|(own, _)| &**own == key)
+    }
+}
+
 fn put_message<'p>(
     w: &mut JsonWriter<'_>,
     message: &Message<'_>,
     at: &dyn Fn(usize) -> At<'p>,
     ask: &mut Ask<'_>,
 ) {
-    let stated = |key: &str| message.members.iter().any(|(own, _)| &**own == key);
-    let bare = message.id.is_none() && !stated("status");
     w.element().object(|w| {
         if !ask.own {
             w.string("type", "message");
         }
         w.maybe("id", message.id, JsonWriter::string);
         w.string("role", role_word(message.role, ask.own));
-        match message.parts {
-            [Part::Text(text)] if bare && is_bare(text, ask) => {
-                lose_beside(text, at(message.first), ask);
-                w.string("content", &text.text);
-            }
-            [] if stated("content") => {}
-            parts => w.array("content", |w| put_parts(w, message.role, parts, message.first, at, ask)),
-        }
+        put_content(w, message, at, ask);
         verbatim(w, message.members, &[]);
     });
 }
 
-fn put_parts<'p>(
+/// `content` of a message: text where that is all, or parts.
+fn put_content<'p>(
     w: &mut JsonWriter<'_>,
-    role: &Role,
-    parts: &[Part],
-    first: usize,
+    message: &Message<'_>,
     at: &dyn Fn(usize) -> At<'p>,
     ask: &mut Ask<'_>,
 ) {
-    let side = if *role == Role::Assistant { Side::Output } else { Side::Input };
-    for (n, part) in parts.iter().enumerate() {
-        put_part(w, part, side, None, at(first + n), ask);
+    let bare = message.id.is_none() && !message.states("status");
+    match message.parts {
+        [Part::Text(text)] if bare && is_bare(text, ask) => {
+            lose_beside(text, at(message.first), ask);
+            w.string("content", &text.text);
+        }
+        [] if message.states("content") => {}
+        _ => w.array("content", |w| put_list(w, message, at, ask)),
+    }
+}
+
+fn put_list<'p>(
+    w: &mut JsonWriter<'_>,
+    message: &Message<'_>,
+    at: &dyn Fn(usize) -> At<'p>,
+    ask: &mut Ask<'_>,
+) {
+    let side = if *message.role == Role::Assistant { Side::Output } else { Side::Input };
+    for (n, part) in message.parts.iter().enumerate() {
+        put_part(w, part, side, None, at(message.first + n), ask);
     }
 }
 
@@ -267,12 +281,7 @@ fn put_output(w: &mut JsonWriter<'_>, result: &ToolResult, at: At<'_>, ask: &mut
             w.string("output", "");
         }
         [] if matches!(result.kind, ToolCallKind::Native(_)) => {}
-        parts => w.array("output", |w| {
-            for (n, part) in parts.iter().enumerate() {
-                let around = mark.filter(|_| n + 1 == parts.len());
-                put_part(w, part, Side::Input, around, at.nth("content", n), ask);
-            }
-        }),
+        parts => w.array("output", |w| put_parts(w, parts, mark, &|n| at.nth("content", n), ask)),
     }
 }
 
@@ -332,14 +341,10 @@ pub(crate) fn put_image_item(
     status: Option<&str>,
     members: &[(Box<str>, RawJson)],
 ) {
-    let handle = match &media.source {
-        Source::Handle(id) => Some(id.as_str()).filter(|id| !id.is_empty()),
-        Source::Inline(_) | Source::Url(_) | Source::Plain(_) | Source::Parts(_) => None,
-    };
     if members.iter().all(|(key, _)| &**key != "type") {
         w.string("type", "image_generation_call");
     }
-    w.maybe("id", handle.or(id), JsonWriter::string);
+    w.maybe("id", handle(media).or(id), JsonWriter::string);
     w.maybe("status", status, JsonWriter::string);
     if let Source::Inline(data) = &media.source {
         w.string("result", data);
@@ -347,4 +352,10 @@ pub(crate) fn put_image_item(
     let format = media.mime.as_deref().map(|mime| mime.strip_prefix("image/").unwrap_or(mime));
     w.maybe("output_format", format, JsonWriter::string);
     verbatim(w, members, &[]);
+}
+
+/// The id that the provider keeps media under.
+fn handle(media: &Media) -> Option<&str> {
+    let Source::Handle(id) = &media.source else { return None };
+    Some(id.as_str()).filter(|id| !id.is_empty())
 }

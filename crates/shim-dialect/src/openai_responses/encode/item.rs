@@ -42,6 +42,16 @@ fn put_texts(w: &mut JsonWriter<'_>, key: &str, word: &str, texts: &[String]) {
     });
 }
 
+/// The `type` of a call's item, and the tool's name where the type does not say it.
+fn word_and_name(call: &ToolCall) -> (&str, Option<&str>) {
+    let name = Some(call.name.as_str());
+    match &call.kind {
+        ToolCallKind::Function => ("function_call", name),
+        ToolCallKind::Custom => ("custom_tool_call", name),
+        ToolCallKind::Native(word) => (word, name.filter(|name| *name != call_form(word, "").tool)),
+    }
+}
+
 /// The item of a call.
 pub(crate) struct CallItem<'c> {
     /// Its `type`.
@@ -63,13 +73,7 @@ impl<'c> CallItem<'c> {
     pub(crate) fn own(call: &'c ToolCall) -> Self {
         let members = call.rest.members();
         let item = call.item.as_deref();
-        let (word, name) = match &call.kind {
-            ToolCallKind::Function => ("function_call", Some(call.name.as_str())),
-            ToolCallKind::Custom => ("custom_tool_call", Some(call.name.as_str())),
-            ToolCallKind::Native(word) => {
-                (word.as_str(), Some(call.name.as_str()).filter(|name| *name != call_form(word, "").tool))
-            }
-        };
+        let (word, name) = word_and_name(call);
         // What the provider runs is known by its item alone.
         let named = name.is_some() && !matches!(call.kind, ToolCallKind::Native(_));
         let call_id = Some(call.id.as_str()).filter(|id| named || Some(*id) != item);

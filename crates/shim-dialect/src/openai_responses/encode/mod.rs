@@ -23,6 +23,7 @@ mod usage;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use shim_ir::Usage;
 
 pub(super) use answer::{About, Ending, Maker, Outcome, echoed, lose_beside, refuses, response as whole};
 pub(super) use cite::{is_placed, is_told, put_annotation};
@@ -72,13 +73,15 @@ pub(super) fn plain_stream(plain: &Plain<'_>) -> Bytes {
         json!({ "type": "response.output_item.done", "output_index": 0, "item": &done }),
         json!({ "type": "response.completed", "response": response(plain, "completed", std::slice::from_ref(&done)) }),
     ];
-    let mut out = String::new();
-    for (number, event) in events.into_iter().enumerate() {
-        let event = with(&json!({ "sequence_number": number }), event);
-        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
-        out.push_str(&format!("event: {kind}\ndata: {event}\n\n"));
-    }
-    Bytes::from(out)
+    let frames = events.into_iter().enumerate().map(|(number, event)| frame(number, event));
+    Bytes::from(frames.collect::<String>())
+}
+
+/// The frame of an event.
+fn frame(number: usize, event: Value) -> String {
+    let event = with(&json!({ "sequence_number": number }), event);
+    let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+    format!("event: {kind}\ndata: {event}\n\n")
 }
 
 /// `event` with the members of `at`.
@@ -103,15 +106,20 @@ fn item(plain: &Plain<'_>, status: &str, content: &[Value]) -> Value {
     })
 }
 
-fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
-    let usage = plain.usage;
-    let counts = json!({
+fn counts(usage: &Usage) -> Value {
+    json!({
         "input_tokens": usage.input_total().0,
-        "input_tokens_details": { "cache_write_tokens": (usage.cache_write + usage.cache_write_1h).0, "cached_tokens": usage.cache_read.0 },
+        "input_tokens_details": {
+            "cache_write_tokens": (usage.cache_write + usage.cache_write_1h).0,
+            "cached_tokens": usage.cache_read.0,
+        },
         "output_tokens": usage.output_total().0,
         "output_tokens_details": { "reasoning_tokens": usage.reasoning.0 },
         "total_tokens": (usage.input_total() + usage.output_total()).0,
-    });
+    })
+}
+
+fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
     json!({
         "id": format!("resp_{}", plain.id),
         "object": "response",
@@ -128,6 +136,6 @@ fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
         "tool_choice": "auto",
         "tools": [],
         "top_p": null,
-        "usage": if status == "completed" { counts } else { Value::Null },
+        "usage": if status == "completed" { counts(plain.usage) } else { Value::Null },
     })
 }

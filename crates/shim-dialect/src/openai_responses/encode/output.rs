@@ -1,10 +1,13 @@
 //! The items of an answer, as whole answers and streams write them.
 
-use shim_ir::{Executor, Media, MediaKind, Part, Source, Text, ToolCall, ToolCallKind};
+use shim_ir::{
+    Executor, Media, MediaKind, Opaque, OpaqueKind, Part, Rest, Source, Text, ToolCall, ToolCallKind,
+};
 use shim_wire::{JsonWriter, Place, RawJson};
 
 use super::super::decode::{DIALECT, ITEM, call_form, string_of};
 use super::cite::{is_shortened, is_told, put_annotation};
+use super::content::{data_url, put_output_audio};
 use super::input::put_image_item;
 use super::item::{CallItem, put_reasoning_item};
 use super::logprobs::{is_list, put_logprobs};
@@ -218,22 +221,15 @@ fn put_media(w: &mut JsonWriter<'_>, media: &Media, stage: Stage) {
         Source::Inline(data) if stage != Stage::Begun => data,
         Source::Inline(_) | Source::Url(_) | Source::Handle(_) | Source::Plain(_) | Source::Parts(_) => "",
     };
-    match (media.kind, &media.source) {
-        (MediaKind::Image, Source::Url(url)) => {
-            w.string("type", "input_image");
+    if media.kind == MediaKind::Image {
+        w.string("type", "input_image");
+        if let Source::Url(url) = &media.source {
             w.string("image_url", url);
+        } else {
+            w.string("image_url", &data_url(media.mime.as_deref().unwrap_or("image/png"), data));
         }
-        (MediaKind::Image, _) => {
-            w.string("type", "input_image");
-            w.string(
-                "image_url",
-                &super::content::data_url(media.mime.as_deref().unwrap_or("image/png"), data),
-            );
-        }
-        (MediaKind::Audio | MediaKind::Video | MediaKind::File, _) => {
-            w.string("type", "output_audio");
-            w.string("data", data);
-        }
+    } else {
+        put_output_audio(w, data);
     }
     verbatim(w, own_members(&media.rest), &[ITEM]);
 }
@@ -262,14 +258,18 @@ pub(crate) fn put_item(place: Place<'_, '_>, part: &Part, id: Option<&str>, stag
     }
 }
 
+/// A call of this dialect's own. What no event adds to is told at once.
+fn put_own_call(w: &mut JsonWriter<'_>, call: &ToolCall, begun: bool) {
+    let item = CallItem::own(call);
+    let grows = !call_form(item.word, item.arguments).raw;
+    let arguments = if begun && grows { "" } else { item.arguments };
+    CallItem { arguments, ..item }.put(w);
+}
+
 fn put_call(w: &mut JsonWriter<'_>, call: &ToolCall, id: Option<&str>, stage: Stage, stand: Stand<'_>) {
     let begun = stage == Stage::Begun;
     if stand.own {
-        let item = CallItem::own(call);
-        // What no event adds to is told at once.
-        let grows = !call_form(item.word, item.arguments).raw;
-        let arguments = if begun && grows { "" } else { item.arguments };
-        return CallItem { arguments, ..item }.put(w);
+        return put_own_call(w, call, begun);
     }
     if let Some(word) = served(call) {
         return put_served(w, call, word, id, stage);
@@ -316,28 +316,38 @@ pub(super) fn lose_citations(text: &Text, at: At<'_>, losses: &mut Losses) {
     }
 }
 
+/// Tells what hangs on a text and is not told.
+fn lose_beside(text: &Text, at: At<'_>, losses: &mut Losses) {
+    lose_citations(text, at, losses);
+    if text.logprobs.as_ref().is_some_and(|list| !is_list(list)) {
+        losses.dropped(at.member("logprobs"), "they have another form");
+    }
+}
+
 /// Tells what of a part is not told, once the part is complete.
 pub(crate) fn lose_part(part: &Part, own: bool, at: At<'_>, losses: &mut Losses) {
     if let Kind::Left(why) = kind(part) {
         return losses.dropped(at, why);
     }
-    let (rest, opaque) = match part {
-        Part::Text(text) | Part::Refusal(text) => {
-            lose_citations(text, at, losses);
-            if text.logprobs.as_ref().is_some_and(|list| !is_list(list)) {
-                losses.dropped(at.member("logprobs"), "they have another form");
-            }
-            (&text.rest, &text.opaque[..])
-        }
-        Part::Media(media) => (&media.rest, &media.opaque[..]),
-        Part::Reasoning(reasoning) => (&reasoning.rest, &reasoning.opaque[..]),
-        Part::ToolCall(call) => (&call.rest, &call.opaque[..]),
-        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return,
-    };
-    if opaque.iter().any(|own| own.kind != shim_ir::OpaqueKind::Encrypted) {
+    if let Part::Text(text) | Part::Refusal(text) = part {
+        lose_beside(text, at, losses);
+    }
+    let Some((rest, opaque)) = unread(part) else { return };
+    if opaque.iter().any(|own| own.kind != OpaqueKind::Encrypted) {
         losses.dropped(at.member("opaque"), "only its origin can read it");
     }
     if !own && group_of(rest).is_none() {
         losses.own(rest, at);
     }
+}
+
+/// What a part holds that is not modelled, and what only its origin can read.
+fn unread(part: &Part) -> Option<(&Rest, &[Opaque])> {
+    Some(match part {
+        Part::Text(text) | Part::Refusal(text) => (&text.rest, &text.opaque),
+        Part::Media(media) => (&media.rest, &media.opaque),
+        Part::Reasoning(reasoning) => (&reasoning.rest, &reasoning.opaque),
+        Part::ToolCall(call) => (&call.rest, &call.opaque),
+        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return None,
+    })
 }

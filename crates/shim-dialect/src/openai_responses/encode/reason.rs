@@ -9,7 +9,7 @@ use super::ask::Ask;
 use super::loss::{At, verbatim};
 
 /// `reasoning`, as it is written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Asked<'r> {
     effort: Option<Effort>,
     summary: Option<&'r str>,
@@ -20,19 +20,11 @@ struct Asked<'r> {
 
 /// Writes `reasoning`.
 pub(super) fn put_reasoning(w: &mut JsonWriter<'_>, wish: &ReasoningAsk, ask: &mut Ask<'_>) {
-    let control = if ask.own && ask.traits.reasoning == ReasoningControl::Unknown { None } else { Some(()) };
-    let mut asked = match control {
-        None => as_it_is(wish),
-        Some(()) => controlled(wish, ask),
-    };
+    let free = ask.own && ask.traits.reasoning == ReasoningControl::Unknown;
+    let mut asked = if free { as_it_is(wish) } else { controlled(wish, ask) };
     asked.rest = ask.losses.own(&wish.rest, At::of("reasoning"));
-    let silent = asked.effort.is_none()
-        && asked.summary.is_none()
-        && asked.max_tokens.is_none()
-        && asked.enabled.is_none()
-        && asked.rest.is_empty();
     // The client's empty object stays one.
-    if silent && !(ask.own && *wish == ReasoningAsk::default()) {
+    if asked == Asked::default() && !(ask.own && *wish == ReasoningAsk::default()) {
         return;
     }
     w.nested("reasoning", |w| {
@@ -80,18 +72,24 @@ fn is_off(wish: &ReasoningAsk) -> bool {
     wish.mode == Some(ReasoningMode::Off) || (wish.mode.is_none() && wish.effort == Some(Effort::None))
 }
 
+/// The word that is wished for, or that stands for the bound that is.
+fn wanted(wish: &ReasoningAsk, ask: &mut Ask<'_>) -> Option<Effort> {
+    if is_off(wish) {
+        return Some(Effort::None);
+    }
+    if wish.effort.is_some() {
+        return wish.effort.clone();
+    }
+    let budget = wish.budget?;
+    let at = At::of("reasoning");
+    ask.losses.approximated(at.member("budget"), "the target takes a word for how hard to reason");
+    Some(Effort::of_budget(budget))
+}
+
 /// The word for how hard to reason, of those known, if any are.
 fn word(wish: &ReasoningAsk, known: Option<&[Effort]>, ask: &mut Ask<'_>) -> Option<Effort> {
     let root = At::of("reasoning");
-    let wanted = match (&wish.effort, wish.budget) {
-        _ if is_off(wish) => Effort::None,
-        (Some(effort), _) => effort.clone(),
-        (None, Some(budget)) => {
-            ask.losses.approximated(root.member("budget"), "the target takes a word for how hard to reason");
-            Effort::of_budget(budget)
-        }
-        (None, None) => return None,
-    };
+    let wanted = wanted(wish, ask)?;
     let Some(known) = known else {
         if matches!(wanted, Effort::Other(_)) && !ask.own {
             ask.losses.dropped(root.member("effort"), "the target does not know the word");
@@ -108,19 +106,24 @@ fn word(wish: &ReasoningAsk, known: Option<&[Effort]>, ask: &mut Ask<'_>) -> Opt
     wanted.nearest(known).cloned()
 }
 
+/// No reasoning, or the least there is where a model cannot do without.
+fn turn_off(least: Tokens, can_be_off: bool, asked: &mut Asked<'_>, ask: &mut Ask<'_>) {
+    if can_be_off {
+        asked.enabled = Some(false);
+        return;
+    }
+    let at = At::of("reasoning");
+    ask.losses.approximated(at.member("mode"), "the model cannot be told not to reason");
+    asked.max_tokens = Some(least.0);
+}
+
 /// A bound on the tokens of reasoning. Not OpenAI's: OpenRouter,
 /// <https://openrouter.ai/docs/use-cases/reasoning-tokens>, read 2026-11-25.
 fn bound(wish: &ReasoningAsk, limits: (Tokens, Tokens, bool), asked: &mut Asked<'_>, ask: &mut Ask<'_>) {
     let (min, max, can_be_off) = limits;
     let root = At::of("reasoning");
     if is_off(wish) {
-        if can_be_off {
-            asked.enabled = Some(false);
-        } else {
-            ask.losses.approximated(root.member("mode"), "the model cannot be told not to reason");
-            asked.max_tokens = Some(min.0);
-        }
-        return;
+        return turn_off(min, can_be_off, asked, ask);
     }
     let stated = wish.budget.or_else(|| wish.effort.as_ref().and_then(Effort::budget));
     let Some(wanted) = stated else {

@@ -30,12 +30,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     JsonWriter::new(&mut body).object(|w| {
         w.string("model", goal.model);
         put_conversation(w, request, &mut ask);
-        put_tools(w, &request.tools, &mut ask);
-        if let Some(choice) = &request.tool_choice {
-            put_choice(w, choice, &request.tools, &mut ask);
-        }
-        let parallel = request.parallel_tool_calls.filter(|_| ask.own || !request.tools.is_empty());
-        w.maybe("parallel_tool_calls", parallel, JsonWriter::bool);
+        put_tool_use(w, request, &mut ask);
         put_text_config(w, request, &mut ask);
         if let Some(wish) = &request.reasoning {
             put_reasoning(w, wish, &mut ask);
@@ -47,6 +42,16 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         verbatim(w, members, &[STORE, "include", "text"]);
     });
     Encoded { body, echo: ask.echo, losses: ask.losses.into_list() }
+}
+
+/// The tools, and how they are to be called.
+fn put_tool_use(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>) {
+    put_tools(w, &request.tools, ask);
+    if let Some(choice) = &request.tool_choice {
+        put_choice(w, choice, &request.tools, ask);
+    }
+    let parallel = request.parallel_tool_calls.filter(|_| ask.own || !request.tools.is_empty());
+    w.maybe("parallel_tool_calls", parallel, JsonWriter::bool);
 }
 
 /// What shapes the answer, and what becomes of it.
@@ -126,22 +131,20 @@ fn put_schema(w: &mut JsonWriter<'_>, format: &Schema, ask: &mut Ask<'_>) {
     let at = At::of("output");
     let members = ask.losses.own(&format.rest, at);
     w.string("type", "json_schema");
-    if format.name.is_none() && !ask.own {
+    let name = format.name.as_deref().or((!ask.own).then_some("answer"));
+    w.maybe("name", name, JsonWriter::string);
+    if name.is_some() && format.name.is_none() {
         ask.losses.defaulted(at.member("name"), "a schema must have a name");
-        w.string("name", "answer");
     }
-    w.maybe("name", format.name.as_deref(), JsonWriter::string);
     w.maybe("description", format.description.as_deref(), JsonWriter::string);
     let flavour = |schema| if ask.own { Cow::Borrowed(schema) } else { json_schema(schema) };
     let schema = format.schema.as_ref().map(flavour);
     w.maybe("schema", schema.as_deref(), JsonWriter::raw);
-    let loose = !ask.own && schema.as_deref().is_none_or(|schema| !is_strict(schema.get()));
-    if loose && format.strict == Some(true) {
+    let exact = ask.own || schema.as_deref().is_some_and(|schema| is_strict(schema.get()));
+    if format.strict == Some(true) && !exact {
         ask.losses.approximated(at.member("strict"), "the target cannot keep to this schema exactly");
-        w.bool("strict", false);
-    } else {
-        w.maybe("strict", format.strict, JsonWriter::bool);
     }
+    w.maybe("strict", format.strict.map(|strict| strict && exact), JsonWriter::bool);
     verbatim(w, members, &[]);
 }
 
@@ -157,19 +160,23 @@ fn put_sampling(w: &mut JsonWriter<'_>, sampling: &Sampling, ask: &mut Ask<'_>) 
         ("presence_penalty", sampling.presence_penalty, ask.own || ask.has("penalties")),
     ];
     for (name, value, taken) in floats {
-        let Some(value) = value else { continue };
-        if !taken {
-            ask.losses.dropped(at.member(name), "the target does not take it");
-            continue;
+        match value {
+            Some(value) if taken => put_number(w, name, value, ask),
+            Some(_) => ask.losses.dropped(at.member(name), "the target does not take it"),
+            None => {}
         }
-        let given = if name == "temperature" && !ask.own { value.clamp(0.0, 2.0) } else { value };
-        if given != value {
-            ask.losses.approximated(at.member(name), "the target takes 0 to 2");
-        }
-        w.member(name).float(given);
     }
     put_bounds(w, sampling, ask);
     lose_sampling(sampling, ask);
+}
+
+/// A number that says how tokens are chosen; a temperature is kept within bounds.
+fn put_number(w: &mut JsonWriter<'_>, name: &str, value: f64, ask: &mut Ask<'_>) {
+    let given = if name == "temperature" && !ask.own { value.clamp(0.0, 2.0) } else { value };
+    if given != value {
+        ask.losses.approximated(At::of("sampling").member(name), "the target takes 0 to 2");
+    }
+    w.member(name).float(given);
 }
 
 fn put_bounds(w: &mut JsonWriter<'_>, sampling: &Sampling, ask: &mut Ask<'_>) {
@@ -239,30 +246,29 @@ fn put_state(w: &mut JsonWriter<'_>, request: &Request, ask: &Ask<'_>) {
 
 /// The client's own data, and how it is served.
 fn put_client(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>) {
-    if let Some(user) = &request.user {
-        if ask.own || user.len() <= USER_BYTES_MAX {
-            w.string("user", user);
-        } else {
-            ask.losses.dropped(At::of("user"), "it is longer than the target takes");
-        }
+    let own = ask.own;
+    let user = request.user.as_deref().filter(|user| own || user.len() <= USER_BYTES_MAX);
+    w.maybe("user", user, JsonWriter::string);
+    if user.is_none() && request.user.is_some() {
+        ask.losses.dropped(At::of("user"), "it is longer than the target takes");
     }
-    if let Some(metadata) = &request.metadata {
-        if ask.own || is_metadata(metadata) {
-            w.raw("metadata", metadata);
-        } else {
-            ask.losses.dropped(At::of("metadata"), "the target takes sixteen short texts");
-        }
+    let metadata = request.metadata.as_ref().filter(|metadata| own || is_metadata(metadata));
+    w.maybe("metadata", metadata, JsonWriter::raw);
+    if metadata.is_none() && request.metadata.is_some() {
+        ask.losses.dropped(At::of("metadata"), "the target takes sixteen short texts");
     }
-    if let Some(word) = &request.service_tier {
-        match if ask.own { Some(word.as_str()) } else { tier(word) } {
-            Some(word) => w.string("service_tier", word),
-            None => ask.losses.dropped(At::of("service_tier"), "the target does not know the word"),
-        }
-    }
+    put_service_tier(w, request.service_tier.as_deref(), ask);
     w.maybe("prompt_cache_key", request.cache_key.as_deref(), JsonWriter::string);
-    let other = |word: &&String| !word.eq_ignore_ascii_case("text");
-    if request.modalities.iter().any(|word| other(&word)) {
+    if request.modalities.iter().any(|word| !word.eq_ignore_ascii_case("text")) {
         ask.losses.unsupported(At::of("modalities"), "the target answers with text");
+    }
+}
+
+fn put_service_tier(w: &mut JsonWriter<'_>, word: Option<&str>, ask: &mut Ask<'_>) {
+    let known = word.and_then(|word| if ask.own { Some(word) } else { tier(word) });
+    w.maybe("service_tier", known, JsonWriter::string);
+    if known.is_none() && word.is_some() {
+        ask.losses.dropped(At::of("service_tier"), "the target does not know the word");
     }
 }
 

@@ -39,14 +39,17 @@ fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, group: &str, at: At<'_>, ask: &
             put_free_text(w.element(), tool, group, format.as_ref(), at, ask);
         }
         ToolKind::Custom { format } => put_custom(w.element(), tool, group, format.as_ref(), at, ask),
-        ToolKind::Group(tools) if ask.has("no_namespaces") => {
-            ask.losses.own(&tool.rest, at);
-            for (n, inner) in tools.iter().enumerate() {
-                put_tool(w, inner, &tool.name, at.nth("tools", n), ask);
-            }
-        }
+        ToolKind::Group(tools) if ask.has("no_namespaces") => put_spread(w, tool, tools, at, ask),
         ToolKind::Group(tools) => put_group(w.element(), tool, tools, at, ask),
         ToolKind::Native(word) => put_native(w, word, &tool.rest, at, ask),
+    }
+}
+
+/// A group that is sent as the tools in it.
+fn put_spread(w: &mut JsonWriter<'_>, group: &Tool, tools: &[Tool], at: At<'_>, ask: &mut Ask<'_>) {
+    ask.losses.own(&group.rest, at);
+    for (n, inner) in tools.iter().enumerate() {
+        put_tool(w, inner, &group.name, at.nth("tools", n), ask);
     }
 }
 
@@ -63,18 +66,23 @@ fn put_function(
     let strict = strictness(parameters, strict, at, ask);
     place.object(|w| {
         put_head(w, "function", tool, group, false, ask);
-        match parameters {
-            Some(schema) if ask.own => w.raw("parameters", schema),
-            Some(schema) => w.raw("parameters", &json_schema(schema)),
-            None if ask.own => {}
-            None => w.nested("parameters", |w| {
-                w.string("type", "object");
-                w.nested("properties", |_| ());
-            }),
-        }
+        put_parameters(w, parameters, ask.own);
         w.maybe("strict", strict, JsonWriter::bool);
         verbatim(w, members, &[]);
     });
+}
+
+/// The schema of the arguments, which another dialect's function without arguments lacks.
+fn put_parameters(w: &mut JsonWriter<'_>, parameters: Option<&RawJson>, own: bool) {
+    match parameters {
+        Some(schema) if own => w.raw("parameters", schema),
+        Some(schema) => w.raw("parameters", &json_schema(schema)),
+        None if own => {}
+        None => w.nested("parameters", |w| {
+            w.string("type", "object");
+            w.nested("properties", |_| ());
+        }),
+    }
 }
 
 /// Whether the arguments must fit exactly. Here that is what silence means, and elsewhere it is not; a schema that this
@@ -144,19 +152,23 @@ fn put_custom(
     let members = ask.losses.own(&tool.rest, at);
     place.object(|w| {
         put_head(w, "custom", tool, group, false, ask);
-        // A grammar that stands one level deeper is the same grammar.
-        let grammar = format.and_then(|format| member(format.get(), "grammar")).filter(|_| !ask.own);
-        match (format, grammar) {
-            (_, Some(grammar)) => w.nested("format", |w| {
-                w.string("type", "grammar");
-                for name in ["syntax", "definition"] {
-                    w.maybe(name, grammar.get(name).map(RawJson::from).as_ref(), JsonWriter::raw);
-                }
-            }),
-            (Some(format), None) => w.raw("format", format),
-            (None, None) => {}
+        if let Some(format) = format {
+            put_custom_format(w, format, ask.own);
         }
         verbatim(w, members, &[]);
+    });
+}
+
+/// The form of a free text. Another dialect's grammar that stands one level deeper is the same grammar.
+fn put_custom_format(w: &mut JsonWriter<'_>, format: &RawJson, own: bool) {
+    let Some(grammar) = member(format.get(), "grammar").filter(|_| !own) else {
+        return w.raw("format", format);
+    };
+    w.nested("format", |w| {
+        w.string("type", "grammar");
+        for name in ["syntax", "definition"] {
+            w.maybe(name, grammar.get(name).map(RawJson::from).as_ref(), JsonWriter::raw);
+        }
     });
 }
 
@@ -175,13 +187,17 @@ fn put_group(place: Place<'_, '_>, tool: &Tool, tools: &[Tool], at: At<'_>, ask:
     });
 }
 
+fn put_own_native(w: &mut JsonWriter<'_>, word: &str, options: &Rest) {
+    w.element().object(|w| {
+        w.string("type", word);
+        verbatim(w, options.members(), &[]);
+    });
+}
+
 /// A provider's own tool: this dialect's as it is; another's where both mean the same by it.
 fn put_native(w: &mut JsonWriter<'_>, word: &str, options: &Rest, at: At<'_>, ask: &mut Ask<'_>) {
     if ask.own {
-        return w.element().object(|w| {
-            w.string("type", word);
-            verbatim(w, options.members(), &[]);
-        });
+        return put_own_native(w, word, options);
     }
     match native(word) {
         Some("web_search") => put_web_search(w.element(), options, at, ask),

@@ -68,25 +68,9 @@ impl Encoder for EventEncoder {
             (State::Ended, _) => {}
             (_, Event::Fault(fault)) => self.fail(fault, out),
             (State::Waiting, Event::Start(start)) => self.start(start, out),
-            (State::Answering, Event::PartDelta { id, delta }) => self.grow(*id, delta, out),
-            (State::Answering, Event::PartStart { candidate, part, .. }) => self.open(*candidate, part, out),
-            (State::Answering, Event::PartEnd { id }) => self.close(*id, out),
-            (State::Answering, Event::Usage(usage)) => self.usage = Some(usage.clone()),
-            (State::Answering, Event::Rest(rest)) => self.about.add(rest, &mut self.losses),
-            (State::Answering, Event::Foreign(foreign)) => self.foreign(foreign, out),
-            (State::Answering, Event::Finish(finishes)) => self.finish(finishes, out),
-            // The grammar permits none of these.
-            (State::Answering, Event::Start(_))
-            | (
-                State::Waiting,
-                Event::PartDelta { .. }
-                | Event::PartStart { .. }
-                | Event::PartEnd { .. }
-                | Event::Usage(_)
-                | Event::Rest(_)
-                | Event::Foreign(_)
-                | Event::Finish(_),
-            ) => {}
+            (State::Answering, event) => self.answering(event, out),
+            // The grammar permits nothing else.
+            (State::Waiting, _) => {}
         }
     }
 
@@ -127,6 +111,19 @@ impl EventEncoder {
         self.state = State::Answering;
         for kind in ["response.created", "response.in_progress"] {
             self.response(kind, &Outcome::Begun, out);
+        }
+    }
+
+    fn answering(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::PartDelta { id, delta } => self.grow(*id, delta, out),
+            Event::PartStart { candidate, part, .. } => self.open(*candidate, part, out),
+            Event::PartEnd { id } => self.close(*id, out),
+            Event::Usage(usage) => self.usage = Some(usage.clone()),
+            Event::Rest(rest) => self.about.add(rest, &mut self.losses),
+            Event::Foreign(foreign) => self.foreign(foreign, out),
+            Event::Finish(finishes) => self.finish(finishes, out),
+            Event::Start(_) | Event::Fault(_) => {}
         }
     }
 
@@ -215,20 +212,7 @@ impl EventEncoder {
     /// Content joins the message before it, unless it begins one of its own.
     fn open_content(&mut self, at: usize, part: &Part, out: &mut Vec<u8>) {
         let joined = self.message.filter(|_| envelope(part).is_none());
-        let told = self.told.len();
-        let (index, content) = match joined.and_then(|index| Some((index, self.items.get_mut(index)?))) {
-            Some((index, item)) => {
-                item.parts.push(told);
-                item.open += 1;
-                (index, item.parts.len() - 1)
-            }
-            None => {
-                self.leave_message(out);
-                let index = self.add_item(part, true);
-                self.message = Some(index);
-                (index, 0)
-            }
-        };
+        let (index, content) = self.place_content(joined, part, out);
         let id = self.items.get(index).and_then(|item| item.id.clone()).unwrap_or_default();
         self.told.push(Told::content(at, part, (index, content), &id));
         if joined.is_none() {
@@ -237,6 +221,23 @@ impl EventEncoder {
         if let Some(told) = self.told.last_mut() {
             told.begin(&id, &mut self.numbers, out);
         }
+    }
+
+    /// Puts content into the message numbered `joined`, or into a new one; gives the number of the message, and its own
+    /// in it.
+    fn place_content(&mut self, joined: Option<usize>, part: &Part, out: &mut Vec<u8>) -> (usize, usize) {
+        let told = self.told.len();
+        if let Some(index) = joined
+            && let Some(item) = self.items.get_mut(index)
+        {
+            item.parts.push(told);
+            item.open += 1;
+            return (index, item.parts.len() - 1);
+        }
+        self.leave_message(out);
+        let index = self.add_item(part, true);
+        self.message = Some(index);
+        (index, 0)
     }
 
     fn open_item(&mut self, at: usize, part: &Part, out: &mut Vec<u8>) {

@@ -370,10 +370,8 @@ impl EventDecoder {
         }
     }
 
-    /// The answer at its end: what was not told of it is told now.
-    fn over(&mut self, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), DecodeError> {
-        let mut whole = response(raw)?;
-        self.again(raw, out)?;
+    /// Ends every item as the whole answer has it.
+    fn end_items(&mut self, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), DecodeError> {
         let mut sink = Sink { out, parts: &mut self.parts };
         for (at, raw) in output(raw)?.into_iter().enumerate() {
             let last = output_item(raw, &format!("response.output[{at}]"))?;
@@ -387,9 +385,14 @@ impl EventDecoder {
                 None => Item::unannounced(index, id).end(last, &mut sink)?,
             }
         }
-        for item in &mut self.items {
-            item.close(&mut sink)?;
-        }
+        self.items.iter_mut().try_for_each(|item| item.close(&mut sink))
+    }
+
+    /// The answer at its end: what was not told of it is told now.
+    fn over(&mut self, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), DecodeError> {
+        let mut whole = response(raw)?;
+        self.again(raw, out)?;
+        self.end_items(raw, out)?;
         out.extend(whole.usage.take().map(Event::Usage));
         let mut parts = whole.candidates.iter().flat_map(|candidate| &candidate.parts);
         let calls = self.items.iter().any(|item| item.calls) || parts.any(is_for_client);

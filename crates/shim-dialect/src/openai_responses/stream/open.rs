@@ -1,6 +1,6 @@
 //! A part as a stream of this dialect tells it.
 
-use shim_ir::{Delta, Part, Text, ToolCall, ToolCallKind};
+use shim_ir::{Delta, Part, Reasoning, Text, ToolCall, ToolCallKind};
 use shim_wire::{JsonWriter, RawJson};
 
 use super::super::encode::{Stage, is_list, is_placed, is_told, put_annotation, put_content, put_logprobs};
@@ -146,16 +146,17 @@ impl Told {
                 self.cite(id, false, numbers, out);
             }
             Part::ToolCall(call) => numbers.delta(out, &self.head, &call.arguments),
-            Part::Reasoning(reasoning) => {
-                let (texts, summaries) = (reasoning.text.clone(), reasoning.summary.clone());
-                for (at, text) in texts.iter().enumerate() {
-                    self.tell_piece(Pieces::Text, at, text, id, numbers, out);
-                }
-                for (at, text) in summaries.iter().enumerate() {
-                    self.tell_piece(Pieces::Summary, at, text, id, numbers, out);
-                }
-            }
+            Part::Reasoning(reasoning) => self.begin_pieces(&reasoning.clone(), id, numbers, out),
             Part::Media(_) | Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => {}
+        }
+    }
+
+    fn begin_pieces(&mut self, of: &Reasoning, id: &str, numbers: &mut Numbers, out: &mut Vec<u8>) {
+        for (at, text) in of.text.iter().enumerate() {
+            self.tell_piece(Pieces::Text, at, text, id, numbers, out);
+        }
+        for (at, text) in of.summary.iter().enumerate() {
+            self.tell_piece(Pieces::Summary, at, text, id, numbers, out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A part as a stream tells it: what was told is kept, so that the whole part at its end need add only what is missing.
 
-use shim_ir::{Delta, Event, Opaque, OpaqueKind, Part, PartId, Reasoning, Rest, Source, Text};
+use shim_ir::{Delta, Event, Media, Opaque, OpaqueKind, Part, PartId, Reasoning, Rest, Source, Text};
 use shim_wire::RawJson;
 
 use super::super::decode::DIALECT;
@@ -132,10 +132,7 @@ pub(super) fn apply(part: &mut Part, delta: &Delta) -> bool {
         (Part::Reasoning(own), Delta::Summary { piece, text }) => return add(&mut own.summary, *piece, text),
         (part, Delta::Opaque { kind, value, append }) => return add_opaque(part, *kind, value, *append),
         (Part::ToolCall(own), Delta::Arguments(text)) => own.arguments.push_str(text),
-        (Part::Media(own), Delta::Data(text)) => match &mut own.source {
-            Source::Inline(data) => data.push_str(text),
-            Source::Url(_) | Source::Handle(_) | Source::Plain(_) | Source::Parts(_) => return false,
-        },
+        (Part::Media(Media { source: Source::Inline(data), .. }), Delta::Data(text)) => data.push_str(text),
         (part, Delta::Rest(more)) => match rest_of(part) {
             Some(own) => own.merge(more.clone()),
             None => return false,

@@ -14,10 +14,7 @@ impl ChunkEncoder {
         let number = choice.calls;
         choice.calls += 1;
         match legacy {
-            true if number > 0 => {
-                self.losses.dropped(Self::site(candidate, id), "the deprecated form has one call");
-                Kind::Silent
-            }
+            true if number > 0 => self.silent(Self::site(candidate, id), "the deprecated form has one call"),
             true => Kind::Legacy,
             false if matches!(call.kind, ToolCallKind::Native(_)) => Kind::Held(number),
             false => Kind::Call { number, custom: Form::of(&call.kind) == Form::Custom },
@@ -49,27 +46,12 @@ impl ChunkEncoder {
         out: &mut Vec<u8>,
     ) {
         let site = Self::site(candidate, id);
-        let made = if call.id.is_empty() {
-            call_id(&self.asker.id, candidate as usize, number)
-        } else {
-            String::new()
-        };
+        let made = call.id.is_empty().then(|| call_id(&self.asker.id, candidate as usize, number));
         let mut losses = std::mem::take(&mut self.losses);
-        let form = Form::of(&call.kind);
-        self.delta(candidate, false, out, |w| {
-            w.array("tool_calls", |w| {
-                w.element().object(|w| {
-                    w.number("index", number);
-                    w.string("id", if call.id.is_empty() { &made } else { &call.id });
-                    w.string("type", form.word());
-                    let (of, with) = form.members();
-                    w.nested(of, |w| {
-                        w.string("name", &call.name);
-                        w.string(with, &call.arguments);
-                    });
-                    write_rest(call, &mut losses, site, w);
-                });
-            });
+        self.call_member(candidate, number, out, |w| {
+            w.string("id", made.as_ref().unwrap_or(&call.id));
+            Form::of(&call.kind).write(&call.name, &call.arguments, w);
+            write_rest(call, &mut losses, site, w);
         });
         self.losses = losses;
         for opaque in &call.opaque {

@@ -50,17 +50,7 @@ impl ChunkEncoder {
 
     pub(super) fn logprobs(&mut self, id: PartId, list: &RawJson, out: &mut Vec<u8>) {
         let Some(open) = self.part(id) else { return };
-        let key = match open.kind {
-            Kind::Text => "content",
-            Kind::Refusal => "refusal",
-            Kind::Reasoning(_)
-            | Kind::Call { .. }
-            | Kind::Held(_)
-            | Kind::Legacy
-            | Kind::Sound
-            | Kind::Image
-            | Kind::Silent => return,
-        };
+        let Some(key) = open.kind.member() else { return };
         if !are_ours(list) {
             let site = Self::site(open.candidate, id);
             self.losses.dropped(site.at("logprobs"), "they have another form");

@@ -2,7 +2,7 @@
 
 use shim_ir::{Media, PartId, Source};
 
-use super::super::super::encode::{image, is_own, sound};
+use super::super::super::encode::{image, sound, sound_defaults};
 use super::ChunkEncoder;
 use super::part::Kind;
 
@@ -27,21 +27,15 @@ impl ChunkEncoder {
         if let Source::Inline(data) = &media.source {
             self.note(id, |open| open.told.add(data));
         }
-        let blank = media.rest.is_empty() && matches!(&media.source, Source::Inline(data) if data.is_empty());
-        let other = media.mime.is_some();
-        if blank && !other {
+        let empty = matches!(&media.source, Source::Inline(data) if data.is_empty());
+        if empty && media.rest.is_empty() && media.mime.is_none() {
             return;
         }
-        let made = format!("audio_{}", self.asker.id);
-        let created = self.asker.created;
+        let (asker, created) = (self.asker.id.clone(), self.asker.created);
         let mut losses = std::mem::take(&mut self.losses);
         self.delta(candidate, false, out, |w| {
             w.nested("audio", |w| {
-                if !is_own(&media.rest) {
-                    w.string("id", &made);
-                    w.number("expires_at", created);
-                    w.string("transcript", "");
-                }
+                sound_defaults(media, &asker, created, w);
                 sound(media, w, &mut losses, Self::site(candidate, id));
             });
         });

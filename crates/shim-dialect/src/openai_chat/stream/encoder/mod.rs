@@ -67,6 +67,18 @@ struct Client {
     legacy: bool,
 }
 
+impl Client {
+    fn of(asker: &Asker<'_>) -> Self {
+        Self {
+            id: asker.id.to_owned(),
+            model: asker.request.model.clone(),
+            created: asker.created,
+            usage: asker.request.stream.as_ref().is_none_or(|stream| stream.usage != Some(false)),
+            legacy: is_legacy(asker.request),
+        }
+    }
+}
+
 /// What was told of one of the answers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Choice {
@@ -103,17 +115,10 @@ impl Encoder for ChunkEncoder {
 
 impl ChunkEncoder {
     pub(crate) fn new(asker: &Asker<'_>) -> Self {
-        let usage = asker.request.stream.as_ref().is_none_or(|stream| stream.usage != Some(false));
         Self {
             state: State::Waiting,
             chunks: Chunks::default(),
-            asker: Client {
-                id: asker.id.to_owned(),
-                model: asker.request.model.clone(),
-                created: asker.created,
-                usage,
-                legacy: is_legacy(asker.request),
-            },
+            asker: Client::of(asker),
             first: Choice::default(),
             others: BTreeMap::new(),
             parts: Vec::new(),
@@ -225,11 +230,16 @@ impl ChunkEncoder {
         if self.chunks.has_beside() {
             self.chunks.empty(out);
         }
+        self.usage(out);
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    /// The chunk of the usage, for a client that asked for it.
+    fn usage(&mut self, out: &mut Vec<u8>) {
         if let Some(used) = self.used.take().filter(|_| self.asker.usage) {
             self.chunks.beside(|w| w.nested("usage", |w| usage(&used, w)));
             self.chunks.empty(out);
         }
-        out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
     fn end(&mut self, candidate: u32, at: usize, finish: &Finish, out: &mut Vec<u8>) {

@@ -1,10 +1,10 @@
 //! Parts: how each begins, grows and ends.
 
-use shim_ir::{Delta, Executor, MediaKind, OpaqueKind, Part, PartId, Rest, Text};
+use shim_ir::{Delta, Executor, MediaKind, OpaqueKind, Part, PartId, Reasoning, Rest, Text};
 use shim_wire::{JsonWriter, RawJson};
 
 use super::super::super::decode::DIALECT;
-use super::super::super::encode::{chars, extra_content};
+use super::super::super::encode::{Site, chars, extra_content};
 use super::ChunkEncoder;
 
 /// A part that was opened, and how much of it was told.
@@ -40,6 +40,23 @@ pub(super) enum Kind {
     Image,
     /// Not told at all.
     Silent,
+}
+
+impl Kind {
+    /// The member that text is told in.
+    pub(super) fn member(self) -> Option<&'static str> {
+        match self {
+            Self::Text => Some("content"),
+            Self::Refusal => Some("refusal"),
+            Self::Reasoning(_)
+            | Self::Call { .. }
+            | Self::Held(_)
+            | Self::Legacy
+            | Self::Sound
+            | Self::Image
+            | Self::Silent => None,
+        }
+    }
 }
 
 /// A text that was told, as far as must be known to go on from it.
@@ -91,18 +108,7 @@ impl ChunkEncoder {
                 self.choice(candidate).refused = true;
                 self.open_text(id, text, out);
             }
-            Part::Reasoning(reasoning) => {
-                for (piece, text) in reasoning.text.iter().enumerate() {
-                    self.think(id, (false, piece), text, out);
-                }
-                for (piece, text) in reasoning.summary.iter().enumerate() {
-                    self.think(id, (true, piece), text, out);
-                }
-                for opaque in &reasoning.opaque {
-                    self.opaque(id, opaque.kind, &opaque.value, out);
-                }
-                self.part_rest(id, &reasoning.rest, out);
-            }
+            Part::Reasoning(reasoning) => self.open_reasoning(id, reasoning, out),
             Part::ToolCall(call) => self.open_call(id, call, out),
             Part::Media(media) => self.open_media(id, media, out),
             Part::Foreign(foreign) if foreign.dialect == DIALECT => {
@@ -122,21 +128,19 @@ impl ChunkEncoder {
             Part::ToolCall(call) if call.executor == Executor::Client => self.call_kind(candidate, id, call),
             Part::Media(media) if media.kind == MediaKind::Audio => Kind::Sound,
             Part::Media(media) if media.kind == MediaKind::Image => Kind::Image,
-            Part::Media(_) => {
-                self.losses.dropped(site, "an answer here holds no such media");
-                Kind::Silent
-            }
+            Part::Media(_) => self.silent(site, "an answer here holds no such media"),
             Part::ToolCall(_) | Part::ServerResult(_) | Part::ToolResult(_) => {
-                self.losses.dropped(site, "the provider ran the tool");
-                Kind::Silent
+                self.silent(site, "the provider ran the tool")
             }
-            Part::Foreign(foreign) => {
-                if foreign.dialect != DIALECT {
-                    self.losses.dropped(site, "no other dialect has it");
-                }
-                Kind::Silent
-            }
+            Part::Foreign(foreign) if foreign.dialect == DIALECT => Kind::Silent,
+            Part::Foreign(_) => self.silent(site, "no other dialect has it"),
         }
+    }
+
+    /// A part that cannot be told, and why.
+    pub(super) fn silent(&mut self, site: Site, why: &'static str) -> Kind {
+        self.losses.dropped(site, why);
+        Kind::Silent
     }
 
     pub(super) fn part(&self, id: PartId) -> Option<Open> {
@@ -163,6 +167,19 @@ impl ChunkEncoder {
         self.part_rest(id, &text.rest, out);
     }
 
+    fn open_reasoning(&mut self, id: PartId, reasoning: &Reasoning, out: &mut Vec<u8>) {
+        for (piece, text) in reasoning.text.iter().enumerate() {
+            self.think(id, (false, piece), text, out);
+        }
+        for (piece, text) in reasoning.summary.iter().enumerate() {
+            self.think(id, (true, piece), text, out);
+        }
+        for opaque in &reasoning.opaque {
+            self.opaque(id, opaque.kind, &opaque.value, out);
+        }
+        self.part_rest(id, &reasoning.rest, out);
+    }
+
     pub(super) fn grow(&mut self, id: PartId, delta: &Delta, out: &mut Vec<u8>) {
         match delta {
             Delta::Text(text) => self.say(id, text, out),
@@ -181,17 +198,7 @@ impl ChunkEncoder {
     /// Tells text of a text or a refusal.
     pub(super) fn say(&mut self, id: PartId, text: &str, out: &mut Vec<u8>) {
         let Some(open) = self.part(id).filter(|_| !text.is_empty()) else { return };
-        let member = match open.kind {
-            Kind::Text => "content",
-            Kind::Refusal => "refusal",
-            Kind::Reasoning(_)
-            | Kind::Call { .. }
-            | Kind::Held(_)
-            | Kind::Legacy
-            | Kind::Sound
-            | Kind::Image
-            | Kind::Silent => return,
-        };
+        let Some(member) = open.kind.member() else { return };
         self.note(id, |open| open.told.add(text));
         if open.kind == Kind::Text {
             self.choice(open.candidate).chars += chars(text);
@@ -236,8 +243,13 @@ impl ChunkEncoder {
             (Kind::Reasoning(_), OpaqueKind::Details, Ok(raw)) => {
                 self.delta(open.candidate, false, out, |w| w.raw("reasoning_details", &raw));
             }
-            (Kind::Call { number, .. }, OpaqueKind::ThoughtSignature, _) => {
-                self.call_member(open.candidate, number, out, |w| extra_content(w, "extra_content", value));
+            (Kind::Call { number, custom }, OpaqueKind::ThoughtSignature, _) => {
+                self.call_member(open.candidate, number, out, |w| {
+                    // OpenAI's own SDK takes every piece of a call for one of its arguments.
+                    let (of, with) = if custom { ("custom", "input") } else { ("function", "arguments") };
+                    w.nested(of, |w| w.string(with, ""));
+                    extra_content(w, "extra_content", value);
+                });
             }
             _ => {
                 let site = Self::site(open.candidate, id);

@@ -1,6 +1,6 @@
 //! Parts that are told again, whole: what is new of them is told.
 
-use shim_ir::{Media, Opaque, Part, PartId, Reasoning, Source, Text};
+use shim_ir::{Media, Opaque, Part, PartId, Reasoning, Source, Text, ToolCall};
 
 use super::super::super::encode::join;
 use super::ChunkEncoder;
@@ -13,22 +13,12 @@ impl ChunkEncoder {
             (Kind::Text, Part::Text(text)) | (Kind::Refusal, Part::Refusal(text)) => {
                 self.whole_text(id, open.cited, text, out);
             }
-            (Kind::Reasoning(_), Part::Reasoning(reasoning)) => self.whole_reasoning(id, reasoning, out),
-            (Kind::Call { .. } | Kind::Legacy, Part::ToolCall(call)) => {
-                if let Some(rest) = self.left(id, &call.arguments) {
-                    self.arguments(id, rest, out);
-                }
-            }
-            (Kind::Held(_), Part::ToolCall(call)) => {
-                if let Some((_, held)) = self.held.iter_mut().find(|(of, _)| *of == id) {
-                    held.clone_from(call);
-                }
-            }
+            (Kind::Reasoning(last), Part::Reasoning(of)) => self.whole_reasoning(id, last, of, out),
+            (Kind::Call { .. } | Kind::Legacy, Part::ToolCall(call)) => self.whole_call(id, call, out),
+            (Kind::Held(_), Part::ToolCall(call)) => self.whole_held(id, call),
             (Kind::Image, Part::Media(media)) => self.whole_image(id, media),
             (Kind::Sound, Part::Media(Media { source: Source::Inline(data), .. })) => {
-                if let Some(rest) = self.left(id, data) {
-                    self.data(id, rest, out);
-                }
+                self.whole_sound(id, data, out);
             }
             (Kind::Silent, _) => {}
             _ => self.differs(id),
@@ -60,25 +50,39 @@ impl ChunkEncoder {
         }
     }
 
-    fn whole_reasoning(&mut self, id: PartId, reasoning: &Reasoning, out: &mut Vec<u8>) {
+    /// `last` is the piece that was told last.
+    fn whole_reasoning(
+        &mut self,
+        id: PartId,
+        last: Option<(bool, usize)>,
+        reasoning: &Reasoning,
+        out: &mut Vec<u8>,
+    ) {
         let mut text = String::new();
         join(&mut text, reasoning.text.iter().chain(&reasoning.summary));
         if let Some(rest) = self.left(id, &text) {
-            let piece = self.part(id).and_then(|open| match open.kind {
-                Kind::Reasoning(piece) => piece,
-                Kind::Text
-                | Kind::Refusal
-                | Kind::Call { .. }
-                | Kind::Held(_)
-                | Kind::Legacy
-                | Kind::Sound
-                | Kind::Image
-                | Kind::Silent => None,
-            });
-            self.think(id, piece.unwrap_or((false, 0)), rest, out);
+            self.think(id, last.unwrap_or((false, 0)), rest, out);
         }
         for Opaque { kind, value } in &reasoning.opaque {
             self.opaque(id, *kind, value, out);
+        }
+    }
+
+    fn whole_call(&mut self, id: PartId, call: &ToolCall, out: &mut Vec<u8>) {
+        if let Some(rest) = self.left(id, &call.arguments) {
+            self.arguments(id, rest, out);
+        }
+    }
+
+    fn whole_held(&mut self, id: PartId, call: &ToolCall) {
+        if let Some((_, held)) = self.held.iter_mut().find(|(of, _)| *of == id) {
+            held.clone_from(call);
+        }
+    }
+
+    fn whole_sound(&mut self, id: PartId, data: &str, out: &mut Vec<u8>) {
+        if let Some(rest) = self.left(id, data) {
+            self.data(id, rest, out);
         }
     }
 
