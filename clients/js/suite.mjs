@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 
-const SUITE = JSON.parse(process.env.SHIM_SUITE);
+export const SUITE = JSON.parse(process.env.SHIM_SUITE);
 
 export const { url: URL, key: KEY, wants_keys: WANTS_KEYS } = SUITE;
 

@@ -133,8 +133,21 @@ fn inline(blob: Blob<'_>, around: Around<'_>) -> Media {
         kind: media_kind(mime.as_deref(), ""),
         name: blob.display_name.map(Str::into_string),
         mime,
-        ..media(Source::Inline(blob.data.into_string()), around, members)
+        ..media(Source::Inline(standard(blob.data.into_string())), around, members)
     }
+}
+
+/// Base64 in the alphabet that everybody takes (RFC 4648 §4): Google takes the URL-safe one (§5) as well, also without
+/// padding, and its Python SDK writes it.
+fn standard(mut data: String) -> String {
+    if data.contains(['-', '_']) {
+        data = data.replace('-', "+").replace('_', "/");
+    }
+    let over = data.len() % 4;
+    if over > 1 {
+        data.push_str(if over == 2 { "==" } else { "=" });
+    }
+    data
 }
 
 /// Only Vertex AI takes a name, so that it came from there is kept beside it.

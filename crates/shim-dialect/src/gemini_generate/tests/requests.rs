@@ -294,3 +294,19 @@ fn embeddings_and_counts_are_requests_too() {
     let request = GeminiGenerate.decode_request(&route_for("countTokens"), other).unwrap();
     assert_eq!(kept(&request.rest), [r#"model="models/other""#]);
 }
+
+#[test]
+fn bytes_in_the_url_safe_alphabet_are_everybodys() {
+    let check = |data: &str, wanted: &str| {
+        let body = format!(
+            r#"{{"contents":[{{"parts":[{{"inlineData":{{"mimeType":"image/png","data":"{data}"}}}}]}}]}}"#
+        );
+        let request = request_laws(&GeminiGenerate, &route_for("generateContent"), &body);
+        let Part::Media(media) = &request.turns[0].parts[0] else { panic!("{request:?}") };
+        assert_eq!(media.source, Source::Inline(wanted.to_owned()));
+    };
+    check("-_8A", "+/8A");
+    check("-_8", "+/8=");
+    check("-_", "+/==");
+    check("+/8=", "+/8=");
+}
