@@ -7,7 +7,7 @@ use shim_wire::frame::{FRAME_BYTES_MAX, Frame, Framer, Framing};
 use shim_wire::scan::{self, Limits};
 use shim_wire::{Splice, splice};
 
-use crate::{halves, place};
+use crate::{across, halves, place};
 
 /// Every way a dialect is asked with a body.
 const PATHS: [&str; 12] = [
@@ -38,6 +38,9 @@ pub(crate) fn request(codec: &dyn Decode, data: &[u8]) {
 
 fn sent_on(codec: &dyn Decode, route: &Route, body: &str) {
     let decoded = codec.decode_request(route, body);
+    if let Ok(request) = &decoded {
+        across::request(request, route.operation);
+    }
     let Ok(head) = codec.head(route, body) else { return };
     assert!(scan::check(body.as_bytes(), Limits::default()).is_ok(), "the head accepts what is not JSON");
     let moved = Route { model: route.model.as_ref().map(|_| OTHER.to_owned()), ..route.clone() };
@@ -73,7 +76,10 @@ pub(crate) fn answer(codec: &dyn Decode, data: &[u8]) {
     meter.whole(body);
     let reading = meter.reading();
     match codec.decode_response(body) {
-        Ok(response) => agrees(reading, &response),
+        Ok(response) => {
+            agrees(reading, &response);
+            across::answer(&response);
+        }
         Err(AnswerError::Fault(fault)) => failed(reading, &fault.to_string()),
         Err(AnswerError::Decode(error)) => {
             let json = scan::check(data, Limits::default()).is_ok();
@@ -104,6 +110,7 @@ pub(crate) fn stream(codec: &dyn Decode, data: &[u8]) {
     let heard = hear(codec, &[data], framing);
     in_order(&heard);
     metered(&heard);
+    across::stream(&heard.events);
     assert_eq!(hear(codec, &halves(data), framing), heard, "cut at {}", place(data));
 }
 

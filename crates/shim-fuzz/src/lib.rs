@@ -3,6 +3,7 @@
 //! A target takes any bytes and panics where a law does not hold. `fuzz/` wraps each in a binary for libFuzzer; the tests
 //! here run them over the seeds, over what was found before, and over the corpus.
 
+mod across;
 mod config;
 mod dialect;
 mod frames;
