@@ -39,13 +39,9 @@ impl ResponseMeter {
     /// Takes a `response` object, as it stands in an event or by itself.
     fn response(&mut self, text: &str) {
         let (mut status, mut reason, mut error, mut calls) = (None, None, None, self.calls);
-        let mut counted = false;
+        let (mut counted, mut model) = (false, None);
         let scanned = each_member(text, |member| match &*member.key {
-            // The first word on it is the one the answer begins with.
-            "model" if self.reading.model.is_none() => {
-                let model = member.value.as_str().filter(|model| !model.is_empty());
-                self.reading.model = model.map(Into::into);
-            }
+            "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
             "usage" => self.reading.usage = decode::usage(member.value.text()).or(self.reading.usage.take()),
             "status" => status = member.value.as_str(),
             "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
@@ -63,6 +59,8 @@ impl ResponseMeter {
         if scanned.is_err() {
             return self.fail(malformed("the upstream's answer is not JSON"));
         }
+        // What the answer says when it begins is its model.
+        self.reading.model = self.reading.model.take().or(model.map(Into::into));
         match (status.as_deref(), error) {
             (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
             (None, Some(error)) => self.fail(errors::told(None, error.text())),
