@@ -12,9 +12,13 @@ use crate::{Meter, Operation, Reading};
 pub(super) struct ResponseMeter {
     reading: Reading,
     operation: Operation,
-    /// Whether a call came that the client has to run. Some providers leave the output out of the last event.
-    calls: bool,
+    /// The numbers of the items that are calls the client has to run. Some providers leave the output out of the last
+    /// event.
+    calls: Vec<Option<u64>>,
 }
+
+/// More calls than are told apart: one is enough to know why the answer ended.
+const CALLS_MAX: usize = 256;
 
 /// Whether an item is a call that the client has to run.
 fn is_for_client(item: &Value<'_>) -> bool {
@@ -28,7 +32,7 @@ fn malformed(message: &str) -> Fault {
 
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
-        Self { reading: Reading::default(), operation, calls: false }
+        Self { reading: Reading::default(), operation, calls: Vec::new() }
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -36,9 +40,17 @@ impl ResponseMeter {
         self.reading.complete = false;
     }
 
+    /// Notes what an item is; what it ends as counts. Items without a number are not told apart.
+    fn item(&mut self, index: Option<u64>, calls: bool) {
+        self.calls.retain(|known| known.is_none() || *known != index);
+        if calls && self.calls.len() < CALLS_MAX {
+            self.calls.push(index);
+        }
+    }
+
     /// Takes a `response` object, as it stands in an event or by itself.
     fn response(&mut self, text: &str) {
-        let (mut status, mut reason, mut error, mut calls) = (None, None, None, self.calls);
+        let (mut status, mut reason, mut error, mut calls) = (None, None, None, !self.calls.is_empty());
         let (mut counted, mut model) = (false, None);
         let scanned = each_member(text, |member| match &*member.key {
             "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
@@ -80,10 +92,12 @@ impl Meter for ResponseMeter {
             return;
         }
         let (mut kind, mut response, mut error, mut item) = (None, None, None, None);
+        let mut index = None;
         let scanned = each_member(frame.data, |member| match &*member.key {
             "type" => kind = member.value.as_str(),
             "response" => response = Some(member.value),
             "item" => item = Some(member.value),
+            "output_index" => index = member.value.as_u64(),
             "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
             _ => {}
         });
@@ -101,7 +115,7 @@ impl Meter for ResponseMeter {
             }
             "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
             "response.output_item.added" | "response.output_item.done" => {
-                self.calls |= item.is_some_and(|item| is_for_client(&item));
+                self.item(index, item.is_some_and(|item| is_for_client(&item)));
             }
             _ if kind.ends_with(".delta") => self.reading.content = true,
             _ => {}
