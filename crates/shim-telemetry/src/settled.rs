@@ -77,6 +77,15 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// How faithfully it was carried: `refused` where no target could be asked it, and `detail` says why.
+    fn fidelity(&self) -> &'static str {
+        match (&self.losses, self.fault) {
+            (Some(_), _) => "mapped",
+            (None, Some(FaultKind::Untranslatable)) => "refused",
+            (None, _) => "exact",
+        }
+    }
+
     /// The record as JSON: the log line's fields, and the body of `GET /v1/exchanges/{id}`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -101,7 +110,7 @@ impl Settled {
             "outcome": self.outcome.name(),
             "fault": self.fault.map(FaultKind::code),
             "detail": self.detail.as_deref(),
-            "fidelity": if self.losses.is_some() { "mapped" } else { "exact" },
+            "fidelity": self.fidelity(),
             "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
             "streamed": self.streamed,
             "usage": usage,

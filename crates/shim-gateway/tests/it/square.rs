@@ -184,6 +184,7 @@ async fn a_strict_alias_refuses_before_the_upstream_is_asked_and_says_what() {
     let (status, body) = read(lab.send(post(&path, sent)).await).await;
     assert_eq!(status, 400, "{body}");
     assert!(body.contains("seed") && body.contains("dropped"), "{body}");
+    assert_eq!(lab.control.shared().latest(1)[0].to_json()["fidelity"], "refused");
     assert!(lab.net.got.lock().unwrap().is_empty());
 }
 
