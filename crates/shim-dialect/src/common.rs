@@ -92,7 +92,10 @@ pub(crate) fn model_splice(head: &Head, model: &str) -> Option<Splice> {
 
 /// `text` as a JSON string, with its quotes.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        return serde_json::Value::from(text).to_string();
+    }
+    ["\"", text, "\""].concat()
 }
 
 /// The kind of fault an upstream's status tells of, where its body says no more.

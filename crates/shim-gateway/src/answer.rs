@@ -70,27 +70,27 @@ impl Body for AnswerBody {
 /// Tells a client in its dialect of what failed, and settles the exchange with it.
 pub(crate) fn of_fault(
     codec: &'static dyn Codec,
-    failed: &Failed,
+    failed: Failed,
     snapshot: &Snapshot,
     mut ticket: Ticket,
 ) -> Response<AnswerBody> {
-    let fault = &failed.fault;
-    let body = codec.encode_fault(fault);
+    let Failed { fault, headers: theirs } = failed;
+    let body = codec.encode_fault(&fault);
     let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(AnswerBody::whole(body.clone()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    *headers = failed.headers.as_deref().map(for_client).unwrap_or_default();
+    *headers = theirs.map(|theirs| for_client(*theirs)).unwrap_or_default();
     headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    retry(headers, fault);
+    retry(headers, &fault);
     if let Some(target) = ticket.target().and_then(|target| value(target)) {
         headers.insert(TARGET, target);
     }
     mark(headers, snapshot, &ticket);
     ticket.answers(status.as_u16());
     ticket.sent(body.len());
-    ticket.fail(fault);
+    ticket.fail(&fault);
     response
 }
 

@@ -161,7 +161,7 @@ fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<
     };
     let pieces = shim_wire::splice(&admitted.body, splices).map_err(|e| internal(&e))?;
     let path = codec.upstream_path(&admitted.route, model);
-    let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(|e| internal(&e))?;
+    let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(|e| internal(&e))?;
     let mut request = Request::new(PiecesBody::new(pieces));
     *request.method_mut() = admitted.parts.method.clone();
     *request.uri_mut() = uri;

@@ -1,4 +1,5 @@
-//! The end of a drain: what is still under way then is ended as a fault.
+//! Ends that are declared once: of accepting, when a drain begins, and of the drain, when what is still under way is
+//! ended as a fault.
 
 use std::pin::Pin;
 use std::sync::Arc;

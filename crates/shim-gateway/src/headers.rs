@@ -29,23 +29,35 @@ const RESPONSE_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 /// The headers of a request to an upstream: its own, and of the client's those that may pass.
 pub(crate) fn for_upstream(client: &HeaderMap, endpoint: &HttpSetup) -> HeaderMap {
     let mut headers = endpoint.headers.clone();
-    for (name, value) in client {
-        if (REQUEST.contains(name) || endpoint.request_allow.contains(name)) && !value.is_sensitive() {
-            // The first of several counts: some clients send `user-agent` twice.
-            if !headers.contains_key(name) || endpoint.request_allow.contains(name) {
-                headers.insert(name.clone(), value.clone());
-            }
+    for name in &REQUEST {
+        // The first of several counts: some clients send `user-agent` twice.
+        if let Some(value) = client.get(name).filter(|value| !value.is_sensitive())
+            && !headers.contains_key(name)
+        {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    for name in &endpoint.request_allow {
+        if let Some(value) = client.get_all(name).iter().rfind(|value| !value.is_sensitive()) {
+            headers.insert(name.clone(), value.clone());
         }
     }
     headers
 }
 
 /// The headers of an answer to the client: of the upstream's those that may pass.
-pub(crate) fn for_client(upstream: &HeaderMap) -> HeaderMap {
+pub(crate) fn for_client(upstream: HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(upstream.len() + 6);
+    let repeats = upstream.keys_len() < upstream.len();
+    let mut last = None;
     for (name, value) in upstream {
-        if passes(name) {
-            headers.append(name.clone(), value.clone());
+        // Only the first of several values comes with its name.
+        let Some(name) = name.or_else(|| last.clone()) else { continue };
+        if repeats {
+            last = Some(name.clone());
+        }
+        if passes(&name) {
+            headers.append(name, value);
         }
     }
     headers
@@ -169,7 +181,7 @@ mod tests {
             ("retry-after", "2"),
             ("transfer-encoding", "chunked"),
         ]);
-        let back = for_client(&back);
+        let back = for_client(back);
         let mut names: Vec<_> = back.keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["retry-after", "x-ratelimit-remaining-tokens"]);

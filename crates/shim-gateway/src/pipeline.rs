@@ -63,7 +63,7 @@ where
             ticket.deliver();
             response
         }
-        Err(failed) => of_fault(codec, &failed, &snapshot, ticket),
+        Err(failed) => of_fault(codec, failed, &snapshot, ticket),
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     discard(&snapshot.limits, body).await;
     let mut fault = Fault::new(FaultKind::Unavailable, "the gateway is shutting down; ask again");
     fault.retry_after_ms = Some(1000);
-    of_fault(codec, &fault.into(), &snapshot, ticket)
+    of_fault(codec, fault.into(), &snapshot, ticket)
 }
 
 /// What the stages before relaying come to.
@@ -137,7 +137,7 @@ where
     discard(&snapshot.limits, body).await;
     let path: String = parts.uri.path().chars().take(PATH_SHOWN_MAX).collect();
     let fault = Fault::new(FaultKind::UnknownRoute, format!("there is no route {} {path}", parts.method));
-    of_fault(codec, &fault.into(), &snapshot, ticket)
+    of_fault(codec, fault.into(), &snapshot, ticket)
 }
 
 /// The most that is shown of a path nobody knows.

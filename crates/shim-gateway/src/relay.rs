@@ -30,7 +30,7 @@ const METER_BYTES_MAX: usize = 32 << 20;
 /// Turns an attempt into the answer to the client. It consumes the attempt: nothing is tried again after this.
 pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Ticket) -> Response<AnswerBody> {
     let Attempt { codec, target, status, headers, body, fault, losses, timeouts } = attempt;
-    let mut headers = for_client(&headers);
+    let mut headers = for_client(headers);
     headers.insert(TARGET, target);
     mark(&mut headers, snapshot, &ticket);
     match losses {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::GracefulConnection;
 use shim_upstream::Connect;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::ending::Ending;
 use crate::patience::Patient;
 use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
@@ -142,8 +143,9 @@ pub async fn serve<C: Connect, L: Listen>(
     limits: ServeLimits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
-    let graceful = GracefulShutdown::new();
+    let all = limits.connections_max.min(u32::MAX as usize / 2);
+    let places = Arc::new(Semaphore::new(all));
+    let closing = Arc::new(Ending::default());
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {
@@ -155,7 +157,7 @@ pub async fn serve<C: Connect, L: Listen>(
             }
             accepted = accept(&listener, &places) => {
                 let Some((io, place)) = accepted else { continue };
-                let (worker, tls, stay) = (worker.clone(), tls.clone(), Stay::Served(graceful.watcher()));
+                let (worker, tls, stay) = (worker.clone(), tls.clone(), Stay::Served(closing.clone()));
                 tokio::spawn(async move {
                     let _place = place;
                     attend(&worker, io, tls, limits, stay).await;
@@ -163,7 +165,10 @@ pub async fn serve<C: Connect, L: Listen>(
             }
         }
     }
-    let drained = async { tokio::join!(graceful.shutdown(), last_call(&worker, listener, &tls, limits)) };
+    closing.declare();
+    // Every place is free again when the last connection is over.
+    let over = places.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    let drained = async { tokio::join!(over, last_call(&worker, listener, &tls, limits)) };
     let mut drained = std::pin::pin!(drained);
     if timeout(limits.drain_timeout, drained.as_mut()).await.is_err() {
         tracing::warn!("exchanges still under way after the drain timeout are ended");
@@ -207,8 +212,8 @@ async fn last_call<C: Connect, L: Listen>(
 
 /// What becomes of a client that connected.
 enum Stay {
-    /// It is served, and told by the watcher when that is to end.
-    Served(Watcher),
+    /// It is served, until this is declared.
+    Served(Arc<Ending>),
     /// It is told that the gateway is shutting down.
     TurnedAway,
 }
@@ -233,8 +238,7 @@ where
     C: Connect,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
-    connection(worker, io, limits, Stay::Served(graceful.watcher())).await;
+    connection(worker, io, limits, Stay::Served(Arc::default())).await;
 }
 
 async fn connection<C, I>(worker: &Arc<Worker<C>>, io: I, limits: ServeLimits, stay: Stay)
@@ -246,12 +250,12 @@ where
     let io = TokioIo::new(Patient::new(io, limits.head_timeout, limits.stall_timeout));
     let builder = builder(limits, matches!(stay, Stay::Served(_)));
     let ended = match stay {
-        Stay::Served(watcher) => {
+        Stay::Served(closing) => {
             let service = service_fn(|request: Request<Incoming>| {
                 let worker = worker.clone();
                 async move { Ok::<_, Infallible>(respond(&worker, request).await) }
             });
-            watcher.watch(builder.serve_connection(io, service).into_owned()).await
+            until(&closing, builder.serve_connection(io, service)).await
         }
         Stay::TurnedAway => {
             let service = service_fn(|request: Request<Incoming>| {
@@ -264,6 +268,20 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "a client's connection ended");
     }
+}
+
+/// Serves a connection to its end, which is asked for when `closing` is declared: what is under way on it ends whole.
+async fn until<G: GracefulConnection>(closing: &Ending, connection: G) -> Result<(), G::Error> {
+    let mut connection = std::pin::pin!(connection);
+    let mut watch = Some(closing.watch());
+    std::future::poll_fn(|cx| {
+        if watch.as_mut().is_some_and(|watch| watch.poll(cx, closing)) {
+            watch = None;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 fn builder(limits: ServeLimits, keep_alive: bool) -> auto::Builder<TokioExecutor> {

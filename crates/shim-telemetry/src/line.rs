@@ -133,12 +133,14 @@ fn json(s: &Settled, out: &mut Vec<u8>) {
 }
 
 /// Writes `before`, which is JSON, and a word that needs no escapes.
+#[inline]
 fn word(before: &str, word: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(before.as_bytes());
     out.extend_from_slice(word.as_bytes());
 }
 
 /// Writes `before`, which is JSON, and a number.
+#[inline]
 fn number(before: &str, number: u64, out: &mut Vec<u8>) {
     word(before, itoa::Buffer::new().format(number), out);
 }

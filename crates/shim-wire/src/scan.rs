@@ -1,7 +1,7 @@
 //! A strict JSON scanner: checks text against RFC 8259 in one pass without building anything.
 //!
 //! It is the only reader on the same-dialect lane, so it is written for strings: short ones are checked a word at a
-//! time, long ones by a vectorised search for their end. Nesting is a counter with a bit per level, never recursion.
+//! time, long ones a block at a time. Nesting is a counter with a bit per level, never recursion.
 
 use std::ops::Range;
 
@@ -109,21 +109,16 @@ pub(crate) struct Quoted {
 struct Nesting {
     bits: [u64; DEPTH_CEILING / 64],
     depth: usize,
+    /// The bit of the innermost level.
+    in_object: bool,
 }
 
-/// What may come next inside the innermost open container.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Value,
-    /// Directly after `[` or `{`, where the container may close at once.
-    First,
-    /// After a value: a comma or the end of the container.
-    Next,
-}
+/// What is wrong at the place the scanner stands; the place is added on the way out.
+type Checked<T = ()> = Result<T, ScanErrorKind>;
 
 impl Nesting {
     fn new() -> Self {
-        Self { bits: [0; DEPTH_CEILING / 64], depth: 0 }
+        Self { bits: [0; DEPTH_CEILING / 64], depth: 0, in_object: false }
     }
 
     fn open(&mut self, object: bool) {
@@ -132,11 +127,13 @@ impl Nesting {
             *word = (*word & !(1 << bit)) | (u64::from(object) << bit);
         }
         self.depth += 1;
+        self.in_object = object;
     }
 
-    fn in_object(&self) -> bool {
+    fn close(&mut self) {
+        self.depth -= 1;
         let level = self.depth.wrapping_sub(1);
-        self.bits.get(level / 64).is_some_and(|word| word >> (level % 64) & 1 == 1)
+        self.in_object = self.bits.get(level / 64).is_some_and(|word| word >> (level % 64) & 1 == 1);
     }
 }
 
@@ -150,12 +147,17 @@ impl<'a> Scanner<'a> {
         self.text.get(span).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
+        let byte = self.byte()?;
+        if byte > b' ' { Some(byte) } else { self.peek_past_space() }
+    }
+
+    fn peek_past_space(&mut self) -> Option<u8> {
+        while let Some(byte) = self.byte() {
             match byte {
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                _ => return Some(*byte),
+                _ => return Some(byte),
             }
         }
         None
@@ -184,77 +186,112 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes one byte, which must be `byte`, after white space.
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), ScanError> {
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            return Ok(());
-        }
-        Err(self.error(ScanErrorKind::Unexpected))
+        self.passes(byte).map_err(|kind| self.error(kind))
     }
 
     /// Consumes one value of any kind and returns its span.
     pub(crate) fn skip_value(&mut self) -> Result<Range<usize>, ScanError> {
         let first = self.peek();
         let start = self.at;
-        let mut nesting = Nesting::new();
-        if !matches!(first, Some(b'{' | b'[')) {
-            self.value(&mut nesting)?;
-            return Ok(start..self.at);
-        }
-        let mut expect = Expect::Value;
-        loop {
-            expect = self.step(&mut nesting, expect)?;
-            if nesting.depth == 0 && expect == Expect::Next {
-                return Ok(start..self.at);
-            }
-        }
-    }
-
-    /// Consumes one token of a value and tells what may follow.
-    fn step(&mut self, nesting: &mut Nesting, expect: Expect) -> Result<Expect, ScanError> {
-        let Some(byte) = self.peek() else {
-            return Err(self.error(ScanErrorKind::Truncated));
+        let passed = match first {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{' | b'[') => self.container(),
+            _ => self.scalar(first),
         };
-        match (expect, byte) {
-            (Expect::First, b'}' | b']') | (Expect::Next, b'}' | b']') => self.close(nesting, byte),
-            (Expect::Next, b',') => {
-                self.at += 1;
-                self.key_if_object(nesting)?;
-                Ok(Expect::Value)
-            }
-            (Expect::First, _) => {
-                self.key_if_object(nesting)?;
-                self.value(nesting)
-            }
-            (Expect::Value, _) => self.value(nesting),
-            (Expect::Next, _) => Err(self.error(ScanErrorKind::Unexpected)),
+        match passed {
+            Ok(()) => Ok(start..self.at),
+            Err(kind) => Err(self.error(kind)),
         }
-    }
-
-    fn close(&mut self, nesting: &mut Nesting, byte: u8) -> Result<Expect, ScanError> {
-        if nesting.in_object() != (byte == b'}') {
-            return Err(self.error(ScanErrorKind::Unexpected));
-        }
-        self.at += 1;
-        nesting.depth -= 1;
-        Ok(Expect::Next)
-    }
-
-    fn key_if_object(&mut self, nesting: &Nesting) -> Result<(), ScanError> {
-        if nesting.in_object() {
-            self.key()?;
-        }
-        Ok(())
     }
 
     /// Consumes a member's name and its colon; returns the name.
+    #[inline]
     pub(crate) fn key(&mut self) -> Result<Quoted, ScanError> {
-        if self.peek() != Some(b'"') {
-            return Err(self.error(ScanErrorKind::Unexpected));
+        let read = self.name();
+        read.map_err(|kind| self.error(kind))
+    }
+
+    /// Consumes the array or object that starts here, and all that is in it.
+    fn container(&mut self) -> Checked {
+        let mut nesting = Nesting::new();
+        loop {
+            match self.peek() {
+                Some(b'"') => drop(self.string()?),
+                Some(byte @ (b'{' | b'[')) => {
+                    if self.opens(&mut nesting, byte)? {
+                        continue;
+                    }
+                }
+                first => self.scalar(first)?,
+            }
+            if !self.goes_on(&mut nesting)? {
+                return Ok(());
+            }
         }
-        let name = self.string()?;
-        self.expect(b':')?;
-        Ok(name)
+    }
+
+    /// Consumes an opening bracket and, in an object, the first name. False when the container is empty, its closing
+    /// bracket consumed too.
+    fn opens(&mut self, nesting: &mut Nesting, byte: u8) -> Checked<bool> {
+        if nesting.depth >= self.depth_max {
+            return Err(ScanErrorKind::TooDeep);
+        }
+        self.at += 1;
+        nesting.open(byte == b'{');
+        if self.peek() == Some(if nesting.in_object { b'}' } else { b']' }) {
+            self.at += 1;
+            nesting.close();
+            return Ok(false);
+        }
+        if nesting.in_object {
+            self.name()?;
+        }
+        Ok(true)
+    }
+
+    /// After a value: consumes what closes here, then the comma and name before the next value. False when all is closed.
+    #[inline]
+    fn goes_on(&mut self, nesting: &mut Nesting) -> Checked<bool> {
+        while nesting.depth > 0 {
+            match self.peek() {
+                Some(b',') => {
+                    self.at += 1;
+                    if nesting.in_object {
+                        self.name()?;
+                    }
+                    return Ok(true);
+                }
+                Some(byte @ (b'}' | b']')) if nesting.in_object == (byte == b'}') => {
+                    self.at += 1;
+                    nesting.close();
+                }
+                _ => return Err(ScanErrorKind::Unexpected),
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn name(&mut self) -> Checked<Quoted> {
+        if self.peek() != Some(b'"') {
+            return Err(ScanErrorKind::Unexpected);
+        }
+        let start = self.at;
+        let escaped = self.string()?;
+        let span = start..self.at;
+        self.passes(b':')?;
+        Ok(Quoted { span, escaped })
+    }
+
+    #[inline]
+    fn passes(&mut self, byte: u8) -> Checked {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(ScanErrorKind::Unexpected)
     }
 
     /// Goes a level deeper, by the bound on nesting alone.
@@ -268,46 +305,37 @@ impl<'a> Scanner<'a> {
         self.depth_max += 1;
     }
 
-    fn value(&mut self, nesting: &mut Nesting) -> Result<Expect, ScanError> {
-        match self.peek() {
-            Some(byte @ (b'{' | b'[')) => {
-                if nesting.depth >= self.depth_max {
-                    return Err(self.error(ScanErrorKind::TooDeep));
-                }
-                self.at += 1;
-                nesting.open(byte == b'{');
-                Ok(Expect::First)
-            }
-            Some(b'"') => self.string().map(|_| Expect::Next),
+    /// Consumes a number or a word, which begins with `first`.
+    fn scalar(&mut self, first: Option<u8>) -> Checked {
+        match first {
             Some(b't') => self.literal("true"),
             Some(b'f') => self.literal("false"),
             Some(b'n') => self.literal("null"),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(_) => Err(self.error(ScanErrorKind::Unexpected)),
-            None => Err(self.error(ScanErrorKind::Truncated)),
+            _ => Err(ScanErrorKind::Unexpected),
         }
     }
 
-    fn literal(&mut self, word: &str) -> Result<Expect, ScanError> {
+    fn literal(&mut self, word: &str) -> Checked {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if rest.starts_with(word.as_bytes()) {
             self.at += word.len();
-            return Ok(Expect::Next);
+            return Ok(());
         }
         if word.as_bytes().starts_with(rest) {
             self.at = self.text.len();
         }
-        Err(self.error(ScanErrorKind::Unexpected))
+        Err(ScanErrorKind::Unexpected)
     }
 
-    fn number(&mut self) -> Result<Expect, ScanError> {
+    fn number(&mut self) -> Checked {
         if self.byte() == Some(b'-') {
             self.at += 1;
         }
         match self.byte() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits()?,
-            _ => return Err(self.error(ScanErrorKind::BadNumber)),
+            _ => return Err(ScanErrorKind::BadNumber),
         }
         if self.byte() == Some(b'.') {
             self.at += 1;
@@ -320,46 +348,52 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(Expect::Next)
-    }
-
-    fn digits(&mut self) -> Result<(), ScanError> {
-        if !matches!(self.byte(), Some(b'0'..=b'9')) {
-            return Err(self.error(ScanErrorKind::BadNumber));
-        }
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
         Ok(())
     }
 
+    #[inline]
+    fn digits(&mut self) -> Checked {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(ScanErrorKind::BadNumber) }
+    }
+
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Consumes a string that starts here.
-    fn string(&mut self) -> Result<Quoted, ScanError> {
-        let start = self.at;
-        self.at += 1;
-        let mut escaped = false;
+    /// Consumes a string that starts here; tells whether it holds an escape.
+    #[inline]
+    fn string(&mut self) -> Checked<bool> {
+        let bytes = self.text.as_bytes();
+        self.at = plain_end(bytes, self.at + 1);
+        if bytes.get(self.at) == Some(&b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.rest_of_string().map(|()| true)
+    }
+
+    /// Goes on with a string at a byte that is not plain.
+    fn rest_of_string(&mut self) -> Checked {
         loop {
-            self.at += plain_len(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Quoted { span: start..self.at, escaped });
+                    return Ok(());
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => return Err(self.error(ScanErrorKind::BadString)),
-                None => return Err(self.error(ScanErrorKind::Truncated)),
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(ScanErrorKind::BadString),
+                None => return Err(ScanErrorKind::Truncated),
             }
+            self.at = plain_end(self.text.as_bytes(), self.at);
         }
     }
 
-    fn escape(&mut self) -> Result<(), ScanError> {
+    fn escape(&mut self) -> Checked {
         self.at += 1;
         match self.byte() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
@@ -370,67 +404,63 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 for _ in 0..4 {
                     if !self.byte().is_some_and(|b| b.is_ascii_hexdigit()) {
-                        return Err(self.error(ScanErrorKind::BadString));
+                        return Err(ScanErrorKind::BadString);
                     }
                     self.at += 1;
                 }
                 Ok(())
             }
-            _ => Err(self.error(ScanErrorKind::BadString)),
+            _ => Err(ScanErrorKind::BadString),
         }
     }
 }
 
-/// How many bytes at the front are plain inside a string: neither a quote, nor a backslash, nor a control character.
-fn plain_len(bytes: &[u8]) -> usize {
-    let (head, rest) = bytes.split_at(bytes.len().min(SHORT));
-    let short = plain_words(head);
-    if short < head.len() || rest.is_empty() {
-        return short;
+/// Where the bytes end, from `at` on, that are plain inside a string: neither a quote, nor a backslash, nor a control
+/// character.
+#[inline]
+fn plain_end(bytes: &[u8], at: usize) -> usize {
+    let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { return plain_tail(bytes, at) };
+    match first_special(block) {
+        Some(plain) => at + plain,
+        None => long_plain_end(bytes, at + 16),
     }
-    let (stretch, _) = rest.split_at(memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len()));
-    SHORT + before_control(stretch)
 }
 
-/// How many bytes at the front are no control characters.
-fn before_control(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks::<32>();
-    let clean = blocks.iter().take_while(|block| !has_control(block)).count();
-    let rest = if clean < blocks.len() { bytes.get(clean * 32..).unwrap_or_default() } else { tail };
-    clean * 32 + rest.iter().position(|byte| *byte < 0x20).unwrap_or(rest.len())
-}
-
-/// Most strings end within so many bytes; only longer ones are worth a search.
-const SHORT: usize = 16;
-
-/// The same, eight bytes at a time.
-fn plain_words(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let marks = special_marks(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return at * 8 + marks.trailing_zeros() as usize / 8;
+/// The same for a long stretch.
+fn long_plain_end(bytes: &[u8], mut at: usize) -> usize {
+    let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<64>();
+    at += 64 * blocks.iter().take_while(|block| !has_special(block)).count();
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        if let Some(plain) = first_special(block) {
+            return at + plain;
         }
+        at += 16;
     }
-    words.len() * 8 + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
+    plain_tail(bytes, at)
 }
 
-/// The high bit of the first special byte of a word is set, and no bit below it. Higher bits mean nothing.
-/// Source: <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>.
-fn special_marks(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES * 0x80)
+/// The same for the last bytes, fewer than a block.
+fn plain_tail(bytes: &[u8], at: usize) -> usize {
+    let tail = bytes.get(at..).unwrap_or_default();
+    at + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
+}
+
+/// How many bytes are before the first special one of a block. Marks are made without a branch, so that the compiler
+/// turns them into vector instructions.
+#[inline]
+fn first_special(block: &[u8; 16]) -> Option<usize> {
+    let marks = block.map(|byte| if is_special(byte) { u8::MAX } else { 0 });
+    let marks = u128::from_le_bytes(marks);
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+/// Whether a block holds a special byte: a fold without a branch, for the same reason.
+fn has_special(block: &[u8; 64]) -> bool {
+    block.iter().fold(false, |special, byte| special | is_special(*byte))
 }
 
 fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// Folds without a branch over a block of known size, so that the compiler turns it into vector instructions.
-fn has_control(block: &[u8; 32]) -> bool {
-    block.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 #[cfg(test)]

@@ -168,6 +168,11 @@ fn not(error: ScanError, kind: ScanErrorKind) -> ScanError {
 }
 
 impl<'a> Value<'a> {
+    /// The value from `start` to where `scanner` stands, which has passed over it.
+    pub(crate) fn at(scanner: &Scanner<'a>, start: usize) -> Self {
+        Self { text: scanner.slice(start..scanner.offset()), start }
+    }
+
     /// The value's text, verbatim.
     #[must_use]
     pub fn text(&self) -> &'a str {

@@ -66,6 +66,20 @@ impl<'a> Walk<'a> {
         value(&mut self.scanner)
     }
 
+    /// Reads into the value at this place by `on`, and returns it as it stands there.
+    ///
+    /// # Errors
+    /// When it is not JSON. And what `on` says.
+    pub fn kept(
+        &mut self,
+        on: impl FnOnce(&mut Self) -> Result<(), ScanError>,
+    ) -> Result<Value<'a>, ScanError> {
+        self.kind();
+        let start = self.scanner.offset();
+        self.read(on)?;
+        Ok(Value::at(&self.scanner, start))
+    }
+
     /// Reads into the object at this place, as [`Walk::whole`] does. A value of another kind is passed over.
     ///
     /// # Errors

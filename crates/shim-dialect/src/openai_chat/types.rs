@@ -328,39 +328,6 @@ object! {
         opt summary: Str<'a>,
     }
 
-    /// `usage`. OpenAI's counts include one another: `prompt_tokens` the cached and the audio ones,
-    /// `completion_tokens` those of reasoning and audio. Others count some of them apart.
-    pub(crate) struct Usage<'a> {
-        opt prompt_tokens: Count,
-        opt completion_tokens: Count,
-        opt total_tokens: Count,
-        opt prompt_tokens_details: PromptTokensDetails<'a>,
-        opt completion_tokens_details: CompletionTokensDetails<'a>,
-        /// DeepSeek's word for cached input.
-        opt prompt_cache_hit_tokens: Count,
-        /// Moonshot's and Together's word for cached input.
-        opt cached_tokens: Count,
-        /// Mistral's word for cached input.
-        opt num_cached_tokens: Count,
-        /// Perplexity's place for reasoning.
-        opt reasoning_tokens: Count,
-    }
-
-    /// `prompt_tokens_details` of `usage`.
-    pub(crate) struct PromptTokensDetails<'a> {
-        opt audio_tokens: Count,
-        opt cached_tokens: Count,
-        opt cache_write_tokens: Count,
-    }
-
-    /// `completion_tokens_details` of `usage`.
-    pub(crate) struct CompletionTokensDetails<'a> {
-        opt audio_tokens: Count,
-        opt reasoning_tokens: Count,
-        /// Not OpenAI's: OpenRouter's.
-        opt image_tokens: Count,
-    }
-
     /// The body of `POST /embeddings`.
     pub(crate) struct EmbeddingRequest<'a> {
         req input: &'a RawValue,

@@ -25,7 +25,7 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
         return Err(AnswerError::Fault(Box::new(fault)));
     }
     let mut candidates = candidates(&mut wire)?;
-    let used = wire.usage.and_then(|raw| usage(raw.get()));
+    let used = wire.usage.and_then(|raw| usage(raw.into()));
     let mut members = left(&mut wire, candidates.first_mut());
     keep(&mut members, "usage", wire.usage.filter(|_| used.is_none()));
     Ok(Response {

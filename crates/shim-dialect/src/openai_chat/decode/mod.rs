@@ -17,7 +17,7 @@ pub(super) use answer::{
 pub(super) use content::{bare_media, content};
 pub(super) use reasoning::{Details, Readable, details_say, readable};
 pub(super) use request::{ASKED, chat, embeddings};
-pub(super) use usage::usage;
+pub(super) use usage::{Stated, usage};
 
 use crate::DecodeError;
 use crate::common::each_member;

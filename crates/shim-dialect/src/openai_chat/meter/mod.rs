@@ -10,7 +10,7 @@ use shim_wire::scan::{Limits, ScanError};
 use shim_wire::{Value, ValueKind, Walk};
 
 use self::template::Template;
-use super::decode::{finish, tells, usage};
+use super::decode::{Stated, finish, tells, usage};
 use super::errors;
 use super::stream::malformed;
 use crate::common::{each_element, each_member};
@@ -44,6 +44,8 @@ struct Seen<'a> {
     /// Whether there was a choice, where they were read already.
     walked: Option<bool>,
     usage: Option<Value<'a>>,
+    /// The numbers of `usage`, where they were read already.
+    stated: Option<Stated>,
     groq: Option<Value<'a>>,
     error: Option<Value<'a>>,
     data: bool,
@@ -163,7 +165,12 @@ impl ChunkMeter {
         if let Some(choices) = seen.choices.filter(|_| has_choices) {
             self.choices(&choices, &mut used);
         }
-        if let Some(read) = used.filter(|used| tells(used.text())).and_then(|used| usage(used.text())) {
+        let used = used.filter(|used| tells(used.text()));
+        let read = |used: Value<'_>| match &seen.stated {
+            Some(stated) => stated.usage(used.into()),
+            None => usage(used.into()),
+        };
+        if let Some(read) = used.and_then(read) {
             self.reading.usage = Some(read);
             self.reading.usage_alone = !has_choices;
         }
@@ -189,6 +196,12 @@ impl ChunkMeter {
     fn walk<'a>(&mut self, body: &'a str) -> Result<Seen<'a>, ScanError> {
         let mut seen = Seen::default();
         Walk::whole(body, Limits::default(), |walk, key| {
+            if key == "usage" {
+                let mut stated = Stated::default();
+                seen.note(key, walk.kept(|walk| stated.read(walk))?);
+                seen.stated = Some(stated);
+                return Ok(());
+            }
             if key != "choices" || walk.kind() != Some(ValueKind::Array) {
                 seen.note(key, walk.value()?);
                 return Ok(());

@@ -201,7 +201,7 @@ impl ChunkDecoder {
     /// Tells usage that was not told yet.
     fn usage(&mut self, used: Option<RawJson>, out: &mut Vec<Event>) {
         if let Some(used) = used.filter(|used| self.used.as_ref() != Some(used)) {
-            out.extend(usage(used.get()).map(Event::Usage));
+            out.extend(usage(used.clone()).map(Event::Usage));
             self.used = Some(used);
         }
     }
