@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
 use shim_dialect::Meter;
 use shim_ir::{Fault, FaultKind};
@@ -35,7 +35,11 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
     mark(&mut headers, snapshot, &ticket);
     match losses {
         None => exact(&mut headers),
-        Some(losses) => mapped(&mut headers, losses, &mut ticket),
+        Some(losses) => {
+            // The length of other bytes. Where there is none, hyper states that of a whole answer.
+            headers.remove(CONTENT_LENGTH);
+            mapped(&mut headers, losses, &mut ticket);
+        }
     }
     ticket.answers(status.as_u16());
     let body = match body {
@@ -43,7 +47,6 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
             if let Some(fault) = &fault {
                 retry(&mut headers, fault);
             }
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             ticket.sent(bytes.len());
             ticket.reads(meter.reading());
             match &fault {
@@ -58,7 +61,6 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
             AnswerBody::relay(Relay::new(*answer, reader, timeouts, ticket, Vec::new(), snapshot.clone()))
         }
         Answered::Translated { answer, translation } => {
-            headers.remove(CONTENT_LENGTH);
             let reader = Reader::Translated(translation);
             AnswerBody::relay(Relay::new(*answer, reader, timeouts, ticket, Vec::new(), snapshot.clone()))
         }

@@ -148,12 +148,19 @@ impl ExchangeId {
     /// every log line.
     #[must_use]
     pub fn print<'b>(&self, buffer: &'b mut [u8; 36]) -> &'b str {
-        let mut digits = (0..32).rev().map(|place| {
-            let digit = u8::try_from(self.0 >> (place * 4) & 0xf).unwrap_or_default();
-            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
-        });
-        for (at, slot) in buffer.iter_mut().enumerate() {
-            *slot = if matches!(at, 8 | 13 | 18 | 23) { b'-' } else { digits.next().unwrap_or(b'0') };
+        let mut slots = buffer.iter_mut();
+        let mut put = |character: u8| {
+            if let Some(slot) = slots.next() {
+                *slot = character;
+            }
+        };
+        for (at, byte) in self.0.to_be_bytes().into_iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                put(b'-');
+            }
+            for digit in [byte >> 4, byte & 0xf] {
+                put(digit + if digit < 10 { b'0' } else { b'a' - 10 });
+            }
         }
         std::str::from_utf8(buffer).unwrap_or_default()
     }

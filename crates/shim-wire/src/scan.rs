@@ -121,6 +121,7 @@ impl Nesting {
         Self { bits: [0; DEPTH_CEILING / 64], depth: 0, in_object: false }
     }
 
+    #[inline]
     fn open(&mut self, object: bool) {
         let (word, bit) = (self.depth / 64, self.depth % 64);
         if let Some(word) = self.bits.get_mut(word) {
@@ -130,6 +131,7 @@ impl Nesting {
         self.in_object = object;
     }
 
+    #[inline]
     fn close(&mut self) {
         self.depth -= 1;
         let level = self.depth.wrapping_sub(1);
@@ -143,6 +145,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text of `span`; empty if it does not lie on character boundaries, which no span made here does.
+    #[inline]
     pub(crate) fn slice(&self, span: Range<usize>) -> &'a str {
         self.text.get(span).unwrap_or_default()
     }
@@ -164,14 +167,17 @@ impl<'a> Scanner<'a> {
     }
 
     /// How far it has come, in bytes.
+    #[inline]
     pub(crate) fn offset(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;
     }
 
+    #[cold]
     pub(crate) fn error(&self, kind: ScanErrorKind) -> ScanError {
         let kind = if self.at >= self.text.len() { ScanErrorKind::Truncated } else { kind };
         ScanError { kind, offset: self.at.min(self.text.len()) }
@@ -419,7 +425,9 @@ impl<'a> Scanner<'a> {
 /// character.
 #[inline]
 fn plain_end(bytes: &[u8], at: usize) -> usize {
-    let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { return plain_tail(bytes, at) };
+    let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
+        return plain_tail(bytes, at);
+    };
     match first_special(block) {
         Some(plain) => at + plain,
         None => long_plain_end(bytes, at + 16),
@@ -449,16 +457,21 @@ fn plain_tail(bytes: &[u8], at: usize) -> usize {
 /// turns them into vector instructions.
 #[inline]
 fn first_special(block: &[u8; 16]) -> Option<usize> {
-    let marks = block.map(|byte| if is_special(byte) { u8::MAX } else { 0 });
+    let mut marks = [0; 16];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        *mark = if is_special(*byte) { u8::MAX } else { 0 };
+    }
     let marks = u128::from_le_bytes(marks);
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
 
 /// Whether a block holds a special byte: a fold without a branch, for the same reason.
+#[inline]
 fn has_special(block: &[u8; 64]) -> bool {
     block.iter().fold(false, |special, byte| special | is_special(*byte))
 }
 
+#[inline]
 fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
