@@ -36,6 +36,6 @@ pub use request::{
 };
 pub use response::{Candidate, Finish, FinishReason, Response};
 pub use rest::Rest;
-pub use traits::{ReasoningControl, Traits};
+pub use traits::{ReasoningControl, ThinkTags, Traits};
 pub use unit::{PicoUsd, TokenEstimate, Tokens};
 pub use usage::Usage;

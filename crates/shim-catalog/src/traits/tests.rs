@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shim_ir::{Dialect, Effort, MediaKind, ReasoningControl, Tokens, Traits};
+use shim_ir::{Dialect, Effort, MediaKind, ReasoningControl, ThinkTags, Tokens, Traits};
 
 use super::traits;
 use crate::{models, providers};
@@ -367,3 +367,26 @@ const AHEAD: [&str; 23] = [
     "xai/grok-3-mini*",
     "xai/grok-4.5*",
 ];
+
+#[test]
+fn tags_are_known_of_those_that_pass_on_what_the_model_writes() {
+    use ThinkTags::{Explicit, Implicit, None};
+    for (name, wanted) in [
+        ("groq/qwen/qwen3-32b", Explicit),
+        ("groq/openai/gpt-oss-120b", None),
+        ("huggingface/deepseek-ai/DeepSeek-R1", Explicit),
+        ("perplexity/sonar-reasoning-pro", Explicit),
+        ("perplexity/sonar", None),
+        ("ollama/qwen3:8b", Explicit),
+        ("ollama/llama3.2", None),
+        ("vllm/Qwen/Qwen3-8B", Explicit),
+        ("vllm/Qwen/Qwen3-235B-A22B-Thinking-2507", Implicit),
+        ("vllm/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", Implicit),
+        ("openai/gpt-5.2", None),
+        ("deepseek/deepseek-reasoner", None),
+    ] {
+        let (provider, model) = name.split_once('/').unwrap();
+        assert_eq!(traits(provider, model, OpenaiChat).think_tags, wanted, "{name}");
+    }
+    assert_eq!(traits("groq", "qwen/qwen3-32b", OpenaiResponses).think_tags, None);
+}

@@ -102,7 +102,7 @@ impl<'r> Offers<'r> {
     /// What reading the answer will need.
     pub(super) fn echo(&self) -> Echo {
         let sent = self.list.iter().filter_map(Offer::echo).collect();
-        Echo { tools: sent, json_tool: self.json.as_ref().map(|(name, _)| name.clone()) }
+        Echo { tools: sent, json_tool: self.json.as_ref().map(|(name, _)| name.clone()), ..Echo::default() }
     }
 
     /// `tools` of a request.

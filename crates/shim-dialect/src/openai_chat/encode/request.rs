@@ -1,13 +1,16 @@
 //! Requests.
 
-use shim_ir::{LossKind, Part, Request, Sampling, StreamAsk};
+use shim_ir::{
+    Effort, LossKind, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Sampling, StreamAsk,
+    ThinkTags,
+};
 use shim_wire::JsonWriter;
 
 use super::losses::{Losses, Site, is_own};
 use super::names::{CallIds, Names};
 use super::{messages, reasoning, tools};
 use crate::openai_chat::decode::{ASKED, DIALECT};
-use crate::{Encoded, Goal, Operation};
+use crate::{Echo, Encoded, Goal, Operation};
 
 /// What writing a request needs and gives.
 pub(super) struct To<'g> {
@@ -50,7 +53,22 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
             chat(request, &mut to, w)
         }
     });
-    Encoded { body, echo: to.names.echo, losses: to.losses.0 }
+    let echo = Echo { think_tags: think_tags(request, goal), ..to.names.echo };
+    Encoded { body, echo, losses: to.losses.0 }
+}
+
+/// How the answer's reasoning stands in its text. Where the model is not to reason, its template closes the reasoning
+/// in the prompt (<https://github.com/vllm-project/vllm/blob/main/vllm/reasoning/qwen3_reasoning_parser.py>, read
+/// 2026-11-25), and where the answer is to be JSON, its first character must be: then a text does not begin inside of
+/// reasoning.
+fn think_tags(request: &Request, goal: &Goal<'_>) -> ThinkTags {
+    let off = |ask: &ReasoningAsk| ask.mode == Some(ReasoningMode::Off) || ask.effort == Some(Effort::None);
+    let json = matches!(request.output, Some(OutputFormat::JsonObject | OutputFormat::Schema(_)));
+    match goal.traits.think_tags {
+        _ if goal.operation != Operation::Generate => ThinkTags::None,
+        ThinkTags::Implicit if json || request.reasoning.as_ref().is_some_and(off) => ThinkTags::Explicit,
+        tags @ (ThinkTags::None | ThinkTags::Explicit | ThinkTags::Implicit) => tags,
+    }
 }
 
 fn chat(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
