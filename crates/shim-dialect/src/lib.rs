@@ -8,6 +8,7 @@ pub mod anthropic_messages;
 mod codec;
 mod common;
 mod echo;
+mod flat;
 pub mod gemini_generate;
 #[cfg(test)]
 mod laws;

@@ -12,10 +12,10 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::names::{is_legal, legal, unused};
 use super::schema::{self, Flavour};
-use super::{Cx, DIALECT, NO_SERVER_TOOLS, cache_control, members};
+use super::{Cx, DIALECT, NO_FORCED_TOOLS, NO_SERVER_TOOLS, cache_control, members};
 use crate::common::member;
 use crate::echo::{free_text_schema, group_of, group_rest};
-use crate::{Echo, SentTool};
+use crate::{Echo, SentTool, flat};
 
 /// Most tools whose calls are made to fit their schema.
 const STRICT_MAX: usize = 20;
@@ -274,6 +274,11 @@ impl Offer<'_> {
         match schema {
             Some(schema) => {
                 let path = format!("{}.parameters", self.path);
+                let flat = flat::object(schema);
+                if flat.as_ref().is_some_and(|flat| flat.loose) {
+                    cx.lose(&path, LossKind::Approximated, "alternatives are told in the description");
+                }
+                let schema = flat.as_ref().map_or(schema, |flat| &flat.schema);
                 w.raw("input_schema", &schema::fitted(schema, flavour, &path, cx));
             }
             None => w.nested("input_schema", |w| {
@@ -372,13 +377,18 @@ pub(super) fn choice(request: &Request, offers: &Offers<'_>, cx: &mut Cx<'_>) ->
         }
         return None;
     }
-    match (&offers.json, chosen) {
-        (Some((name, _)), None | Some(Choice::Auto | Choice::None)) => Some(match offers.list.is_empty() {
+    let choice = match (&offers.json, chosen) {
+        (Some((name, _)), None | Some(Choice::Auto | Choice::None)) => match offers.list.is_empty() {
             true => Choice::Tool(name.clone()),
             false => Choice::Any,
-        }),
-        (_, chosen) => chosen,
+        },
+        (_, chosen) => chosen?,
+    };
+    if choice.forces() && cx.has(NO_FORCED_TOOLS) {
+        cx.lose("tool_choice", LossKind::Approximated, "the model cannot be made to call a tool: it may");
+        return Some(Choice::Auto);
     }
+    Some(choice)
 }
 
 fn chosen(choice: &ToolChoice, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> {

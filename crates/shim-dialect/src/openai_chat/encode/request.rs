@@ -1,9 +1,6 @@
 //! Requests.
 
-use shim_ir::{
-    Effort, LossKind, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Sampling, StreamAsk,
-    ThinkTags,
-};
+use shim_ir::{LossKind, OutputFormat, Part, Request, Sampling, StreamAsk, ThinkTags};
 use shim_wire::JsonWriter;
 
 use super::losses::{Losses, Site, is_own};
@@ -18,6 +15,8 @@ pub(super) struct To<'g> {
     pub(super) names: Names,
     pub(super) ids: CallIds,
     pub(super) losses: Losses,
+    /// Whether the model is told not to think, so that it can be made to call a tool.
+    pub(super) unthinking: bool,
 }
 
 impl To<'_> {
@@ -43,6 +42,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         names: Names::default(),
         ids: CallIds::of(request, goal.traits),
         losses: Losses::default(),
+        unthinking: false,
     };
     let mut body = Vec::new();
     JsonWriter::new(&mut body).object(|w| {
@@ -62,11 +62,12 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
 /// 2026-11-25), and where the answer is to be JSON, its first character must be: then a text does not begin inside of
 /// reasoning.
 fn think_tags(request: &Request, goal: &Goal<'_>) -> ThinkTags {
-    let off = |ask: &ReasoningAsk| ask.mode == Some(ReasoningMode::Off) || ask.effort == Some(Effort::None);
     let json = matches!(request.output, Some(OutputFormat::JsonObject | OutputFormat::Schema(_)));
     match goal.traits.think_tags {
         _ if goal.operation != Operation::Generate => ThinkTags::None,
-        ThinkTags::Implicit if json || request.reasoning.as_ref().is_some_and(off) => ThinkTags::Explicit,
+        ThinkTags::Implicit if json || request.reasoning.as_ref().is_some_and(reasoning::is_off) => {
+            ThinkTags::Explicit
+        }
         tags @ (ThinkTags::None | ThinkTags::Explicit | ThinkTags::Implicit) => tags,
     }
 }
@@ -139,6 +140,7 @@ const USER_CHARS_MAX: usize = 64;
 
 fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let asked = &request.sampling;
+    let free = samples(request, to);
     for (key, value, least, most) in [
         ("temperature", asked.temperature, 0.0, 2.0),
         ("top_p", asked.top_p, 0.0, 1.0),
@@ -146,16 +148,28 @@ fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         ("presence_penalty", asked.presence_penalty, -2.0, 2.0),
     ] {
         if let Some(value) = value {
-            bounded(key, value, least, most, to, w);
+            let taken = free && matches!(key, "temperature" | "top_p");
+            if taken || to.takes("no_sampling", &format!("sampling.{key}")) {
+                bounded(key, value, least, most, to, w);
+            }
         }
     }
     top_k(request, to, w);
     let seed = asked.seed.filter(|_| to.takes("no_seed", "sampling.seed"));
-    w.maybe("seed", seed, JsonWriter::number);
+    w.maybe(if to.has("random_seed") { "random_seed" } else { "seed" }, seed, JsonWriter::number);
     stop(&asked.stop, to, w);
     output_max(request, to, w);
     candidates(asked, to, w);
-    logprobs(asked, to, w);
+    logprobs(asked, free, to, w);
+}
+
+/// Whether a model that takes no sampling parameters takes some for this request, because it does not think.
+fn samples(request: &Request, to: &To<'_>) -> bool {
+    let off = match &request.reasoning {
+        Some(ask) => reasoning::is_off(ask) && reasoning::knows_none(to),
+        None => to.unthinking || to.has("thinks_if_asked"),
+    };
+    off && to.has("sampling_if_unthinking")
 }
 
 /// How many answers are wanted.
@@ -169,12 +183,8 @@ fn candidates(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
 
 /// A number within the range of its member.
 fn bounded(key: &str, value: f64, least: f64, most: f64, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    let path = format!("sampling.{key}");
-    if !to.takes("no_sampling", &path) {
-        return;
-    }
     if value < least || value > most {
-        to.losses.approximated(&path, "it is outside of the range here");
+        to.losses.approximated(format!("sampling.{key}"), "it is outside of the range here");
     }
     w.member(key).float(value.clamp(least, most));
 }
@@ -220,11 +230,11 @@ fn output_max(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     w.maybe(key, request.sampling.output_max.map(|max| max.0), JsonWriter::number);
 }
 
-fn logprobs(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+fn logprobs(asked: &Sampling, free: bool, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     if asked.logprobs.is_none() && asked.top_logprobs.is_none() {
         return;
     }
-    if to.has("no_sampling") || to.has("no_logprobs") {
+    if (to.has("no_sampling") && !free) || to.has("no_logprobs") {
         to.losses.unsupported("sampling.logprobs", "the model gives none");
         return;
     }

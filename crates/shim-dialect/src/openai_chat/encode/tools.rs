@@ -5,10 +5,12 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::losses::is_own;
 use super::names::is_custom;
+use super::reasoning;
 use super::request::To;
 use super::schema::json_schema;
 use crate::common::member;
 use crate::echo::free_text_schema;
+use crate::flat;
 use crate::openai_chat::decode::{FORM, has_form};
 
 /// A tool as it is sent.
@@ -89,6 +91,10 @@ fn web_search(tool: &Tool, to: &To<'_>) -> Option<WebSearch> {
 
 /// Writes tools, choice and form.
 pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if request.tool_choice == Some(ToolChoice::None) && to.has("tool_choice_auto") && !offered.is_empty() {
+        to.losses.approximated("tool_choice", "no tool is offered, so that none is called");
+        return output(request, false, to, w);
+    }
     let answer = answer_tool(request, to);
     let legacy = |offer: &&Offer<'_>| has_form(&offer.tool.rest, "functions");
     let options = |offer: &&Offer<'_>, to: &To<'_>| web_search(offer.tool, to) == Some(WebSearch::Options);
@@ -177,10 +183,22 @@ fn wrapped(
     w.element().object(|w| {
         w.string("type", "function");
         let of = offer.tool;
+        let flat = parameters.and_then(|schema| flattened(schema, offer, to));
+        let parameters = flat.as_ref().or(parameters);
         function_object(w.member("function"), &offer.sent, of.description.as_deref(), parameters, strict);
         mark(offer, to, w);
         to.losses.write_own(&of.rest, &offer.path, w);
     });
+}
+
+/// The parameters as an object at their top, where the provider wants them so.
+fn flattened(schema: &RawJson, offer: &Offer<'_>, to: &mut To<'_>) -> Option<RawJson> {
+    let flat = flat::object(schema).filter(|_| to.has("object_parameters"))?;
+    if flat.loose {
+        to.losses
+            .approximated(format!("{}.parameters", offer.path), "alternatives are told in the description");
+    }
+    Some(flat.schema)
 }
 
 fn mark(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
@@ -259,9 +277,14 @@ fn choice(
     to: &mut To<'_>,
     w: &mut JsonWriter<'_>,
 ) {
+    let forced = answer.is_some() || request.tool_choice.as_ref().is_some_and(forces);
+    let unforced = forced && (any || answer.is_some()) && !can_force(request, to);
     match (answer, any) {
-        (Some(name), false) => return named(w.member("tool_choice"), "function", name),
-        (Some(_), true) => return w.string("tool_choice", "required"),
+        (Some(_), _) if unforced => return w.string("tool_choice", "auto"),
+        (Some(name), false) if !to.has("no_named_choice") => {
+            return named(w.member("tool_choice"), "function", name);
+        }
+        (Some(_), _) => return w.string("tool_choice", "required"),
         (None, false) if request.tools.is_empty() => {}
         (None, false) => return,
         (None, true) => {}
@@ -272,16 +295,50 @@ fn choice(
     match choice {
         ToolChoice::Auto | ToolChoice::None if !any => {}
         ToolChoice::Auto => w.string(key, "auto"),
+        _ if unforced => w.string(key, "auto"),
         ToolChoice::None => w.string(key, "none"),
         ToolChoice::Required => w.string(key, if to.has("tool_choice_any") { "any" } else { "required" }),
         ToolChoice::Named(name) if left_out(name, request, offered) => {
             to.losses.unsupported("tool_choice", "the tool is not offered");
+        }
+        ToolChoice::Named(_) if to.has("no_named_choice") => {
+            if offered.len() > 1 {
+                to.losses.approximated("tool_choice", "any tool may be the one that must be called");
+            }
+            w.string(key, "required");
         }
         ToolChoice::Named(name) if legacy => w.nested(key, |w| w.string("name", name)),
         ToolChoice::Named(name) => named(w.member(key), word(offered, name), &to.names.chosen(name)),
         ToolChoice::Allowed { names, required } => allowed(names, *required, offered, to, w),
         ToolChoice::Other(raw) => other(raw, request, to, w),
     }
+}
+
+/// Whether a choice has a tool called.
+fn forces(choice: &ToolChoice) -> bool {
+    match choice {
+        ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. } => true,
+        ToolChoice::Auto
+        | ToolChoice::None
+        | ToolChoice::Allowed { required: false, .. }
+        | ToolChoice::Other(_) => false,
+    }
+}
+
+/// Whether the model can be made to call a tool. Some cannot while they think: then they are told not to, where they can
+/// be, since what calls the tool relies on it.
+fn can_force(request: &Request, to: &mut To<'_>) -> bool {
+    let hindered = to.has("no_forced_tools_thinking") && reasoning::thinks(request, to);
+    let never = to.has("tool_choice_auto") || to.has("no_forced_tools");
+    if never || (hindered && !reasoning::can_be_off(to)) {
+        to.losses.approximated("tool_choice", "the model cannot be made to call a tool: it may");
+        return false;
+    }
+    if hindered {
+        to.unthinking = true;
+        to.losses.approximated("reasoning", "the model cannot think where it must call a tool");
+    }
+    true
 }
 
 /// Whether the tool of this name is one that could not be sent.

@@ -8,6 +8,7 @@ use super::loss::{At, verbatim};
 use super::schema::{is_strict, json_schema};
 use crate::common::member;
 use crate::echo::free_text_schema;
+use crate::flat;
 
 /// Writes `tools`.
 pub(super) fn put_tools(w: &mut JsonWriter<'_>, tools: &[Tool], ask: &mut Ask<'_>) {
@@ -63,6 +64,8 @@ fn put_function(
     ask: &mut Ask<'_>,
 ) {
     let members = ask.losses.own(&tool.rest, at);
+    let flat = parameters.and_then(|schema| flattened(schema, at, ask));
+    let parameters = flat.as_ref().or(parameters);
     let strict = strictness(parameters, strict, at, ask);
     place.object(|w| {
         put_head(w, "function", tool, group, false, ask);
@@ -70,6 +73,15 @@ fn put_function(
         w.maybe("strict", strict, JsonWriter::bool);
         verbatim(w, members, &[]);
     });
+}
+
+/// The parameters as an object at their top, where the target wants another dialect's so.
+fn flattened(schema: &RawJson, at: At<'_>, ask: &mut Ask<'_>) -> Option<RawJson> {
+    let flat = flat::object(schema).filter(|_| !ask.own && ask.has("object_parameters"))?;
+    if flat.loose {
+        ask.losses.approximated(at.member("parameters"), "alternatives are told in the description");
+    }
+    Some(flat.schema)
 }
 
 /// The schema of the arguments, which another dialect's function without arguments lacks.
