@@ -63,6 +63,7 @@ impl<'r> Ask<'r> {
             w.number("max_tokens", self.output_max);
         }
         self.offers.write(w, cx);
+        tools::write_servers(w, request);
         tools::write_choice(w, request, self.choice.as_ref(), &self.offers);
         self.said.write_system(w, cx);
         self.said.write(w, &self.ids, &self.offers, cx);

@@ -10,10 +10,11 @@ use std::collections::HashSet;
 use shim_ir::{LossKind, Request, Tool, ToolCall, ToolChoice, ToolKind};
 use shim_wire::{JsonWriter, RawJson};
 
+use super::super::decode::{MCP, SERVERS};
 use super::names::{is_legal, legal, unused};
 use super::schema::{self, Flavour};
 use super::{Cx, DIALECT, NO_FORCED_TOOLS, NO_SERVER_TOOLS, cache_control, members};
-use crate::common::member;
+use crate::common::{member, user_location};
 use crate::echo::{free_text_schema, group_of, group_rest};
 use crate::{Echo, SentTool, flat};
 
@@ -147,6 +148,7 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         ToolKind::Group(tools) => {
             return add_all(tools, Some(&tool.name), &format!("{path}.tools"), list, cx);
         }
+        ToolKind::Native(_) if is_server(tool) => return,
         ToolKind::Native(word) => own_or_instead(word, tool, cx),
     };
     let Some(form) = form else {
@@ -157,6 +159,27 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         Form::Function | Form::FreeText | Form::Own => Cow::Borrowed(&*tool.name),
     };
     list.push(Offer { tool, group, path, sent, form });
+}
+
+/// Whether a tool is a server that has tools, which is named beside them.
+fn is_server(tool: &Tool) -> bool {
+    matches!(&tool.kind, ToolKind::Native(word) if word == MCP) && tool.rest.origin() == Some(DIALECT)
+}
+
+/// `mcp_servers` of a request.
+pub(super) fn write_servers(w: &mut JsonWriter<'_>, request: &Request) {
+    let servers = || request.tools.iter().filter(|tool| is_server(tool));
+    if servers().next().is_none() {
+        return;
+    }
+    w.array(SERVERS, |w| {
+        for server in servers() {
+            w.element().object(|w| {
+                w.string("name", &server.name);
+                members(w, server.rest.members());
+            });
+        }
+    });
 }
 
 /// How another's tool is sent; `None` where there is nothing like it.
@@ -327,9 +350,8 @@ impl Offer<'_> {
         for (key, value) in self.tool.rest.members() {
             let path = format_args!("{}.{key}", self.path);
             match &**key {
-                "allowed_domains" | "blocked_domains" | "user_location" if word.starts_with("web_search") => {
-                    w.raw(key, value);
-                }
+                "allowed_domains" | "blocked_domains" if word.starts_with("web_search") => w.raw(key, value),
+                "user_location" if word.starts_with("web_search") => w.raw(key, &user_location(value)),
                 "excludeDomains" => w.raw("blocked_domains", value),
                 "filters" => match member(value.get(), "allowed_domains").map(RawJson::from) {
                     Some(domains) => w.raw("allowed_domains", &domains),

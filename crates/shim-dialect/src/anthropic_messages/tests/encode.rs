@@ -738,7 +738,12 @@ fn what_only_others_have_is_told() {
         &["state.store dropped", "cache_key dropped"],
     );
     check(json!({ "verbosity": "low" }), json!({}), &["verbosity dropped"]);
-    check(json!({ "web_search_options": {} }), json!({}), &["web_search_options unsupported"]);
+    let search = json!({ "web_search_options": { "search_context_size": "low", "user_location": {
+        "type": "approximate", "approximate": { "city": "Bonn" },
+    } } });
+    let here = json!({ "type": "approximate", "city": "Bonn" });
+    let tool = json!({ "type": "web_search_20250305", "name": "web_search", "user_location": here });
+    check(search, json!({ "tools": [tool] }), &["tools[0].search_context_size dropped"]);
     let previous =
         json!({ "model": "m", "max_output_tokens": 9, "input": "hi", "previous_response_id": "r" });
     assert_eq!(losses(&responses(&previous, &plain).1), ["state.previous unsupported"]);

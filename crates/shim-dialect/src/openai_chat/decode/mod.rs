@@ -29,6 +29,9 @@ pub(super) const DIALECT: Dialect = Dialect::OpenaiChat;
 /// not every provider knows this one. What came in it goes back in it.
 pub(super) const FORM: &str = "form";
 
+/// The member of a request that has the model search the web, and the word for that tool.
+pub(super) const WEB_SEARCH: &str = "web_search_options";
+
 /// Notes the form something had.
 pub(super) fn note_form(rest: &mut Rest, form: &str) {
     rest.push(DIALECT, FORM, RawJson::string(form));

@@ -11,7 +11,9 @@ use shim_wire::{Members, RawJson, Str, from_json};
 
 use super::answer::message_parts;
 use super::content::cache;
-use super::{DIALECT, content, foreign, members, note_form, raw, read, rest, stated, string, tells};
+use super::{
+    DIALECT, WEB_SEARCH, content, foreign, members, note_form, raw, read, rest, stated, string, tells,
+};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
@@ -27,13 +29,14 @@ pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
         messages.into_iter().enumerate().map(|(at, message)| turn(message, &format!("messages[{at}]")));
     let mut turns = turns.collect::<Result<Vec<_>, _>>()?;
     tell_custom_results(&mut turns);
-    let tools = tools(&mut wire)?;
+    let mut tools = tools(&mut wire)?;
     let tool_choice = wire.tool_choice.or(wire.function_call).map(tool_choice).transpose()?;
     let sampling = sampling(&mut wire)?;
     let stream = stream(&mut wire)?;
     let reasoning = reasoning(&mut wire)?;
     keep_asked(&mut wire);
     let mut members = rest(wire.rest);
+    tools.extend(web_search(&mut members));
     if let (Some(_), Some(older)) = (wire.max_completion_tokens, wire.max_tokens) {
         members.push(DIALECT, "max_tokens", RawJson::from(older));
     }
@@ -234,6 +237,19 @@ fn tools(wire: &mut ChatRequest<'_>) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = listed.map(|(at, raw)| tool(raw, at)).collect::<Result<Vec<_>, _>>()?;
     tools.extend(std::mem::take(&mut wire.functions).into_iter().map(legacy_function));
     Ok(tools)
+}
+
+/// A search of the web, which is asked for beside the tools; `null` asks for none.
+fn web_search(beside: &mut Rest) -> Option<Tool> {
+    beside.get(WEB_SEARCH).filter(|raw| raw.get().starts_with('{'))?;
+    let options: Box<RawValue> = serde_json::from_str(beside.take(WEB_SEARCH)?.get()).ok()?;
+    Some(Tool {
+        name: WEB_SEARCH.to_owned(),
+        description: None,
+        kind: ToolKind::Native(WEB_SEARCH.to_owned()),
+        cache: None,
+        rest: Rest::from_owned(DIALECT, members(&options)),
+    })
 }
 
 fn tool(raw: &RawValue, at: usize) -> Result<Tool, DecodeError> {

@@ -8,10 +8,10 @@ use super::names::is_custom;
 use super::reasoning;
 use super::request::To;
 use super::schema::json_schema;
-use crate::common::member;
+use crate::common::{each_member, member};
 use crate::echo::free_text_schema;
 use crate::flat;
-use crate::openai_chat::decode::{FORM, has_form};
+use crate::openai_chat::decode::{FORM, WEB_SEARCH, has_form};
 
 /// A tool as it is sent.
 pub(super) struct Offer<'r> {
@@ -54,7 +54,9 @@ fn add<'r>(
             to.losses.own(&tool.rest, &path).for_each(drop);
             return;
         }
-        ToolKind::Native(_) if is_own(&tool.rest) || web_search(tool, to).is_some() => {
+        ToolKind::Native(word)
+            if word == WEB_SEARCH || is_own(&tool.rest) || web_search(tool, to).is_some() =>
+        {
             offered.push(Offer { tool, sent: tool.name.clone(), path, free_text: false });
             return;
         }
@@ -83,6 +85,7 @@ fn web_search(tool: &Tool, to: &To<'_>) -> Option<WebSearch> {
     let searches =
         word.starts_with("web_search") || matches!(word.as_str(), "googleSearch" | "google_search");
     match searches && !is_own(&tool.rest) {
+        _ if word == WEB_SEARCH => Some(WebSearch::Options),
         true if to.has("web_search_options") => Some(WebSearch::Options),
         true if to.has("openrouter_web_search") => Some(WebSearch::Openrouter),
         true | false => None,
@@ -118,8 +121,7 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
         w.array("functions", |w| older.iter().for_each(|offer| function(offer, to, w)));
     }
     if let Some(search) = searches.first() {
-        w.nested("web_search_options", |_| ());
-        lose_options(search, to);
+        w.nested(WEB_SEARCH, |w| search_options(search, to, w));
     }
     let any = !newer.is_empty() || !older.is_empty();
     choice(request, offered, answer.as_ref().map(|(name, _)| name.as_str()), any, to, w);
@@ -127,6 +129,30 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
         parallel(request, to, w);
     }
     output(request, answer.is_some(), to, w);
+}
+
+/// The options of a search: those that all dialects have, and this dialect's own.
+fn search_options(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let options = &offer.tool.rest;
+    if is_own(options) {
+        return to.losses.write_own(options, &offer.path, w);
+    }
+    for (key, value) in options.members() {
+        match &**key {
+            "search_context_size" => w.raw(key, value),
+            "user_location" => w.nested(key, |w| {
+                w.string("type", "approximate");
+                w.nested("approximate", |w| {
+                    let _ = each_member(value.get(), |member| {
+                        if member.key != "type" {
+                            w.raw(&member.key, &RawJson::from(member.value));
+                        }
+                    });
+                });
+            }),
+            _ => to.losses.dropped(format!("{}.{key}", offer.path), "the search has no such option here"),
+        }
+    }
 }
 
 fn lose_options(offer: &Offer<'_>, to: &mut To<'_>) {

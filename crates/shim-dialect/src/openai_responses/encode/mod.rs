@@ -13,6 +13,7 @@ mod input;
 mod item;
 mod logprobs;
 mod loss;
+mod mcp;
 mod names;
 mod output;
 mod reason;

@@ -7,6 +7,7 @@ use shim_ir::{
     Tool, ToolCall, ToolCallKind, ToolChoice, ToolKind, ToolResult, Traits, Turn,
 };
 
+use super::super::route_for;
 use super::{call, check, encode, function, losses, media, of_turns, raw, result, text, traits, turn};
 
 #[test]
@@ -420,4 +421,37 @@ fn names_seeds_and_parameters_are_as_the_provider_takes_them() {
     assert_eq!(losses(&encoded), ["tools[0].parameters approximated"]);
     let (body, encoded) = encode(&request, &traits(&[]));
     assert!(body["tools"][0]["function"]["parameters"].get("anyOf").is_some() && encoded.losses.is_empty());
+}
+
+#[test]
+fn a_search_of_the_web_is_a_tool_and_comes_back_as_it_was() {
+    let body = r#"{"model":"m","messages":[],"web_search_options":{"search_context_size":"low","user_location":
+        {"type":"approximate","approximate":{"city":"Bonn"}}}}"#;
+    use crate::Decode as _;
+    let request =
+        crate::openai_chat::OpenaiChat.decode_request(&route_for(crate::Operation::Generate), body).unwrap();
+    assert!(
+        matches!(&request.tools[..], [Tool { kind: ToolKind::Native(_), .. }]) && request.rest.is_empty()
+    );
+    let sent = encode(&request, &traits(&[])).0;
+    let wanted: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(sent["web_search_options"], wanted["web_search_options"]);
+    // Another dialect's search has the options that both have.
+    let rest = Rest::from_owned(
+        shim_ir::Dialect::Anthropic,
+        vec![
+            ("user_location".into(), raw(r#"{"type":"approximate","city":"Bonn"}"#)),
+            ("max_uses".into(), raw("3")),
+        ],
+    );
+    let tool = Tool { kind: ToolKind::Native("web_search_20260209".into()), rest, ..function("web_search") };
+    let request = Request { tools: vec![tool], ..of_turns(vec![]) };
+    let wanted = json!({ "user_location": { "type": "approximate", "approximate": { "city": "Bonn" } } });
+    check(
+        &request,
+        &traits(&["web_search_options"]),
+        "web_search_options",
+        &wanted,
+        &["tools[0].max_uses dropped"],
+    );
 }
