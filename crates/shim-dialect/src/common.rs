@@ -146,6 +146,11 @@ pub(crate) fn user_location(value: &RawJson) -> RawJson {
     std::str::from_utf8(&out).ok().and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
 }
 
+/// The error of reading as a conversation what is none.
+pub(crate) fn no_conversation() -> DecodeError {
+    DecodeError::shape(".", "embeddings are no conversation")
+}
+
 /// Percent-decodes a path segment; invalid escapes stay as they are.
 pub(crate) fn percent_decode(segment: &str) -> String {
     let bytes = segment.as_bytes();

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 pub mod anthropic_messages;
+mod base64;
 mod codec;
 mod common;
 mod echo;
@@ -17,10 +18,11 @@ pub mod openai_responses;
 mod think;
 #[cfg(test)]
 mod think_tests;
+mod vector;
 
 pub use codec::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
+    Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
 use shim_ir::Dialect;

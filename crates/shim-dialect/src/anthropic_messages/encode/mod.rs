@@ -5,7 +5,6 @@
 //! SDK (<https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types>).
 
 mod answer;
-mod base64;
 mod cite;
 mod content;
 mod ids;

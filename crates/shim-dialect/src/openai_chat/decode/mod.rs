@@ -16,7 +16,7 @@ pub(super) use answer::{
 };
 pub(super) use content::{bare_media, content};
 pub(super) use reasoning::{Details, Readable, details_say, readable};
-pub(super) use request::{ASKED, chat, embeddings};
+pub(super) use request::{ASKED, chat};
 pub(super) use usage::usage;
 
 use crate::DecodeError;

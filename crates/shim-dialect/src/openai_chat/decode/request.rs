@@ -11,14 +11,12 @@ use shim_wire::{Members, RawJson, Str, from_json};
 
 use super::answer::message_parts;
 use super::content::cache;
-use super::{
-    DIALECT, WEB_SEARCH, content, foreign, members, note_form, raw, read, rest, stated, string, tells,
-};
+use super::{DIALECT, WEB_SEARCH, content, members, note_form, raw, read, rest, stated, string, tells};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
-    self, ChatRequest, Choose, EmbeddingRequest, Function, JsonSchema, Message, Reasoning, ResponseFormat,
-    StreamOptions, Thinking,
+    self, ChatRequest, Choose, Function, JsonSchema, Message, Reasoning, ResponseFormat, StreamOptions,
+    Thinking,
 };
 
 /// The body of `POST /chat/completions`.
@@ -438,18 +436,4 @@ fn answered(role: &Role, id: Option<Str<'_>>, path: &str) -> Result<String, Deco
         None if *role == Role::Tool => Err(DecodeError::shape(path, "missing field `tool_call_id`")),
         id => Ok(id.map(Str::into_string).unwrap_or_default()),
     }
-}
-
-/// The body of `POST /embeddings`: its input is a turn of one foreign part.
-pub(crate) fn embeddings(body: &str) -> Result<Request, DecodeError> {
-    let wire: EmbeddingRequest<'_> = from_json(body)?;
-    let input = Part::Foreign(foreign("input", wire.input));
-    let turn = Turn { role: Role::User, id: None, name: None, parts: vec![input], rest: Rest::default() };
-    Ok(Request {
-        model: wire.model.into_string(),
-        turns: vec![turn],
-        user: wire.user.map(Str::into_string),
-        rest: rest(wire.rest),
-        ..Request::default()
-    })
 }

@@ -1,12 +1,12 @@
 //! Requests.
 
-use shim_ir::{LossKind, OutputFormat, Part, Request, Sampling, StreamAsk, ThinkTags};
+use shim_ir::{LossKind, OutputFormat, Request, Sampling, StreamAsk, ThinkTags};
 use shim_wire::JsonWriter;
 
-use super::losses::{Losses, Site, is_own};
+use super::losses::{Losses, is_own};
 use super::names::{CallIds, Names};
 use super::{messages, reasoning, tools};
-use crate::openai_chat::decode::{ASKED, DIALECT};
+use crate::openai_chat::decode::ASKED;
 use crate::{Echo, Encoded, Goal, Operation};
 
 /// What writing a request needs and gives.
@@ -47,11 +47,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let mut body = Vec::new();
     JsonWriter::new(&mut body).object(|w| {
         w.string("model", goal.model);
-        if goal.operation == Operation::Embed {
-            embeddings(request, &mut to, w)
-        } else {
-            chat(request, &mut to, w)
-        }
+        chat(request, &mut to, w);
     });
     let echo = Echo { think_tags: think_tags(request, goal), ..to.names.echo };
     Encoded { body, echo, losses: to.losses.0 }
@@ -88,46 +84,6 @@ fn chat(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
             w.raw(key, raw);
         }
     }
-}
-
-/// The body of `POST /embeddings`. What to embed has no common form, so only this dialect's own is written.
-fn embeddings(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let input = parts.filter_map(|part| match part {
-        Part::Foreign(foreign) if foreign.dialect == DIALECT && foreign.kind == "input" => Some(&foreign.raw),
-        Part::Text(_)
-        | Part::Refusal(_)
-        | Part::Media(_)
-        | Part::Reasoning(_)
-        | Part::ToolCall(_)
-        | Part::ToolResult(_)
-        | Part::ServerResult(_)
-        | Part::Foreign(_) => None,
-    });
-    match input.into_iter().next() {
-        Some(raw) => w.raw("input", raw),
-        None => texts(request, to, w),
-    }
-    w.maybe("user", request.user.as_deref(), JsonWriter::string);
-    to.losses.write_own(&request.rest, &"", w);
-}
-
-/// Another dialect's turns to embed, as a list of texts: one for each turn.
-fn texts(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    w.array("input", |w| {
-        for (at, turn) in request.turns.iter().enumerate() {
-            let mut text = String::new();
-            for (part_at, part) in turn.parts.iter().enumerate() {
-                if let Part::Text(own) = part {
-                    text.push_str(&own.text);
-                } else {
-                    to.losses.unsupported(Site::Turn(at, part_at), "only text is embedded");
-                }
-            }
-            to.losses.own(&turn.rest, &format!("turns[{at}]")).for_each(drop);
-            w.element().string(&text);
-        }
-    });
 }
 
 /// OpenAI takes at most this many stop sequences: <https://platform.openai.com/docs/api-reference/chat/create>, read
