@@ -23,5 +23,5 @@ pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{Price, PriceRow, PriceSource, PriceTier};
 pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, StreamUsage, provider, providers};
-pub use quirk::Quirk;
+pub use quirk::{Quirk, fits};
 pub use traits::traits;

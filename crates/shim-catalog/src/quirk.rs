@@ -1,6 +1,7 @@
 //! Oddities of an endpoint, or of some of its models, as data.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use shim_ir::ThinkTags;
 
 use crate::Manner;
 
@@ -18,6 +19,9 @@ pub struct Quirk {
     pub reasoning: Option<Manner>,
     /// Whether they keep to a JSON schema.
     pub schema: Option<bool>,
+    /// Whether their reasoning stands in their text, between tags: `none`, `explicit` or `implicit`.
+    #[serde(default, deserialize_with = "think_tags")]
+    pub think_tags: Option<ThinkTags>,
     /// Modalities that they take beside those of their rows.
     #[serde(default)]
     pub input: Vec<String>,
@@ -35,8 +39,15 @@ impl Quirk {
     }
 }
 
+fn think_tags<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ThinkTags>, D::Error> {
+    let word = String::deserialize(from)?;
+    let unknown = || serde::de::Error::custom(format!("`{word}` says nothing of tags"));
+    ThinkTags::parse(&word).map(Some).ok_or_else(unknown)
+}
+
 /// Whether a name fits a pattern in which `*` stands for any text.
-fn fits(pattern: &str, name: &str) -> bool {
+#[must_use]
+pub fn fits(pattern: &str, name: &str) -> bool {
     let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(head) else { return false };
     while let Some((middle, behind)) = rest.split_once('*') {
@@ -54,8 +65,8 @@ impl Quirk {
     pub(crate) fn sound(&self, name: &str) {
         assert!(self.source.starts_with("https://"), "{name}: {self:?}");
         assert!(crate::Date::parse(&self.read).is_some(), "{name}: {self:?}");
-        let says = self.reasoning.is_some() || self.schema.is_some() || !self.input.is_empty();
-        assert!(says || !self.words.is_empty(), "{name}: {self:?}");
+        let says = self.reasoning.is_some() || self.schema.is_some() || self.think_tags.is_some();
+        assert!(says || !self.input.is_empty() || !self.words.is_empty(), "{name}: {self:?}");
         assert!(
             self.input.iter().all(|name| ["image", "pdf", "audio", "video"].contains(&name.as_str())),
             "{name}"

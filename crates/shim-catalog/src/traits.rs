@@ -22,6 +22,7 @@ pub fn traits(provider: &str, model: &str, dialect: Dialect) -> Traits {
         media: row.and_then(|row| media(row, &quirks)),
         tools: row.and_then(|row| stated(row, "tools")),
         schema: quirks.iter().rev().find_map(|quirk| quirk.schema).or_else(|| stated(row?, "schema")),
+        think_tags: quirks.iter().rev().find_map(|quirk| quirk.think_tags).unwrap_or_default(),
         quirks: endpoint.map(|_| words(provider, row, &quirks, dialect)).unwrap_or_default(),
     }
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId};
+use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
 
 pub use parse::parse;
 pub use problem::{Problem, Problems};
@@ -118,6 +118,9 @@ pub struct Provider {
     pub models: Option<Vec<ModelId>>,
     /// Headers of every request.
     pub headers: BTreeMap<String, String>,
+    /// Of which models the reasoning stands in the text, between tags: patterns in which `*` stands for any text, the
+    /// longest first. What fits none is as the catalogue says.
+    pub think_tags: Vec<(String, ThinkTags)>,
     /// Its timeouts, where they are not everybody's.
     pub timeouts: Option<Timeouts>,
     /// Where the root certificates are read from that it is trusted by, beside the platform's.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId};
+use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -245,6 +245,7 @@ impl Parser<'_> {
             self.endpoint(&mut provider, &dialect, place.base_url, path, at);
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
+        provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
         if own.is_some() {
@@ -288,6 +289,27 @@ impl Parser<'_> {
                 Err(why) => self.gather.add(format!("{path}.models"), at.clone(), why.to_string()),
             }
         }
+        read
+    }
+
+    fn think_tags(
+        &mut self,
+        raw: BTreeMap<String, String>,
+        path: &str,
+        at: &Range<usize>,
+    ) -> Vec<(String, ThinkTags)> {
+        let mut read = Vec::new();
+        for (models, word) in raw {
+            match ThinkTags::parse(&word) {
+                Some(tags) => read.push((models, tags)),
+                None => {
+                    let hint = did_you_mean(&word, ["none", "explicit", "implicit"]);
+                    let message = format!("\"{word}\" is neither none, explicit nor implicit{hint}");
+                    self.gather.add(format!("{path}.think_tags.{models}"), at.clone(), message);
+                }
+            }
+        }
+        read.sort_by_key(|(models, _)| std::cmp::Reverse(models.len()));
         read
     }
 
@@ -500,7 +522,7 @@ impl Parser<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shim_ir::{AliasName, Dialect, ProviderId};
+    use shim_ir::{AliasName, Dialect, ProviderId, ThinkTags};
 
     use super::parse;
     use crate::{Config, Fidelity, SecretRef, Verdict};
@@ -567,6 +589,24 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{wanted}\nis not in\n{told}");
         }
+    }
+
+    #[test]
+    fn tags_are_by_model_and_the_longest_name_comes_first() {
+        let with = |tags: &str| {
+            let text = format!(
+                "[providers.lab]\ndialect=\"openai-chat\"\nbase_url=\"http://x\"\nthink_tags={tags}\n"
+            );
+            parse(&text, "f", &KNOWN)
+        };
+        let config = with(r#"{ "*" = "explicit", "qwen3.5*" = "implicit", "q*" = "none" }"#).unwrap();
+        let lab = &config.providers[&ProviderId::new("lab").unwrap()];
+        let told: Vec<_> = lab.think_tags.iter().map(|(models, tags)| (models.as_str(), *tags)).collect();
+        let wanted = [("qwen3.5*", ThinkTags::Implicit), ("q*", ThinkTags::None), ("*", ThinkTags::Explicit)];
+        assert_eq!(told, wanted);
+        let problem = with(r#"{ "q*" = "explicitly" }"#).unwrap_err().to_string();
+        assert!(problem.contains("providers.lab.think_tags.q*: \"explicitly\" is neither"), "{problem}");
+        assert!(problem.contains("did you mean \"explicit\"?"), "{problem}");
     }
 
     #[test]

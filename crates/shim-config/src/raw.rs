@@ -129,6 +129,12 @@ pub(crate) struct Provider {
     pub(crate) models: Option<Vec<String>>,
     /// Headers of every request to it. Not for credentials.
     pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// Of which models the reasoning stands in the text of answers in Chat Completions, between `<think>` and
+    /// `</think>`, and is to be told apart where the client speaks another dialect: `none`, `explicit` where the text
+    /// begins with the opening tag, `implicit` also where the chat template has swallowed that tag, so that the text
+    /// begins inside the reasoning. By model, `*` standing for any text; the longest name that fits holds. Default: as
+    /// the catalogue says; `none` for a provider it does not know.
+    pub(crate) think_tags: Option<BTreeMap<String, String>>,
     /// Timeouts, where they are not everybody's.
     pub(crate) timeouts: Option<Timeouts>,
     /// Whom its certificate may come from, beside the authorities this machine trusts.

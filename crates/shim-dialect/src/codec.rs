@@ -3,7 +3,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Event, Fault, FaultKind, Finish, Loss, Request, Response, Traits, Usage};
+use shim_ir::{
+    Dialect, EmbedRequest, Embeddings, Event, Fault, FaultKind, Finish, Loss, Request, Response, Traits,
+    Usage,
+};
 use shim_wire::frame::{Frame, Framing};
 use shim_wire::scan::ScanError;
 use shim_wire::{Splice, WireError};
@@ -56,7 +59,7 @@ pub trait Codec: Send + Sync + 'static {
 
 /// A dialect that is read whole, into the intermediate representation.
 pub trait Decode: Codec {
-    /// Decodes a request whole.
+    /// Decodes a conversation whole, or a request to count its tokens.
     ///
     /// # Errors
     /// When the body is malformed or lacks required input, with the path.
@@ -88,6 +91,11 @@ pub trait Encode: Decode {
         true
     }
 
+    /// The dialect's embeddings, where it has any.
+    fn embeds(&self) -> Option<&dyn Embed> {
+        None
+    }
+
     /// Encodes a whole answer for the client of `asker`.
     fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told;
 
@@ -106,6 +114,27 @@ pub trait Encode: Decode {
     fn is_answer_bookkeeping(&self, path: &str) -> bool {
         self.is_bookkeeping(path)
     }
+}
+
+/// A dialect that has embeddings: both ways of both, like [`Decode`] and [`Encode`] of conversations.
+pub trait Embed: Send + Sync {
+    /// Decodes a request for embeddings.
+    ///
+    /// # Errors
+    /// When the body is malformed or lacks required input, with the path.
+    fn decode_embed(&self, route: &Route, body: &str) -> Result<EmbedRequest, DecodeError>;
+
+    /// Encodes a request for the model of `goal`, as [`Encode::route_for`] has it asked.
+    fn encode_embed(&self, request: &EmbedRequest, goal: &Goal<'_>) -> Encoded;
+
+    /// Decodes a successful answer.
+    ///
+    /// # Errors
+    /// When the body is malformed or tells of a failure.
+    fn decode_embeddings(&self, body: &str) -> Result<Embeddings, AnswerError>;
+
+    /// Encodes an answer for the client who asked `request`.
+    fn encode_embeddings(&self, answer: &Embeddings, request: &EmbedRequest) -> Told;
 }
 
 /// Turns events, in the order of [`shim_ir::Grammar`], into the bytes of a streamed answer.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, FaultKind, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
-use shim_wire::{ArrayReader, Member, ObjectReader, RawJson, Splice, Value, ValueKind};
+use shim_wire::{ArrayReader, JsonWriter, Member, ObjectReader, RawJson, Splice, Value, ValueKind};
 
 use crate::{DecodeError, Head};
 
@@ -132,6 +132,26 @@ pub(crate) fn upstream_fault(status: u16, kind: FaultKind, message: impl Into<St
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..body.len().min(500)).unwrap_or_default());
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Where the user is, as a search of the web is told: OpenAI's chat has one more object in it than all others.
+/// Source: <https://platform.openai.com/docs/api-reference/chat/create>, read 2026-11-25.
+pub(crate) fn user_location(value: &RawJson) -> RawJson {
+    let Some(inner) = member(value.get(), "approximate").filter(|inner| inner.kind() == ValueKind::Object)
+    else {
+        return value.clone();
+    };
+    let mut out = Vec::new();
+    JsonWriter::new(&mut out).object(|w| {
+        w.string("type", "approximate");
+        let _ = each_member(inner.text(), |member| w.raw(&member.key, &RawJson::from(member.value)));
+    });
+    std::str::from_utf8(&out).ok().and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
+}
+
+/// The error of reading as a conversation what is none.
+pub(crate) fn no_conversation() -> DecodeError {
+    DecodeError::shape(".", "embeddings are no conversation")
 }
 
 /// Percent-decodes a path segment; invalid escapes stay as they are.

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 use shim_ir::{
-    Delta, Dialect, Event, Finish, FinishReason, Part, PartId, Response, Rest, Text, ToolCall, ToolCallKind,
+    Delta, Dialect, Event, Finish, FinishReason, Part, PartId, Response, Rest, Text, ThinkTags, ToolCall,
+    ToolCallKind,
 };
 use shim_wire::RawJson;
+
+use crate::think::{Thoughts, divide};
 
 /// The one argument of a function that stands for a tool with free text.
 pub(crate) const FREE_TEXT: &str = "input";
@@ -19,6 +22,8 @@ pub struct Echo {
     /// The function whose call stands for an answer in JSON, where the target has no other way to ask for its form: its
     /// arguments are the answer's text.
     pub json_tool: Option<String>,
+    /// Whether the model's reasoning stands in its text, between tags: it is told apart.
+    pub think_tags: ThinkTags,
 }
 
 /// A tool that was sent under another name, or in another form.
@@ -38,12 +43,19 @@ impl Echo {
     /// Whether an answer can be given as it is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
+        self.has_no_changes() && self.think_tags == ThinkTags::None
+    }
+
+    fn has_no_changes(&self) -> bool {
         self.tools.is_empty() && self.json_tool.is_none()
     }
 
     /// Puts a whole answer back into the client's words.
     pub fn restore(&self, response: &mut Response) {
-        if self.is_empty() {
+        if self.think_tags != ThinkTags::None {
+            divide(response, self.think_tags);
+        }
+        if self.has_no_changes() {
             return;
         }
         for candidate in &mut response.candidates {
@@ -80,7 +92,9 @@ impl Echo {
     /// A restorer for one streamed answer.
     #[must_use]
     pub fn restorer(self) -> Restorer {
-        Restorer { echo: self, parts: HashMap::new(), answered: false, calls: false }
+        let thoughts = (self.think_tags != ThinkTags::None).then(|| Thoughts::new(self.think_tags));
+        let divided = Vec::new();
+        Restorer { echo: self, thoughts, divided, parts: HashMap::new(), answered: false, calls: false }
     }
 }
 
@@ -104,6 +118,10 @@ fn free_text(arguments: &str) -> Option<String> {
 #[derive(Debug)]
 pub struct Restorer {
     echo: Echo,
+    /// Tells reasoning and text apart, before all else.
+    thoughts: Option<Thoughts>,
+    /// Events from there that wait to be restored.
+    divided: Vec<Event>,
     /// What becomes of the open parts that change.
     parts: HashMap<PartId, Change>,
     answered: bool,
@@ -121,7 +139,19 @@ enum Change {
 impl Restorer {
     /// Takes one event; appends what it is in the client's words.
     pub fn take(&mut self, event: Event, out: &mut Vec<Event>) {
-        if self.echo.is_empty() {
+        let Some(thoughts) = &mut self.thoughts else {
+            self.rename(event, out);
+            return;
+        };
+        let mut divided = std::mem::take(&mut self.divided);
+        thoughts.take(event, &mut divided);
+        divided.drain(..).for_each(|event| self.rename(event, out));
+        // The room is kept for the next event.
+        self.divided = divided;
+    }
+
+    fn rename(&mut self, event: Event, out: &mut Vec<Event>) {
+        if self.echo.has_no_changes() {
             out.push(event);
             return;
         }
@@ -262,6 +292,7 @@ mod tests {
         Echo {
             tools: vec![tool("a_b", "a.b", false), tool("patch", "patch", true)],
             json_tool: Some("answer".into()),
+            ..Echo::default()
         }
     }
 

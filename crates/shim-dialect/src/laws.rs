@@ -148,6 +148,66 @@ pub(crate) fn request_laws(codec: &dyn Decode, route: &Route, body: &str) -> shi
     request
 }
 
+/// Law: a request for embeddings decodes, its head says what the decoded request says, retargeting changes the model and
+/// nothing else, and what is encoded in the same dialect is the same request, with nothing lost.
+#[track_caller]
+pub(crate) fn embed_laws(codec: &dyn Encode, route: &Route, body: &str) -> shim_ir::EmbedRequest {
+    let embed = codec.embeds().expect("it has embeddings");
+    let request = embed.decode_embed(route, body).unwrap_or_else(|e| panic!("{e}: {body}"));
+    let head = codec.head(route, body).unwrap_or_else(|e| panic!("the head does not read: {e}"));
+    assert_eq!((&head.model, head.stream), (&request.model, false));
+    let other = "another-model";
+    let splices = codec.retarget(&head, other, true);
+    let pieces =
+        shim_wire::splice(&bytes::Bytes::copy_from_slice(body.as_bytes()), splices).expect("splices fit");
+    let moved = Route { model: route.model.as_ref().map(|_| other.to_owned()), ..route.clone() };
+    let text = String::from_utf8(pieces.concat()).expect("UTF-8");
+    let back = embed.decode_embed(&moved, &text).expect("a retargeted request decodes");
+    let wanted = shim_ir::EmbedRequest { model: other.to_owned(), ..request.clone() };
+    assert_eq!(back, wanted, "retargeting changed more than the model");
+    assert!(codec.decode_request(route, body).is_err(), "embeddings are no conversation");
+
+    let traits = shim_ir::Traits::default();
+    let goal = Goal { operation: Operation::Embed, model: &request.model, traits: &traits, seed: "seed" };
+    let encoded = embed.encode_embed(&request, &goal);
+    assert_eq!(encoded.losses, [], "the same dialect loses nothing");
+    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let asked = codec.route_for(Operation::Embed, &request.model, false);
+    let mut back = embed.decode_embed(&asked, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    // One input may be asked for as a list of one.
+    back.alone = request.alone;
+    assert_eq!(back, request, "{text}");
+    request
+}
+
+/// Law: an answer with embeddings decodes, the meter says the same of its usage, and what is encoded in the same dialect
+/// for who asked `request` is the same answer.
+#[track_caller]
+pub(crate) fn embeddings_laws(codec: &dyn Encode, body: &str, request: &shim_ir::EmbedRequest) {
+    let embed = codec.embeds().expect("it has embeddings");
+    let answer = embed.decode_embeddings(body).unwrap_or_else(|e| panic!("{e}: {body}"));
+    assert_eq!(answer.vectors.len(), request.inputs.len());
+    let mut meter = codec.meter(Operation::Embed);
+    meter.whole(body);
+    let reading = meter.reading();
+    assert!(reading.complete && reading.fault.is_none(), "{reading:?}");
+    let same = match (&reading.usage, &answer.usage) {
+        (Some(read), Some(usage)) => read.same_counts(usage),
+        (None, None) => true,
+        _ => false,
+    };
+    assert!(same, "{:?} is not {:?}", reading.usage, answer.usage);
+    let told = embed.encode_embeddings(&answer, request);
+    assert_eq!(told.losses, [], "the same dialect loses nothing");
+    let text = String::from_utf8(told.body).expect("UTF-8");
+    let back = embed.decode_embeddings(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let bare = |mut answer: shim_ir::Embeddings| {
+        answer.usage.iter_mut().for_each(|usage| usage.words = None);
+        answer
+    };
+    assert_eq!(bare(back), bare(answer), "{text}");
+}
+
 /// What an encoder is told of the client whose request is `request`.
 pub(crate) fn asker(request: &shim_ir::Request, framing: Framing) -> Asker<'_> {
     Asker {

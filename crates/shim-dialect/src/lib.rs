@@ -5,18 +5,24 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 pub mod anthropic_messages;
+mod base64;
 mod codec;
 mod common;
 mod echo;
+mod flat;
 pub mod gemini_generate;
 #[cfg(test)]
 mod laws;
 pub mod openai_chat;
 pub mod openai_responses;
+mod think;
+#[cfg(test)]
+mod think_tests;
+mod vector;
 
 pub use codec::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
+    Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
 use shim_ir::Dialect;

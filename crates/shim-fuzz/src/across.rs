@@ -1,8 +1,8 @@
 //! Every decoder into every encoder, for any bytes that decode: nothing panics, what is written is well-formed, and a
 //! stream that is written obeys the grammar when its own dialect reads it.
 
-use shim_dialect::{Asker, Encode, Goal, Operation, speaker};
-use shim_ir::{Dialect, Event, Grammar, Request, Response, Traits};
+use shim_dialect::{Asker, Encode, Goal, Operation, Route, speaker};
+use shim_ir::{Dialect, EmbedRequest, Event, Grammar, Request, Response, Traits, VectorForm};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 use shim_wire::scan::{self, Limits};
 
@@ -21,6 +21,35 @@ pub(crate) fn request(request: &Request, operation: Operation) {
         let route = codec.route_for(operation, "m", request.stream.is_some());
         if let Err(error) = codec.decode_request(&route, &text) {
             assert_eq!(error.to_string(), "", "{}: {text}", codec.dialect());
+        }
+    }
+}
+
+/// A request for embeddings, written for a model of every dialect that has them.
+pub(crate) fn embed(dialect: Dialect, route: &Route, body: &str) {
+    let Some(Ok(request)) = speaker(dialect).embeds().map(|embed| embed.decode_embed(route, body)) else {
+        return;
+    };
+    let traits = Traits::default();
+    for codec in DIALECTS.map(speaker) {
+        let Some(embed) = codec.embeds() else { continue };
+        let goal = Goal { operation: Operation::Embed, model: "m", traits: &traits, seed: "0192f0c1" };
+        let text = json(embed.encode_embed(&request, &goal).body);
+        if let Err(error) = embed.decode_embed(&codec.route_for(Operation::Embed, "m", false), &text) {
+            assert_eq!(error.to_string(), "", "{}: {text}", codec.dialect());
+        }
+    }
+}
+
+/// An answer with embeddings, written for a client of every dialect that has them.
+pub(crate) fn embeddings(dialect: Dialect, body: &str) {
+    let Some(Ok(answer)) = speaker(dialect).embeds().map(|embed| embed.decode_embeddings(body)) else {
+        return;
+    };
+    for form in [None, Some(VectorForm::Base64)] {
+        let request = EmbedRequest { form, ..EmbedRequest::default() };
+        for embed in DIALECTS.into_iter().filter_map(|dialect| speaker(dialect).embeds()) {
+            json(embed.encode_embeddings(&answer, &request).body);
         }
     }
 }

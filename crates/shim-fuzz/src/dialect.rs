@@ -37,6 +37,9 @@ pub(crate) fn request(codec: &dyn Decode, data: &[u8]) {
 }
 
 fn sent_on(codec: &dyn Decode, route: &Route, body: &str) {
+    if route.operation == Operation::Embed {
+        across::embed(codec.dialect(), route, body);
+    }
     let decoded = codec.decode_request(route, body);
     if let Ok(request) = &decoded {
         across::request(request, route.operation);
@@ -72,6 +75,7 @@ fn spliced(body: &str, splices: impl IntoIterator<Item = Splice>) -> String {
 /// A whole answer: the meter says what decoding says.
 pub(crate) fn answer(codec: &dyn Decode, data: &[u8]) {
     let Ok(body) = std::str::from_utf8(data) else { return };
+    across::embeddings(codec.dialect(), body);
     let mut meter = codec.meter(Operation::Generate);
     meter.whole(body);
     let reading = meter.reading();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use shim_dialect::{DecodeError, speaker};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use shim_dialect::{DecodeError, Operation, Reading, speaker};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::fidelity::Rule;
 use shim_upstream::{Answer, Connect, PiecesBody, send};
@@ -15,6 +15,7 @@ use crate::attempt::{
     Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
     unanswered,
 };
+use crate::embed::embed;
 use crate::generation::HttpSetup;
 use crate::headers::for_upstream;
 use crate::pipeline::{Admitted, Coded, Worker};
@@ -37,6 +38,9 @@ pub(crate) async fn cross<C: Connect>(
     http: &HttpSetup,
     ticket: &Ticket,
 ) -> Result<Attempt, Failed> {
+    if admitted.route.operation == Operation::Embed {
+        return embed(worker, admitted, rule, step, http, ticket).await;
+    }
     let pair = pair(admitted, step)?;
     let seed = ticket.id().to_string();
     let model = step.target.id.model.as_str();
@@ -50,18 +54,33 @@ pub(crate) async fn cross<C: Connect>(
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
     };
+    let answer = ask(worker, admitted, step, http, streamed, body).await?;
+    answered(admitted, step, http, answer, inbound, losses).await
+}
+
+/// Sends a request in the target's dialect.
+///
+/// # Errors
+/// When there is no answer, or one that tells of a failure.
+pub(crate) async fn ask<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    streamed: bool,
+    body: bytes::Bytes,
+) -> Result<Answer, Failed> {
     let request = build(admitted, step, http, streamed, body)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
     let answer = sent.map_err(|error| unanswered(&error, step))?;
     if answer.response.status().is_success() {
-        answered(admitted, step, http, answer, inbound, losses).await
-    } else {
-        let (parts, bytes) = error_of(step, answer).await;
-        let fault = passable(Coded(speaker(step.endpoint.dialect)), step, http, &parts, &bytes);
-        let (Ok(fault) | Err(fault)) = fault;
-        Err(Failed::with(fault, parts.headers))
+        return Ok(answer);
     }
+    let (parts, bytes) = error_of(step, answer).await;
+    let fault = passable(Coded(speaker(step.endpoint.dialect)), step, http, &parts, &bytes);
+    let (Ok(fault) | Err(fault)) = fault;
+    Err(Failed::with(fault, parts.headers))
 }
 
 /// The two dialects, and the request as it is decoded once for all targets that need it.
@@ -130,7 +149,11 @@ async fn answered(
     let body = if let (Some(comes), Some(_)) = (comes, framing) {
         Answered::Translated { answer: Box::new(answer), translation: Box::new(inbound.stream(comes)) }
     } else {
-        match whole(step, http, &mut answer, &inbound, comes).await {
+        let told = |bytes: &[u8], text: &str| match comes {
+            None => inbound.whole(text),
+            Some(framing) => inbound.gathered(bytes, framing),
+        };
+        match whole(step, http, &mut answer, told).await {
             Ok((body, more)) => {
                 answer.lease.give_back();
                 losses.extend(more);
@@ -141,7 +164,19 @@ async fn answered(
     };
     let kind = if framing == Some(Framing::Sse) { "text/event-stream" } else { "application/json" };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Ok(Attempt {
+    Ok(crossed(admitted, step, status, headers, body, losses))
+}
+
+/// An answer in the client's dialect.
+pub(crate) fn crossed(
+    admitted: &Admitted,
+    step: &Step,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Answered,
+    losses: Vec<Loss>,
+) -> Attempt {
+    Attempt {
         codec: admitted.codec,
         target: step.target.header.clone(),
         status,
@@ -150,7 +185,7 @@ async fn answered(
         fault: None,
         losses: Some(losses),
         timeouts: step.target.provider.timeouts,
-    })
+    }
 }
 
 /// How a successful answer is framed, where it is a stream. Upstreams are never asked for an array.
@@ -160,13 +195,15 @@ fn framing(headers: &HeaderMap) -> Option<Framing> {
     kind.eq_ignore_ascii_case(b"text/event-stream").then_some(Framing::Sse)
 }
 
-/// A whole answer, or a stream that nobody asked for, put into the client's dialect.
-async fn whole(
+/// What an answer is in the client's dialect, what a meter reads of it, and what was lost.
+type Put = Result<(bytes::Bytes, Reading, Vec<Loss>), Fault>;
+
+/// A whole answer, or a stream that nobody asked for, put into the client's dialect by `told`.
+pub(crate) async fn whole(
     step: &Step,
     http: &HttpSetup,
     answer: &mut Answer,
-    inbound: &Inbound,
-    comes: Option<Framing>,
+    told: impl FnOnce(&[u8], &str) -> Put,
 ) -> Result<(Answered, Vec<Loss>), Fault> {
     let provider = &step.target.provider.id;
     let bytes = match hold(answer, step, ANSWER_BYTES_MAX).await? {
@@ -176,10 +213,9 @@ async fn whole(
             return Err(Fault::new(FaultKind::UpstreamMalformed, message));
         }
     };
-    let told = match (utf8(&bytes), comes) {
-        (Ok(text), None) => inbound.whole(text),
-        (Ok(_), Some(framing)) => inbound.gathered(&bytes, framing),
-        (Err(error), _) => {
+    let told = match utf8(&bytes) {
+        Ok(text) => told(&bytes, text),
+        Err(error) => {
             let message = format!("{provider} answered with something that is not an answer");
             Err(Fault::new(FaultKind::UpstreamMalformed, message).detail(error))
         }

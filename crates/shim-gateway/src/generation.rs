@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, Traits};
+use shim_catalog::fits;
+use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, ThinkTags, Traits};
 use shim_policy::fidelity::Rule;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::{Origin, Timeouts};
@@ -35,6 +36,9 @@ pub struct ProviderSetup {
     pub endpoints: Vec<EndpointSetup>,
     /// The models known of it.
     pub models: Vec<KnownModel>,
+    /// Of which models the reasoning stands in the text, between tags, by pattern: the first that fits holds, and where
+    /// none does, the catalogue.
+    pub think_tags: Vec<(String, ThinkTags)>,
     /// How long each phase of an attempt may take.
     pub timeouts: Timeouts,
     /// Where its credential comes from, in words safe to show: `OPENAI_API_KEY`.
@@ -190,6 +194,7 @@ pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     pub(crate) models: Vec<KnownModel>,
+    pub(crate) think_tags: Vec<(String, ThinkTags)>,
     pub(crate) timeouts: Timeouts,
     pub(crate) credential: Option<String>,
 }
@@ -402,8 +407,11 @@ impl Target {
     /// What is known of the model where its provider speaks `dialect`.
     pub(crate) fn traits(&self, dialect: Dialect) -> Traits {
         let look = |endpoint: &Arc<Endpoint>| {
-            let known =
-                shim_catalog::traits(self.provider.id.as_str(), self.id.model.as_str(), endpoint.dialect);
+            let model = self.id.model.as_str();
+            let mut known = shim_catalog::traits(self.provider.id.as_str(), model, endpoint.dialect);
+            if let Some((_, tags)) = self.provider.think_tags.iter().find(|(own, _)| fits(own, model)) {
+                known.think_tags = *tags;
+            }
             (endpoint.dialect, known)
         };
         let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
@@ -434,7 +442,7 @@ impl Setup {
     fn hash(&self) -> String {
         let mut hasher = Sha256::new();
         for provider in &self.providers {
-            hasher.update(format!("{}|{:?}\n", provider.id, provider.timeouts));
+            hasher.update(format!("{}|{:?}|{:?}\n", provider.id, provider.timeouts, provider.think_tags));
             for endpoint in &provider.endpoints {
                 let place = match &endpoint.served_by {
                     ServedBy::Http(http) => format!("{}{}", http.origin, http.base_path),
@@ -468,6 +476,7 @@ fn provider(setup: &ProviderSetup) -> Provider {
         id: setup.id.clone(),
         endpoints: setup.endpoints.iter().map(endpoint).collect(),
         models: setup.models.clone(),
+        think_tags: setup.think_tags.clone(),
         timeouts: setup.timeouts,
         credential: setup.credential.clone(),
     }

@@ -9,6 +9,7 @@ mod attempt;
 mod control;
 mod crossing;
 mod demo;
+mod embed;
 mod ending;
 mod generation;
 mod headers;

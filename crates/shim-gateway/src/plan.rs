@@ -57,7 +57,8 @@ fn endpoint(target: &Target, dialect: Dialect, operation: Operation) -> Option<&
     let other = |endpoint: &&Arc<Endpoint>| match operation {
         Operation::Generate => true,
         Operation::CountTokens => speaker(endpoint.dialect).counts_tokens(),
-        Operation::Embed | Operation::Models | Operation::Stored => false,
+        Operation::Embed => speaker(endpoint.dialect).embeds().is_some(),
+        Operation::Models | Operation::Stored => false,
     };
     let endpoints = &target.provider.endpoints;
     target.provider.endpoint(dialect).or_else(|| endpoints.iter().find(other))

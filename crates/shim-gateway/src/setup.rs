@@ -166,6 +166,7 @@ fn provider_setup(
         id: id.clone(),
         endpoints,
         models: models(id, provider),
+        think_tags: provider.think_tags.clone(),
         timeouts: Timeouts { connect: t.connect, first_byte: t.first_byte, idle: t.idle, total: t.total },
         credential: credential_name(provider, known),
     })
@@ -333,6 +334,7 @@ fn demo() -> ProviderSetup {
         id,
         endpoints: Dialect::ALL.map(endpoint).to_vec(),
         models: hello.into_iter().collect(),
+        think_tags: Vec::new(),
         timeouts: Timeouts::default(),
         credential: None,
     }

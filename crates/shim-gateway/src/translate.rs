@@ -62,11 +62,7 @@ impl Pair {
     ) -> Result<Outbound, Fault> {
         let goal = Goal { operation: self.operation, model, traits, seed };
         let encoded = self.upstream.encode_request(&self.request, &goal);
-        let losses = self.in_client_words(self.unforced(encoded.losses));
-        let refused = rule.refused(&losses);
-        if !refused.is_empty() {
-            return Err(untranslatable(target, &refused));
-        }
+        let losses = judged(self.client, target, self.unforced(encoded.losses), rule)?;
         Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
     }
 
@@ -83,18 +79,27 @@ impl Pair {
         }
         losses
     }
+}
 
-    /// The losses that mean something, each with the path the client knows.
-    fn in_client_words(&self, losses: Vec<Loss>) -> Vec<Loss> {
-        let tells =
-            |loss: &Loss| loss.kind == LossKind::Unsupported || !self.client.is_bookkeeping(&loss.path);
-        let telling = losses.into_iter().filter(tells);
-        telling.map(|loss| Loss { path: self.client.name_path(&loss.path), ..loss }).collect()
-    }
+/// The losses of a request that mean something, each with the path the client knows.
+///
+/// # Errors
+/// When `rule` does not permit one of them.
+pub(crate) fn judged(
+    client: &dyn Encode,
+    target: &str,
+    losses: Vec<Loss>,
+    rule: &Rule,
+) -> Result<Vec<Loss>, Fault> {
+    let tells = |loss: &Loss| loss.kind == LossKind::Unsupported || !client.is_bookkeeping(&loss.path);
+    let telling = losses.into_iter().filter(tells);
+    let losses: Vec<_> = telling.map(|loss| Loss { path: client.name_path(&loss.path), ..loss }).collect();
+    let refused = rule.refused(&losses);
+    if refused.is_empty() { Ok(losses) } else { Err(untranslatable(target, &refused)) }
 }
 
 /// The losses of an answer that mean something, each with a path that nobody takes for one of the request.
-fn of_answer(upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
+pub(crate) fn of_answer(upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
     let telling = losses.iter().filter(|loss| !upstream.is_answer_bookkeeping(&loss.path));
     telling.map(|loss| Loss { path: format!("response.{}", loss.path), ..loss.clone() }).collect()
 }
@@ -199,7 +204,8 @@ fn unframed(error: FrameError) -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, "the upstream's stream cannot be read").detail(error)
 }
 
-fn unanswered(error: AnswerError) -> Fault {
+/// The fault of an answer that is none.
+pub(crate) fn unanswered(error: AnswerError) -> Fault {
     match error {
         AnswerError::Fault(fault) => *fault,
         AnswerError::Decode(error) => {

@@ -5,8 +5,8 @@ use thiserror::Error;
 use shim_wire::RawJson;
 
 use crate::{
-    Candidate, Delta, Event, Fault, Finish, Foreign, Grammar, GrammarError, Opaque, OpaqueKind, Part, PartId,
-    Response, Source, Start,
+    Candidate, Delta, Event, Fault, Finish, Foreign, Grammar, GrammarError, Media, Opaque, OpaqueKind, Part,
+    PartId, Response, Rest, Source, Start,
 };
 
 /// Why events do not make an answer.
@@ -80,7 +80,7 @@ impl Folded {
             Event::PartStart { candidate, part, .. } => self.parts.push((candidate, part)),
             Event::PartDelta { id, delta } => {
                 let part = self.parts.get_mut(id.0 as usize);
-                if !part.is_some_and(|(_, part)| apply(part, delta)) {
+                if !part.is_some_and(|(_, part)| part.grow(&delta)) {
                     return Err(FoldError::Misfit(id));
                 }
             }
@@ -125,48 +125,72 @@ fn assemble(mut response: Response, parts: Vec<(u32, Part)>, finishes: Vec<Optio
 /// More candidates than any dialect allows; an upstream that numbers one beyond it is not believed.
 const CANDIDATES_MAX: usize = 1024;
 
-/// Lets `part` grow by `delta`; false when it does not fit.
-fn apply(part: &mut Part, delta: Delta) -> bool {
-    match (part, delta) {
-        (part, Delta::Whole(whole)) => *part = *whole,
-        (Part::Text(t) | Part::Refusal(t), Delta::Text(text)) => t.text.push_str(&text),
-        (Part::Text(t), Delta::Citation(citation)) => t.citations.push(citation),
-        (Part::Text(t) | Part::Refusal(t), Delta::Logprobs(more)) => {
-            t.logprobs = joined(t.logprobs.as_ref(), more)
+impl Part {
+    /// Lets it grow by `delta`; false, and no change, when that does not fit.
+    pub fn grow(&mut self, delta: &Delta) -> bool {
+        match (self, delta) {
+            (part, Delta::Whole(whole)) => part.clone_from(whole),
+            (Self::Text(t) | Self::Refusal(t), Delta::Text(text)) => t.text.push_str(text),
+            (Self::Text(t), Delta::Citation(citation)) => t.citations.push(citation.clone()),
+            (Self::Text(t) | Self::Refusal(t), Delta::Logprobs(more)) => {
+                t.logprobs = Some(joined(t.logprobs.as_ref(), more));
+            }
+            (Self::Reasoning(r), Delta::Reasoning { piece, text }) => return add(&mut r.text, *piece, text),
+            (Self::Reasoning(r), Delta::Summary { piece, text }) => return add(&mut r.summary, *piece, text),
+            (Self::ToolCall(c), Delta::Arguments(text)) => c.arguments.push_str(text),
+            (Self::Media(Media { source: Source::Inline(data), .. }), Delta::Data(text)) => {
+                data.push_str(text)
+            }
+            (part, Delta::Opaque { kind, value, append }) => return part.add_opaque(*kind, value, *append),
+            (part, Delta::Rest(more)) => return part.rest_mut().map(|own| own.merge(more.clone())).is_some(),
+            (
+                _,
+                Delta::Text(_)
+                | Delta::Citation(_)
+                | Delta::Logprobs(_)
+                | Delta::Reasoning { .. }
+                | Delta::Summary { .. }
+                | Delta::Arguments(_)
+                | Delta::Data(_),
+            ) => return false,
         }
-        (Part::Reasoning(r), Delta::Reasoning { piece, text }) => return grow(&mut r.text, piece, &text),
-        (Part::Reasoning(r), Delta::Summary { piece, text }) => return grow(&mut r.summary, piece, &text),
-        (Part::ToolCall(c), Delta::Arguments(text)) => c.arguments.push_str(&text),
-        (Part::Media(m), Delta::Data(text)) => match &mut m.source {
-            Source::Inline(data) => data.push_str(&text),
-            Source::Url(_) | Source::Handle(_) | Source::Plain(_) | Source::Parts(_) => return false,
-        },
-        (part, Delta::Opaque { kind, value, append }) => return add_opaque(part, kind, value, append),
-        (part, Delta::Rest(rest)) => match rest_of(part) {
-            Some(own) => own.merge(rest),
-            None => return false,
-        },
-        (
-            _,
-            Delta::Text(_)
-            | Delta::Citation(_)
-            | Delta::Logprobs(_)
-            | Delta::Reasoning { .. }
-            | Delta::Summary { .. }
-            | Delta::Arguments(_)
-            | Delta::Data(_),
-        ) => return false,
+        true
     }
-    true
+
+    fn add_opaque(&mut self, kind: OpaqueKind, value: &str, append: bool) -> bool {
+        let own = match self {
+            Self::Text(t) | Self::Refusal(t) => &mut t.opaque,
+            Self::Media(m) => &mut m.opaque,
+            Self::Reasoning(r) => &mut r.opaque,
+            Self::ToolCall(c) => &mut c.opaque,
+            Self::ToolResult(_) | Self::ServerResult(_) | Self::Foreign(_) => return false,
+        };
+        match own.iter_mut().rev().find(|o| o.kind == kind) {
+            Some(last) if append => last.value.push_str(value),
+            Some(_) | None => own.push(Opaque { kind, value: value.to_owned() }),
+        }
+        true
+    }
+
+    fn rest_mut(&mut self) -> Option<&mut Rest> {
+        match self {
+            Self::Text(t) | Self::Refusal(t) => Some(&mut t.rest),
+            Self::Media(m) => Some(&mut m.rest),
+            Self::Reasoning(r) => Some(&mut r.rest),
+            Self::ToolCall(c) => Some(&mut c.rest),
+            Self::ToolResult(r) => Some(&mut r.rest),
+            Self::ServerResult(_) | Self::Foreign(_) => None,
+        }
+    }
 }
 
 /// Adds `text` to a piece, which is the last or the next one; a few skipped ones are made empty.
-fn grow(pieces: &mut Vec<String>, piece: usize, text: &str) -> bool {
+fn add(pieces: &mut Vec<String>, piece: usize, text: &str) -> bool {
     if piece > pieces.len() + PIECES_SKIPPED_MAX {
         return false;
     }
-    while pieces.len() <= piece {
-        pieces.push(String::new());
+    if pieces.len() <= piece {
+        pieces.resize(piece + 1, String::new());
     }
     if let Some(last) = pieces.get_mut(piece) {
         last.push_str(text);
@@ -176,40 +200,14 @@ fn grow(pieces: &mut Vec<String>, piece: usize, text: &str) -> bool {
 
 const PIECES_SKIPPED_MAX: usize = 64;
 
-fn add_opaque(part: &mut Part, kind: OpaqueKind, value: String, append: bool) -> bool {
-    let own = match part {
-        Part::Text(t) | Part::Refusal(t) => &mut t.opaque,
-        Part::Media(m) => &mut m.opaque,
-        Part::Reasoning(r) => &mut r.opaque,
-        Part::ToolCall(c) => &mut c.opaque,
-        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return false,
-    };
-    match own.iter_mut().rev().find(|o| o.kind == kind) {
-        Some(last) if append => last.value.push_str(&value),
-        Some(_) | None => own.push(Opaque { kind, value }),
-    }
-    true
-}
-
-fn rest_of(part: &mut Part) -> Option<&mut crate::Rest> {
-    match part {
-        Part::Text(t) | Part::Refusal(t) => Some(&mut t.rest),
-        Part::Media(m) => Some(&mut m.rest),
-        Part::Reasoning(r) => Some(&mut r.rest),
-        Part::ToolCall(c) => Some(&mut c.rest),
-        Part::ToolResult(r) => Some(&mut r.rest),
-        Part::ServerResult(_) | Part::Foreign(_) => None,
-    }
-}
-
 /// Two JSON arrays as one; anything else is replaced by what came later.
-fn joined(so_far: Option<&RawJson>, more: RawJson) -> Option<RawJson> {
+fn joined(so_far: Option<&RawJson>, more: &RawJson) -> RawJson {
     let inner = |raw: &RawJson| Some(raw.get().strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
-    let Some((a, b)) = so_far.and_then(|a| Some((inner(a)?, inner(&more)?))) else {
-        return Some(more);
+    let Some((a, b)) = so_far.and_then(|a| Some((inner(a)?, inner(more)?))) else {
+        return more.clone();
     };
     let comma = if a.is_empty() || b.is_empty() { "" } else { "," };
-    RawJson::parse(&format!("[{a}{comma}{b}]")).ok().or(Some(more))
+    RawJson::parse(&format!("[{a}{comma}{b}]")).unwrap_or_else(|_| more.clone())
 }
 
 #[cfg(test)]

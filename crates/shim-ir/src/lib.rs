@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 mod dialect;
+mod embed;
 mod event;
 mod fault;
 mod fold;
@@ -20,6 +21,7 @@ mod unit;
 mod usage;
 
 pub use dialect::{Dialect, UnknownDialect};
+pub use embed::{EmbedContent, EmbedInput, EmbedRequest, Embedding, Embeddings, Vector, VectorForm};
 pub use event::{Delta, Event, PartId, Start};
 pub use fault::{Blame, Fault, FaultKind, Retry};
 pub use fold::{FoldError, fold, unfold};
@@ -36,6 +38,6 @@ pub use request::{
 };
 pub use response::{Candidate, Finish, FinishReason, Response};
 pub use rest::Rest;
-pub use traits::{ReasoningControl, Traits};
+pub use traits::{ReasoningControl, ThinkTags, Traits};
 pub use unit::{PicoUsd, TokenEstimate, Tokens};
 pub use usage::Usage;

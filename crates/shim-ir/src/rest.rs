@@ -50,6 +50,14 @@ impl Rest {
         self.members.iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
     }
 
+    /// Takes the member `key` out.
+    pub fn take(&mut self, key: &str) -> Option<RawJson> {
+        let at = self.members.iter().position(|(name, _)| **name == *key)?;
+        let (_, value) = self.members.remove(at);
+        self.origin = self.origin.filter(|_| !self.members.is_empty());
+        Some(value)
+    }
+
     /// Whether there is no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -16,8 +16,37 @@ pub struct Traits {
     pub tools: Option<bool>,
     /// Whether it keeps to a JSON schema.
     pub schema: Option<bool>,
+    /// Whether its reasoning stands in its text, between tags.
+    pub think_tags: ThinkTags,
     /// Oddities of the provider or the model, by the words that the dialects document.
     pub quirks: Vec<String>,
+}
+
+/// Whether a model's reasoning stands in the text of its answers, between tags (`<think>…</think>`): some servers pass
+/// on what the model writes, and do not tell the two apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThinkTags {
+    /// No: a tag in the text is text.
+    #[default]
+    None,
+    /// Where the text begins with the opening tag.
+    Explicit,
+    /// Also where there is no opening tag: the chat template has written it into the prompt, so that the text begins
+    /// inside the reasoning.
+    Implicit,
+}
+
+impl ThinkTags {
+    /// What a word of the configuration or the catalogue stands for.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "none" => Self::None,
+            "explicit" => Self::Explicit,
+            "implicit" => Self::Implicit,
+            _ => return None,
+        })
+    }
 }
 
 /// How a model is told to reason.

@@ -29,7 +29,7 @@ pub(crate) fn providers(providers: &[Provider], models: &BTreeMap<&str, usize>) 
         models.dev says of the models, with the source. Shim keeps to them where it writes a request in another \
         dialect than the client's; where both are the same, the request goes on as it came. `told by` is how a \
         model is told to reason: a word (`effort`), a bound on tokens (`budget`), or as it sees fit (`adaptive`); \
-        `off` where it can be told not to, and `fixed` where it takes no word. The other words are those that the \
+        `off` where it can be told not to, and `fixed` where it takes no word. `think tags` says how its reasoning stands in the text of its answers (`think_tags` in the configuration). The other words are those that the \
         encoders of the dialect know (`QUIRKS` in `crates/shim-dialect`).\n",
     );
     for provider in providers {
@@ -78,6 +78,7 @@ fn oddity(quirk: &Quirk) -> String {
         (!quirk.words.is_empty()).then(|| code(&quirk.words)),
         quirk.reasoning.as_ref().map(|way| format!("told by `{way}`")),
         schema.map(str::to_owned),
+        quirk.think_tags.as_ref().map(|tags| format!("think tags `{tags}`")),
         (!quirk.input.is_empty()).then(|| format!("takes {} too", code(&quirk.input))),
     ];
     let says = says.into_iter().flatten().collect::<Vec<_>>().join("; ");
@@ -195,14 +196,15 @@ mod tests {
             words = ["odd", "even"]
             reasoning = "budget=1024.. off"
             schema = false
+            think_tags = "explicit"
             input = ["pdf"]
             source = "https://example.com/docs"
             read = "2026-11-25"
             "#,
         )
         .unwrap();
-        let line = "  - `a*`, `b`: `odd`, `even`; told by `budget=1024.. off`; keeps to no schema; takes `pdf` too \
-                    ([source](https://example.com/docs), read 2026-11-25)\n";
+        let line = "  - `a*`, `b`: `odd`, `even`; told by `budget=1024.. off`; keeps to no schema; think tags `explicit`; \
+                    takes `pdf` too ([source](https://example.com/docs), read 2026-11-25)\n";
         assert_eq!(oddity(&quirk), line);
     }
 }

@@ -48,6 +48,7 @@ pub(crate) struct Quirk {
     pub(crate) words: Vec<String>,
     pub(crate) reasoning: Option<String>,
     pub(crate) schema: Option<bool>,
+    pub(crate) think_tags: Option<String>,
     #[serde(default)]
     pub(crate) input: Vec<String>,
     pub(crate) source: String,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shim_ir::{Dialect, Effort, MediaKind, ReasoningControl, Tokens, Traits};
+use shim_ir::{Dialect, Effort, MediaKind, ReasoningControl, ThinkTags, Tokens, Traits};
 
 use super::traits;
 use crate::{models, providers};
@@ -212,9 +212,10 @@ fn providers_of_the_chat_dialect_have_their_oddities() {
         "no_developer_role json_object_only thinking_object reasoning_content_back no_allowed_tools";
     has("deepseek/deepseek-v4-pro", OpenaiChat, deepseek, "max_completion_tokens no_sampling");
     has("deepseek/deepseek-chat", OpenaiChat, "json_object_only", "thinking_object");
-    let mistral = "call_ids_of_9 no_developer_role no_seed no_user no_store no_metadata no_stream_options";
+    let mistral =
+        "call_ids_of_9 no_developer_role random_seed no_user no_store no_metadata no_stream_options";
     has("mistral/mistral-large-latest", OpenaiChat, mistral, "max_completion_tokens no_prompt_cache_key");
-    let groq = "no_n no_logprobs no_prompt_cache_key no_store no_custom_tools";
+    let groq = "no_n no_logprobs no_message_name no_prompt_cache_key no_store no_custom_tools";
     has("groq/openai/gpt-oss-120b", OpenaiChat, groq, "no_developer_role");
     has("xai/grok-4.3", OpenaiChat, "no_stop no_developer_role no_custom_tools", "");
     has("together/zai-org/GLM-5", OpenaiChat, "top_k no_developer_role no_allowed_tools", "reasoning_object");
@@ -261,24 +262,50 @@ fn routers_and_servers_at_home_have_their_oddities() {
     has("groq/openai/gpt-oss-120b", OpenaiResponses, "no_namespaces", "no_custom_tools");
 }
 
+#[test]
+fn some_cannot_be_made_to_call_a_tool() {
+    let thinking = "no_forced_tools_thinking";
+    has("deepseek/deepseek-v4-pro", OpenaiChat, thinking, "no_forced_tools");
+    has("deepseek/deepseek-chat", OpenaiChat, "", thinking);
+    has("moonshot/kimi-k2.6", OpenaiChat, thinking, "no_named_choice");
+    has("moonshot/kimi-k3", OpenaiChat, "no_named_choice", thinking);
+    has("zai/glm-5.2", OpenaiChat, "tool_choice_auto", thinking);
+    has("alibaba/qwen3.7-plus", OpenaiChat, thinking, "");
+    has("alibaba/qwq-plus", OpenaiChat, "no_forced_tools", thinking);
+    has("anthropic/claude-opus-4-6", Anthropic, thinking, "no_forced_tools");
+    has("anthropic/claude-opus-4-8", Anthropic, "", "no_forced_tools no_forced_tools_thinking");
+    has("anthropic/claude-opus-5-5", Anthropic, "no_forced_tools", thinking);
+    has("anthropic/claude-sonnet-5-5", Anthropic, "no_forced_tools", thinking);
+}
+
+#[test]
+fn newer_models_of_openai_sample_where_they_do_not_reason() {
+    for dialect in [OpenaiChat, OpenaiResponses] {
+        has("openai/gpt-5.1", dialect, "sampling_if_unthinking thinks_if_asked object_parameters", "");
+        has("openai/gpt-5.2", dialect, "sampling_if_unthinking", "thinks_if_asked");
+        has("openai/gpt-5", dialect, "object_parameters", "sampling_if_unthinking");
+    }
+}
+
 /// The words that the encoders document, in the `QUIRKS` of their `encode` modules.
 const WORDS: [(Dialect, &str); 4] = [
     (
         OpenaiChat,
         "cache_control call_ids_max_40 call_ids_of_9 document_url enable_thinking file_url json_object_only \
-         max_completion_tokens no_allowed_tools no_custom_tools no_developer_role no_logprobs no_metadata no_n \
+         max_completion_tokens no_allowed_tools no_custom_tools no_developer_role no_forced_tools no_forced_tools_thinking no_logprobs no_message_name no_metadata no_n no_named_choice \
          no_parallel_tool_calls no_prompt_cache_key no_sampling no_seed no_service_tier no_stop no_store \
-         no_stream_options no_user openrouter_web_search prompt_cache_breakpoint reasoning_back \
-         reasoning_content_back reasoning_object single_content_string system_first thinking_object \
-         thought_signatures tool_choice_any tool_media top_k video_url web_search_options",
+         no_stream_options no_user object_parameters openrouter_web_search prompt_cache_breakpoint random_seed reasoning_back \
+         reasoning_content_back reasoning_object sampling_if_unthinking single_content_string system_first thinking_object \
+         thinks_if_asked thought_signatures tool_choice_any tool_choice_auto tool_media top_k video_url web_search_options",
     ),
     (
         OpenaiResponses,
-        "cache_breakpoints fixed_sampling no_custom_tools no_namespaces penalties reasoning_text_back top_k",
+        "cache_breakpoints fixed_sampling no_custom_tools no_namespaces object_parameters penalties \
+         reasoning_text_back sampling_if_unthinking thinks_if_asked top_k",
     ),
     (
         Anthropic,
-        "always_thinks inline_media mid_system no_prefill no_sampling no_server_tools one_sampler \
+        "always_thinks inline_media mid_system no_forced_tools no_forced_tools_thinking no_prefill no_sampling no_server_tools one_sampler \
          unsigned_thinking",
     ),
     (
@@ -342,11 +369,13 @@ fn few_patterns_are_ahead_of_the_facts() {
     assert_eq!(ahead, AHEAD, "each of these must be a model that its provider names");
 }
 
-const AHEAD: [&str; 23] = [
+const AHEAD: [&str; 26] = [
+    "anthropic/claude-fable-5-1*",
     "anthropic/claude-haiku-5*",
     "anthropic/claude-haiku-5-5*",
     "anthropic/claude-mythos-*",
     "anthropic/claude-mythos-5*",
+    "anthropic/claude-mythos-5-1*",
     "anthropic/claude-opus-5*",
     "anthropic/claude-opus-5-5*",
     "anthropic/claude-sonnet-5-5*",
@@ -356,6 +385,7 @@ const AHEAD: [&str; 23] = [
     "openai/gpt-4o-search-preview*",
     "openai/gpt-5-2025*",
     "openai/gpt-5-search-api*",
+    "openai/gpt-5.1-2025*",
     "openai/gpt-5.6*",
     "openrouter/anthropic/claude-3.7*",
     "openrouter/anthropic/claude-fable-5*",
@@ -367,3 +397,26 @@ const AHEAD: [&str; 23] = [
     "xai/grok-3-mini*",
     "xai/grok-4.5*",
 ];
+
+#[test]
+fn tags_are_known_of_those_that_pass_on_what_the_model_writes() {
+    use ThinkTags::{Explicit, Implicit, None};
+    for (name, wanted) in [
+        ("groq/qwen/qwen3-32b", Explicit),
+        ("groq/openai/gpt-oss-120b", None),
+        ("huggingface/deepseek-ai/DeepSeek-R1", Explicit),
+        ("perplexity/sonar-reasoning-pro", Explicit),
+        ("perplexity/sonar", None),
+        ("ollama/qwen3:8b", Explicit),
+        ("ollama/llama3.2", None),
+        ("vllm/Qwen/Qwen3-8B", Explicit),
+        ("vllm/Qwen/Qwen3-235B-A22B-Thinking-2507", Implicit),
+        ("vllm/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", Implicit),
+        ("openai/gpt-5.2", None),
+        ("deepseek/deepseek-reasoner", None),
+    ] {
+        let (provider, model) = name.split_once('/').unwrap();
+        assert_eq!(traits(provider, model, OpenaiChat).think_tags, wanted, "{name}");
+    }
+    assert_eq!(traits("groq", "qwen/qwen3-32b", OpenaiResponses).think_tags, None);
+}

@@ -23,14 +23,15 @@ mod types;
 pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault, Request, Response};
+use shim_ir::{Dialect, EmbedRequest, Embeddings, Fault, Request, Response};
 use shim_wire::Splice;
 use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
+use crate::common::no_conversation;
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
+    Meter, ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -86,7 +87,7 @@ impl Codec for GeminiGenerate {
 impl Decode for GeminiGenerate {
     fn decode_request(&self, route: &Route, body: &str) -> Result<Request, DecodeError> {
         match route.operation {
-            Operation::Embed => decode::embeddings(route, body),
+            Operation::Embed => Err(no_conversation()),
             Operation::CountTokens => decode::counted(route, body),
             Operation::Generate | Operation::Models | Operation::Stored => decode::generate(route, body),
         }
@@ -104,14 +105,19 @@ impl Decode for GeminiGenerate {
 impl Encode for GeminiGenerate {
     fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded {
         match goal.operation {
-            Operation::Embed => encode::embeddings(request, goal),
             Operation::CountTokens => encode::counted(request, goal),
-            Operation::Generate | Operation::Models | Operation::Stored => encode::generate(request, goal),
+            Operation::Generate | Operation::Embed | Operation::Models | Operation::Stored => {
+                encode::generate(request, goal)
+            }
         }
     }
 
     fn route_for(&self, operation: Operation, model: &str, stream: bool) -> Route {
         route::route_for(operation, model, stream)
+    }
+
+    fn embeds(&self) -> Option<&dyn Embed> {
+        Some(self)
     }
 
     fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
@@ -132,5 +138,23 @@ impl Encode for GeminiGenerate {
 
     fn is_bookkeeping(&self, path: &str) -> bool {
         paths::is_bookkeeping(path)
+    }
+}
+
+impl Embed for GeminiGenerate {
+    fn decode_embed(&self, route: &Route, body: &str) -> Result<EmbedRequest, DecodeError> {
+        decode::embed_request(route, body)
+    }
+
+    fn encode_embed(&self, request: &EmbedRequest, goal: &Goal<'_>) -> Encoded {
+        encode::embed_request(request, goal)
+    }
+
+    fn decode_embeddings(&self, body: &str) -> Result<Embeddings, AnswerError> {
+        decode::embeddings(body)
+    }
+
+    fn encode_embeddings(&self, answer: &Embeddings, request: &EmbedRequest) -> Told {
+        encode::embeddings(answer, request)
     }
 }

@@ -1,7 +1,9 @@
 //! Paths of the intermediate representation in the dialect's own words.
 
 /// Begins of paths, the longest first, and what stands for them.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 28] = [
+    ("inputs[", "requests["),
+    ("dimensions", "outputDimensionality"),
     ("turns[", "contents["),
     ("system[", "systemInstruction.parts["),
     ("sampling.temperature", "generationConfig.temperature"),
@@ -53,7 +55,8 @@ const BOOKKEEPING: [&str; 15] = [
 /// A path in this dialect's words.
 pub(super) fn name_path(path: &str) -> String {
     let found = NAMES.iter().find_map(|(ours, theirs)| Some((theirs, path.strip_prefix(ours)?)));
-    found.map_or_else(|| path.to_owned(), |(theirs, rest)| format!("{theirs}{rest}"))
+    let named = found.map_or_else(|| path.to_owned(), |(theirs, rest)| format!("{theirs}{rest}"));
+    if path.starts_with("inputs[") && path.ends_with(".task") { format!("{named}Type") } else { named }
 }
 
 /// Whether what stands at a path means nothing to a model, or is said by what is beside it.

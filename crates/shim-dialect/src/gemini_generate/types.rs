@@ -152,6 +152,22 @@ message! {
     struct EmbedContentRequest<'a>, rest: Members {
         opt model: Str<'a>,
         req content: &'a RawValue,
+        opt task_type: Str<'a>,
+        opt title: Str<'a>,
+        opt output_dimensionality: u64,
+    }
+
+    /// The answer to `:embedContent`, and to `:batchEmbedContents`.
+    struct EmbedContentResponse<'a>, rest: Members {
+        opt embedding: &'a RawValue,
+        opt embeddings: Vec<&'a RawValue>,
+        opt usage_metadata: &'a RawValue,
+        opt error: &'a RawValue,
+    }
+
+    /// One vector.
+    struct ContentEmbedding<'a>, rest: Members {
+        req values: &'a RawValue,
     }
 
     /// The body of `:batchEmbedContents`.

@@ -5,6 +5,7 @@
 //! and the types of the official Python SDK 3.54.0. What others add is marked and linked where it is read.
 
 mod decode;
+mod embed;
 mod encode;
 mod errors;
 mod meter;
@@ -18,14 +19,15 @@ mod types;
 pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault, Request, Response};
+use shim_ir::{Dialect, EmbedRequest, Embeddings, Fault, Request, Response};
 use shim_wire::Splice;
 use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
+use crate::common::no_conversation;
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
+    Meter, ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -80,7 +82,7 @@ impl Codec for OpenaiChat {
 
 impl Decode for OpenaiChat {
     fn decode_request(&self, route: &Route, body: &str) -> Result<Request, DecodeError> {
-        if route.operation == Operation::Embed { decode::embeddings(body) } else { decode::chat(body) }
+        if route.operation == Operation::Embed { Err(no_conversation()) } else { decode::chat(body) }
     }
 
     fn decode_response(&self, body: &str) -> Result<Response, AnswerError> {
@@ -105,6 +107,10 @@ impl Encode for OpenaiChat {
         false
     }
 
+    fn embeds(&self) -> Option<&dyn Embed> {
+        Some(self)
+    }
+
     fn encode_response(&self, response: &Response, asker: &Asker<'_>) -> Told {
         encode::response(response, asker)
     }
@@ -119,5 +125,23 @@ impl Encode for OpenaiChat {
 
     fn is_bookkeeping(&self, path: &str) -> bool {
         paths::is_bookkeeping(path)
+    }
+}
+
+impl Embed for OpenaiChat {
+    fn decode_embed(&self, _: &Route, body: &str) -> Result<EmbedRequest, DecodeError> {
+        embed::decode_request(body)
+    }
+
+    fn encode_embed(&self, request: &EmbedRequest, goal: &Goal<'_>) -> Encoded {
+        embed::encode_request(request, goal)
+    }
+
+    fn decode_embeddings(&self, body: &str) -> Result<Embeddings, AnswerError> {
+        embed::decode_answer(body)
+    }
+
+    fn encode_embeddings(&self, answer: &Embeddings, request: &EmbedRequest) -> Told {
+        embed::encode_answer(answer, request)
     }
 }

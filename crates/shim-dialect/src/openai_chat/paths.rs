@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation, in the words of this dialect.
 
 /// The beginnings of paths that have another word here, the longest first.
-const BEGINNINGS: [(&str, &str); 16] = [
+const BEGINNINGS: [(&str, &str); 17] = [
     ("sampling.output_max", "max_completion_tokens"),
     ("sampling.candidates", "n"),
     ("sampling.", ""),
@@ -15,6 +15,7 @@ const BEGINNINGS: [(&str, &str); 16] = [
     ("stream.", "stream_options."),
     ("cache_key", "prompt_cache_key"),
     ("state.store", "store"),
+    ("inputs[", "input["),
     ("turns[", "messages["),
     ("candidates[", "choices["),
     ("tools[", "tools["),

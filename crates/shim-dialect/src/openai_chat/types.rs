@@ -333,6 +333,15 @@ object! {
         req input: &'a RawValue,
         req model: Str<'a>,
         opt user: Str<'a>,
+        opt dimensions: u64,
+        opt encoding_format: Str<'a>,
+    }
+
+    /// One of `data` of a list of embeddings.
+    pub(crate) struct EmbeddingObject<'a> {
+        opt index: u32,
+        opt object: Str<'a>,
+        req embedding: &'a RawValue,
     }
 
     /// `error` of a failed answer.

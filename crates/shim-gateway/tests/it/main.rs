@@ -4,6 +4,7 @@
 
 mod clients;
 mod drain;
+mod embed;
 mod faults;
 mod lab;
 mod lane;

@@ -275,3 +275,64 @@ async fn a_stream_nobody_asked_for_is_gathered_and_a_whole_answer_is_streamed() 
         assert_eq!(essence(&decoded(Dialect::Gemini, stream, &body).unwrap()), wanted, "{body}");
     }
 }
+
+/// Whole and streamed answers of Chat Completions with this text, in pieces of three characters.
+fn with_text(text: &str, stream: bool) -> String {
+    let chars: Vec<_> = text.chars().collect();
+    let chunk = |delta: serde_json::Value, finish: Option<&str>| {
+        let choice = serde_json::json!({ "index": 0, "delta": delta, "finish_reason": finish });
+        let chunk = serde_json::json!({ "id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice] });
+        format!("data: {chunk}\n\n")
+    };
+    if !stream {
+        let message = serde_json::json!({ "role": "assistant", "content": text });
+        let choice = serde_json::json!({ "index": 0, "message": message, "finish_reason": "stop" });
+        return serde_json::json!({ "id": "c", "object": "chat.completion", "model": "m", "choices": [choice] }).to_string();
+    }
+    let pieces = chars.chunks(3).map(|piece| piece.iter().collect::<String>());
+    let mut body: String = pieces.map(|piece| chunk(serde_json::json!({ "content": piece }), None)).collect();
+    body.push_str(&chunk(serde_json::json!({}), Some("stop")));
+    body + "data: [DONE]\n\n"
+}
+
+/// The parts that a client of `dialect` gets of an answer in Chat Completions with this text.
+async fn parts(dialect: Dialect, more: &str, text: &str, stream: bool) -> (String, Vec<Part>) {
+    let config = format!(
+        "[providers.lab]\ndialect = \"openai-chat\"\nbase_url = \"http://lab.test/v1\"\n{more}\n\
+         [aliases.chat]\ntarget = \"lab/one\"\n"
+    );
+    let body = with_text(text, stream);
+    let kind = if stream { "text/event-stream" } else { "application/json" };
+    let lab = Lab::new(&config, move |_| Some(Told::whole(200, kind, &body)));
+    let (path, sent) = asked(dialect, stream, |_| ());
+    let (status, body) = read(lab.send(post(&path, sent)).await).await;
+    assert_eq!(status, 200, "{body}");
+    let response = decoded(dialect, stream, &body).unwrap();
+    (body, response.candidates.into_iter().next().unwrap().parts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn reasoning_between_tags_is_told_apart_where_the_configuration_says_so() {
+    let explicit = "think_tags = { \"*\" = \"explicit\" }";
+    let implicit = "think_tags = { \"*\" = \"none\", \"one\" = \"implicit\" }";
+    for stream in [false, true] {
+        for dialect in [Dialect::Anthropic, Dialect::OpenaiResponses, Dialect::Gemini] {
+            for (more, text) in [(explicit, "<think>\nhm</think>\n\nyes"), (implicit, "hm</think>\n\nyes")] {
+                let (body, parts) = parts(dialect, more, text, stream).await;
+                let [Part::Reasoning(reasoning), Part::Text(text)] = &parts[..] else {
+                    panic!("{dialect}: {body}")
+                };
+                let said = [&reasoning.text[..], &reasoning.summary[..]].concat().concat();
+                assert_eq!((said.as_str(), text.text.as_str()), ("hm", "yes"), "{dialect}: {body}");
+            }
+            // Nobody said that this model leaves its reasoning there.
+            let text = "<think>hm</think> is how it is written";
+            let (body, parts) = parts(dialect, "", text, stream).await;
+            assert!(matches!(&parts[..], [Part::Text(part)] if part.text == text), "{dialect}: {body}");
+        }
+        // In the same dialect every byte passes.
+        let text = "<think>hm</think>yes";
+        let (body, _) = parts(Dialect::OpenaiChat, explicit, text, stream).await;
+        assert_eq!(body, with_text(text, stream));
+    }
+}

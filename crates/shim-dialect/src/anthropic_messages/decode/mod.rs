@@ -25,6 +25,12 @@ pub(super) const DIALECT: Dialect = Dialect::Anthropic;
 /// or is the operator's.
 pub(super) const APART: &str = "apart";
 
+/// The word for a server whose tools the provider calls.
+pub(super) const MCP: &str = "mcp";
+/// The member of a request that names such servers.
+/// Source: <https://platform.claude.com/docs/en/agents-and-tools/mcp-connector>, read 2026-11-25.
+pub(super) const SERVERS: &str = "mcp_servers";
+
 /// Reads `text`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
     from_json(text).map_err(|error| DecodeError::from(error).under(path))

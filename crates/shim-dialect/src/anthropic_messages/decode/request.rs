@@ -8,7 +8,7 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json};
 
 use super::content::cache;
-use super::{APART, DIALECT, content, keep, object, read, rest};
+use super::{APART, DIALECT, MCP, SERVERS, content, keep, object, read, rest};
 use crate::DecodeError;
 use crate::anthropic_messages::types::{
     self, Choose, JsonOutputFormat, MessageParam, MessagesRequest, MidConversationSystemBlock, Thinking,
@@ -19,8 +19,10 @@ pub(crate) fn messages(body: &str) -> Result<Request, DecodeError> {
     let mut wire: MessagesRequest<'_> = from_json(body)?;
     let turns = turns(std::mem::take(&mut wire.messages))?;
     let listed = std::mem::take(&mut wire.tools).into_iter().enumerate();
-    let tools = listed.map(|(at, wire)| tool(wire, &format!("tools[{at}]"))).collect::<Result<_, _>>()?;
+    let tools = listed.map(|(at, wire)| tool(wire, &format!("tools[{at}]")));
+    let mut tools = tools.collect::<Result<Vec<_>, _>>()?;
     let mut members = rest(std::mem::take(&mut wire.rest));
+    tools.extend(servers(&mut members));
     let (tool_choice, parallel_tool_calls) = tool_choice(wire.tool_choice, &mut members)?;
     let output = output(&wire, &mut members)?;
     let (user, metadata) = metadata(wire.metadata.take());
@@ -162,6 +164,29 @@ fn tool(wire: types::Tool<'_>, path: &str) -> Result<Tool, DecodeError> {
     };
     let description = wire.description.map(Str::into_string);
     Ok(Tool { name, description, kind, cache: cache(wire.cache_control), rest: options })
+}
+
+/// The servers whose tools the provider calls, each as a tool; they stay as they are where one has no name.
+fn servers(members: &mut Rest) -> Vec<Tool> {
+    let list = members.get(SERVERS).and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok());
+    let tools: Option<Vec<Tool>> =
+        list.map(|list| list.into_iter().map(server).collect()).unwrap_or_default();
+    match tools {
+        Some(tools) if !tools.is_empty() => {
+            members.take(SERVERS);
+            tools
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
+
+fn server(raw: &RawValue) -> Option<Tool> {
+    let mut options = super::members(raw.get())?;
+    let name: String = serde_json::from_str(options.get("name")?.get()).ok()?;
+    options.take("name");
+    // A server without an address is none.
+    options.get("url")?;
+    Some(Tool { name, description: None, kind: ToolKind::Native(MCP.into()), cache: None, rest: options })
 }
 
 fn turns(messages: Vec<MessageParam<'_>>) -> Result<Vec<Turn>, DecodeError> {

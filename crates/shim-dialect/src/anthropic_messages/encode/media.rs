@@ -10,7 +10,7 @@ use shim_ir::{LossKind, Media, MediaKind, Source};
 use shim_wire::JsonWriter;
 
 use super::content::list;
-use super::{Cx, DIALECT, INLINE_MEDIA, Place, base64, cache_control, members};
+use super::{Cx, DIALECT, INLINE_MEDIA, Place, cache_control, members};
 
 /// Images that are taken.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -152,10 +152,10 @@ fn file(media: &Media, data: &str) -> Option<File> {
     let named = |end: &str| media.name.as_ref().is_some_and(|name| name.to_ascii_lowercase().ends_with(end));
     match media.mime.as_deref() {
         Some("application/pdf" | "pdf") => Some(File::Pdf),
-        Some(mime) if is_text(mime) => base64::text(data).map(File::Text),
+        Some(mime) if is_text(mime) => crate::base64::text(data).map(File::Text),
         Some(_) => None,
         None if data.starts_with("JVBERi") || named(".pdf") => Some(File::Pdf),
-        None => base64::text(data).map(File::Text),
+        None => crate::base64::text(data).map(File::Text),
     }
 }
 

@@ -5,7 +5,6 @@
 //! SDK (<https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types>).
 
 mod answer;
-mod base64;
 mod cite;
 mod content;
 mod ids;
@@ -37,12 +36,14 @@ use super::decode::DIALECT;
 use crate::common::own_rest;
 
 /// The oddities of providers and models that writing a request knows, and where each is documented.
-pub(crate) const QUIRKS: [(&str, &str); 8] = [
+pub(crate) const QUIRKS: [(&str, &str); 10] = [
     (MID_SYSTEM, "https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages"),
     (NO_SAMPLING, "https://platform.claude.com/docs/en/about-claude/models/migration-guide"),
     (ONE_SAMPLER, "https://platform.claude.com/docs/en/about-claude/models/migration-guide"),
     (NO_PREFILL, "https://platform.claude.com/docs/en/about-claude/models/migration-guide"),
     (ALWAYS_THINKS, "https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking"),
+    (NO_FORCED_TOOLS, "https://platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5"),
+    (NO_FORCED_TOOLS_THINKING, "https://platform.claude.com/docs/en/build-with-claude/extended-thinking"),
     (UNSIGNED_THINKING, "https://api-docs.deepseek.com/guides/anthropic_api"),
     (
         INLINE_MEDIA,
@@ -61,6 +62,10 @@ const ONE_SAMPLER: &str = "one_sampler";
 const NO_PREFILL: &str = "no_prefill";
 /// Refuses to be told not to think.
 const ALWAYS_THINKS: &str = "always_thinks";
+/// Cannot be made to call a tool.
+const NO_FORCED_TOOLS: &str = "no_forced_tools";
+/// Cannot be made to call a tool while it thinks, also where it does so as it sees fit.
+const NO_FORCED_TOOLS_THINKING: &str = "no_forced_tools_thinking";
 /// Takes thinking back that is not signed.
 const UNSIGNED_THINKING: &str = "unsigned_thinking";
 /// Fetches no address.

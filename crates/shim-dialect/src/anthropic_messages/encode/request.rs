@@ -10,7 +10,7 @@ use super::messages::Conversation;
 use super::reasoning::{Mode, Thought};
 use super::schema::{Flavour, any_object, fitted};
 use super::tools::{self, Choice, Offers};
-use super::{Cx, DIALECT, MARKS_MAX, Members, members, sampling};
+use super::{Cx, DIALECT, MARKS_MAX, Members, NO_FORCED_TOOLS_THINKING, members, sampling};
 use crate::common::each_member;
 use crate::{Encoded, Goal, Operation};
 
@@ -63,6 +63,7 @@ impl<'r> Ask<'r> {
             w.number("max_tokens", self.output_max);
         }
         self.offers.write(w, cx);
+        tools::write_servers(w, request);
         tools::write_choice(w, request, self.choice.as_ref(), &self.offers);
         self.said.write_system(w, cx);
         self.said.write(w, &self.ids, &self.offers, cx);
@@ -108,12 +109,12 @@ impl<'r> Ask<'r> {
 /// What is asked of thinking, where there is room for it.
 fn thought(request: &Request, choice: Option<&Choice>, said: &Conversation<'_>, cx: &mut Cx<'_>) -> Thought {
     let mut thought = Thought::of(request.reasoning.as_ref(), cx);
-    if thought.mode.is_some_and(Mode::is_manual) {
-        if choice.is_some_and(Choice::forces) {
-            thought.give_up("a tool that must be called leaves no room for a budget to think", cx);
-        } else if said.goes_on_unthought() {
-            thought.give_up("the turn in progress did not begin with signed thinking", cx);
-        }
+    let manual = thought.mode.is_some_and(Mode::is_manual);
+    let hinders = manual || (thought.mode.is_some_and(Mode::thinks) && cx.has(NO_FORCED_TOOLS_THINKING));
+    if hinders && choice.is_some_and(Choice::forces) {
+        thought.give_up("a tool that must be called leaves no room to think", cx);
+    } else if manual && said.goes_on_unthought() {
+        thought.give_up("the turn in progress did not begin with signed thinking", cx);
     }
     thought
 }

@@ -10,12 +10,13 @@ use std::collections::HashSet;
 use shim_ir::{LossKind, Request, Tool, ToolCall, ToolChoice, ToolKind};
 use shim_wire::{JsonWriter, RawJson};
 
+use super::super::decode::{MCP, SERVERS};
 use super::names::{is_legal, legal, unused};
 use super::schema::{self, Flavour};
-use super::{Cx, DIALECT, NO_SERVER_TOOLS, cache_control, members};
-use crate::common::member;
+use super::{Cx, DIALECT, NO_FORCED_TOOLS, NO_SERVER_TOOLS, cache_control, members};
+use crate::common::{member, user_location};
 use crate::echo::{free_text_schema, group_of, group_rest};
-use crate::{Echo, SentTool};
+use crate::{Echo, SentTool, flat};
 
 /// Most tools whose calls are made to fit their schema.
 const STRICT_MAX: usize = 20;
@@ -102,7 +103,7 @@ impl<'r> Offers<'r> {
     /// What reading the answer will need.
     pub(super) fn echo(&self) -> Echo {
         let sent = self.list.iter().filter_map(Offer::echo).collect();
-        Echo { tools: sent, json_tool: self.json.as_ref().map(|(name, _)| name.clone()) }
+        Echo { tools: sent, json_tool: self.json.as_ref().map(|(name, _)| name.clone()), ..Echo::default() }
     }
 
     /// `tools` of a request.
@@ -147,6 +148,7 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         ToolKind::Group(tools) => {
             return add_all(tools, Some(&tool.name), &format!("{path}.tools"), list, cx);
         }
+        ToolKind::Native(_) if is_server(tool) => return,
         ToolKind::Native(word) => own_or_instead(word, tool, cx),
     };
     let Some(form) = form else {
@@ -157,6 +159,27 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         Form::Function | Form::FreeText | Form::Own => Cow::Borrowed(&*tool.name),
     };
     list.push(Offer { tool, group, path, sent, form });
+}
+
+/// Whether a tool is a server that has tools, which is named beside them.
+fn is_server(tool: &Tool) -> bool {
+    matches!(&tool.kind, ToolKind::Native(word) if word == MCP) && tool.rest.origin() == Some(DIALECT)
+}
+
+/// `mcp_servers` of a request.
+pub(super) fn write_servers(w: &mut JsonWriter<'_>, request: &Request) {
+    let servers = || request.tools.iter().filter(|tool| is_server(tool));
+    if servers().next().is_none() {
+        return;
+    }
+    w.array(SERVERS, |w| {
+        for server in servers() {
+            w.element().object(|w| {
+                w.string("name", &server.name);
+                members(w, server.rest.members());
+            });
+        }
+    });
 }
 
 /// How another's tool is sent; `None` where there is nothing like it.
@@ -274,6 +297,11 @@ impl Offer<'_> {
         match schema {
             Some(schema) => {
                 let path = format!("{}.parameters", self.path);
+                let flat = flat::object(schema);
+                if flat.as_ref().is_some_and(|flat| flat.loose) {
+                    cx.lose(&path, LossKind::Approximated, "alternatives are told in the description");
+                }
+                let schema = flat.as_ref().map_or(schema, |flat| &flat.schema);
                 w.raw("input_schema", &schema::fitted(schema, flavour, &path, cx));
             }
             None => w.nested("input_schema", |w| {
@@ -322,9 +350,8 @@ impl Offer<'_> {
         for (key, value) in self.tool.rest.members() {
             let path = format_args!("{}.{key}", self.path);
             match &**key {
-                "allowed_domains" | "blocked_domains" | "user_location" if word.starts_with("web_search") => {
-                    w.raw(key, value);
-                }
+                "allowed_domains" | "blocked_domains" if word.starts_with("web_search") => w.raw(key, value),
+                "user_location" if word.starts_with("web_search") => w.raw(key, &user_location(value)),
                 "excludeDomains" => w.raw("blocked_domains", value),
                 "filters" => match member(value.get(), "allowed_domains").map(RawJson::from) {
                     Some(domains) => w.raw("allowed_domains", &domains),
@@ -372,13 +399,18 @@ pub(super) fn choice(request: &Request, offers: &Offers<'_>, cx: &mut Cx<'_>) ->
         }
         return None;
     }
-    match (&offers.json, chosen) {
-        (Some((name, _)), None | Some(Choice::Auto | Choice::None)) => Some(match offers.list.is_empty() {
+    let choice = match (&offers.json, chosen) {
+        (Some((name, _)), None | Some(Choice::Auto | Choice::None)) => match offers.list.is_empty() {
             true => Choice::Tool(name.clone()),
             false => Choice::Any,
-        }),
-        (_, chosen) => chosen,
+        },
+        (_, chosen) => chosen?,
+    };
+    if choice.forces() && cx.has(NO_FORCED_TOOLS) {
+        cx.lose("tool_choice", LossKind::Approximated, "the model cannot be made to call a tool: it may");
+        return Some(Choice::Auto);
     }
+    Some(choice)
 }
 
 fn chosen(choice: &ToolChoice, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> {

@@ -335,6 +335,65 @@ fn a_model_may_take_less() {
 }
 
 #[test]
+fn a_tool_is_forced_where_the_model_can_be_made_to_call_one() {
+    let members = |effort: Option<&str>| {
+        let tool =
+            json!({ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } });
+        let mut members = json!({ "tools": [tool], "tool_choice": "required" });
+        if let Some(effort) = effort {
+            members["reasoning_effort"] = json!(effort);
+        }
+        members
+    };
+    let wanted = |choice: &str, more: Value| {
+        let tool = json!({ "name": "f", "input_schema": { "type": "object" } });
+        let mut wanted = json!({ "tools": [tool], "tool_choice": { "type": choice } });
+        wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        wanted
+    };
+    let adaptive = |words: &[&str]| Traits {
+        reasoning: ReasoningControl::Adaptive(vec![
+            shim_ir::Effort::None,
+            shim_ir::Effort::Low,
+            shim_ir::Effort::High,
+        ]),
+        ..quirky(words)
+    };
+    let effort = json!({ "effort": "high" });
+    let auto = ["tool_choice approximated"];
+    check(&quirky(&["no_forced_tools"]), members(None), wanted("auto", json!({})), &auto);
+    let off = json!({ "thinking": { "type": "disabled" }, "output_config": effort });
+    let thinking = adaptive(&["no_forced_tools_thinking"]);
+    check(&thinking, members(Some("high")), wanted("any", off), &["reasoning approximated"]);
+    check(&thinking, members(None), wanted("any", json!({})), NONE);
+    let on = json!({ "thinking": { "type": "adaptive" }, "output_config": effort });
+    check(&adaptive(&[]), members(Some("high")), wanted("any", on.clone()), NONE);
+    check(&adaptive(&["no_forced_tools"]), members(Some("high")), wanted("auto", on), &auto);
+}
+
+#[test]
+fn parameters_are_an_object_at_their_top() {
+    let told = |schema: Value| {
+        let tool = json!({ "type": "function", "function": { "name": "f", "parameters": schema } });
+        let body =
+            json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "tools": [tool] });
+        let (body, encoded) = chat(&body, &Traits::default());
+        let lost: Vec<_> = losses(&encoded).into_iter().filter(|loss| loss.contains("tools")).collect();
+        (body["tools"][0]["input_schema"].clone(), lost)
+    };
+    let (schema, lost) = told(json!({ "type": "object", "oneOf": [
+        { "properties": { "a": { "type": "string" } }, "required": ["a"] },
+        { "properties": { "b": { "type": "string" } }, "required": ["b"] },
+    ] }));
+    assert_eq!(schema["properties"], json!({ "a": { "type": "string" }, "b": { "type": "string" } }));
+    assert!(schema.get("oneOf").is_none() && schema["description"].as_str().unwrap().contains("oneOf"));
+    assert_eq!(lost, ["tools[0].parameters approximated"]);
+    let (schema, lost) = told(json!({ "allOf": [{ "properties": { "a": {} }, "required": ["a"] }] }));
+    assert_eq!(schema, json!({ "type": "object", "properties": { "a": {} }, "required": ["a"] }));
+    assert_eq!(lost, NONE);
+}
+
+#[test]
 fn a_bound_on_the_output_is_required() {
     let bare = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
     let sent = |body: &Value, traits: &Traits| {
@@ -679,7 +738,12 @@ fn what_only_others_have_is_told() {
         &["state.store dropped", "cache_key dropped"],
     );
     check(json!({ "verbosity": "low" }), json!({}), &["verbosity dropped"]);
-    check(json!({ "web_search_options": {} }), json!({}), &["web_search_options unsupported"]);
+    let search = json!({ "web_search_options": { "search_context_size": "low", "user_location": {
+        "type": "approximate", "approximate": { "city": "Bonn" },
+    } } });
+    let here = json!({ "type": "approximate", "city": "Bonn" });
+    let tool = json!({ "type": "web_search_20250305", "name": "web_search", "user_location": here });
+    check(search, json!({ "tools": [tool] }), &["tools[0].search_context_size dropped"]);
     let previous =
         json!({ "model": "m", "max_output_tokens": 9, "input": "hi", "previous_response_id": "r" });
     assert_eq!(losses(&responses(&previous, &plain).1), ["state.previous unsupported"]);

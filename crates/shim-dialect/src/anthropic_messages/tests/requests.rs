@@ -8,7 +8,7 @@ use shim_ir::{
 use super::{part_told, route_for};
 use crate::anthropic_messages::AnthropicMessages;
 use crate::laws::request_laws;
-use crate::{Decode, Operation};
+use crate::{Decode, Encode, Operation};
 
 #[track_caller]
 fn ask(members: &str) -> Request {
@@ -53,6 +53,24 @@ fn sampling_and_switches() {
         "cache_control=null",
     ];
     assert_eq!(rest(&request), wanted);
+}
+
+#[test]
+fn servers_with_tools_are_tools() {
+    let body = r#"{"model":"m","max_tokens":9,"messages":[],"tools":[{"type":"mcp_toolset","mcp_server_name":"a"}],
+        "mcp_servers":[{"type":"url","url":"https://a","name":"a","authorization_token":"t"},
+                       {"type":"url","url":"https://b","name":"b"}]}"#;
+    let request = request_laws(&AnthropicMessages, &route_for(Operation::Generate), body);
+    let named: Vec<_> = request.tools.iter().map(|tool| (tool.name.as_str(), &tool.kind)).collect();
+    let (set, mcp) = (ToolKind::Native("mcp_toolset".into()), ToolKind::Native("mcp".into()));
+    assert_eq!(named, [("mcp_toolset", &set), ("a", &mcp), ("b", &mcp)]);
+    assert!(request.rest.is_empty());
+    let traits = shim_ir::Traits::default();
+    let goal = crate::Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "s" };
+    let sent = AnthropicMessages.encode_request(&request, &goal);
+    let [sent, body] = [&sent.body[..], body.as_bytes()]
+        .map(|text| serde_json::from_slice::<serde_json::Value>(text).unwrap());
+    assert_eq!(sent, body);
 }
 
 #[test]

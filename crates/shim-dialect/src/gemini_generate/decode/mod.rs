@@ -20,7 +20,7 @@ pub(super) use answer::{answer, content_parts, kept, moment, tier};
 pub(super) use cite::{citation, citations, grounded};
 use content::{flag, parts};
 pub(super) use content::{is_call, located};
-pub(super) use embed::{ONE, embeddings};
+pub(super) use embed::{embed_request, embeddings};
 pub(super) use finish::{blocked, finish, is_finish};
 pub(super) use request::{ROLE, counted, generate};
 pub(super) use schema::json_schema;

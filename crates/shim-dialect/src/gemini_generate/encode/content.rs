@@ -201,7 +201,7 @@ impl Scribe<'_> {
 /// What a part nobody else has is, where it is left out.
 fn unsaid(of: Of) -> LossKind {
     match of {
-        Of::System | Of::Turn(_) => LossKind::Unsupported,
+        Of::System | Of::Turn(_) | Of::Input(_) => LossKind::Unsupported,
         Of::Candidate(_) => LossKind::Dropped,
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct At {
 pub(crate) enum Of {
     System,
     Turn(usize),
+    /// Something to embed.
+    Input(usize),
     Candidate(usize),
 }
 
@@ -81,6 +83,7 @@ impl At {
         let mut path = match self.of {
             Of::System => format!("system[{part}]"),
             Of::Turn(turn) => format!("turns[{turn}].parts[{part}]"),
+            Of::Input(input) => format!("inputs[{input}].parts[{part}]"),
             Of::Candidate(candidate) => format!("candidates[{candidate}].parts[{part}]"),
         };
         if let Some(inside) = self.inside {

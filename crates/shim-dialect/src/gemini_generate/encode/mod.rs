@@ -29,7 +29,7 @@ use shim_wire::frame::Framing;
 
 pub(super) use answer::{answer, blocks, bytes, citation_losses, count, created, finish_losses, sources};
 pub(super) use content::{BETWEEN, answering, is_own_opaque, mark, marked, thoughts};
-pub(super) use embed::embeddings;
+pub(super) use embed::{embed_request, embeddings};
 pub(super) use finish::finish_word;
 pub(super) use ground::{Cited, Grounds, is_own as is_own_citation};
 pub(super) use logprobs::logprobs;

@@ -51,7 +51,7 @@ pub(super) fn encoded(
     let mut body = Vec::new();
     JsonWriter::new(&mut body).object(|w| members(w, &mut scribe));
     let losses = scribe.losses.into_list();
-    Encoded { body, echo: Echo { tools: names.echo(), json_tool: None }, losses }
+    Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses }
 }
 
 fn members(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scribe<'_>) {

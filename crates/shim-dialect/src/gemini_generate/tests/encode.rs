@@ -23,7 +23,8 @@ fn round_trips(
     answer: &str,
     framing: Option<Framing>,
 ) {
-    if let (Some(route), Some(body)) = (route, request) {
+    // Embeddings have laws of their own.
+    if let (Some(route), Some(body)) = (route.filter(|route| route.operation != Operation::Embed), request) {
         let request = GeminiGenerate.decode_request(route, body).expect("it decodes");
         request_round_trip(&GeminiGenerate, route, &request);
     }

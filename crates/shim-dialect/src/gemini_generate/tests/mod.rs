@@ -12,7 +12,10 @@ use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
 
 use super::GeminiGenerate;
-use crate::laws::{as_stream, each, lane_laws, own, recorded, request_laws, stream_laws, whole_laws};
+use crate::laws::{
+    as_stream, each, embed_laws, embeddings_laws, lane_laws, own, recorded, request_laws, stream_laws,
+    whole_laws,
+};
 use crate::{AnswerError, Codec, Decode, Operation, Route};
 
 const FAMILIES: [&str; 4] = ["gemini.generate", "gemini.stream", "gemini.count_tokens", "gemini.embed"];
@@ -75,10 +78,17 @@ fn same_as_list(stream: &str, wanted: &Response) {
 fn check_recording(recording: &Recording) {
     let sent = recording.request.as_ref().filter(|request| !request.body.is_empty());
     let route = sent.map(|request| route_of(&request.path, request.query.as_deref()));
-    if let (Some(request), Some(route)) = (sent, &route) {
-        request_laws(&GeminiGenerate, route, &request.body);
-    }
     let status = recording.response.status.or(recording.status).unwrap_or(200);
+    if let (Some(request), Some(route)) = (sent, &route) {
+        if route.operation == Operation::Embed {
+            let asked = embed_laws(&GeminiGenerate, route, &request.body);
+            if status < 400 {
+                return embeddings_laws(&GeminiGenerate, &recording.response.body, &asked);
+            }
+        } else {
+            request_laws(&GeminiGenerate, route, &request.body);
+        }
+    }
     if status >= 400 {
         let fault = GeminiGenerate.decode_fault(status, recording.response.body.as_bytes());
         assert_eq!(fault.status, Some(status));

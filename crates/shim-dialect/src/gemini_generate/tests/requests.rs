@@ -8,7 +8,7 @@ use shim_ir::{
 use super::{part_told, route_for};
 use crate::Decode;
 use crate::gemini_generate::GeminiGenerate;
-use crate::laws::request_laws;
+use crate::laws::{embed_laws, request_laws};
 
 #[track_caller]
 fn generate(members: &str) -> Request {
@@ -276,17 +276,27 @@ fn what_must_be_there_is_missed_by_its_path() {
 
 #[test]
 fn embeddings_and_counts_are_requests_too() {
-    let embed = |verb: &str, body: &str| request_laws(&GeminiGenerate, &route_for(verb), body);
-    let one =
-        embed("embedContent", r#"{"model":"models/m","content":{"parts":[{"text":"a"}]},"taskType":"T"}"#);
-    assert_eq!((one.turns.len(), kept(&one.rest)), (1, vec![r#"taskType="T""#.to_owned()]));
+    let embed = |verb: &str, body: &str| embed_laws(&GeminiGenerate, &route_for(verb), body);
+    let body = r#"{"model":"models/m","content":{"parts":[{"text":"a"}],"role":"x"},"taskType":"T","title":"t",
+        "outputDimensionality":3,"odd":1}"#;
+    let one = embed("embedContent", body);
+    let input = &one.inputs[0];
+    assert_eq!((one.alone, one.dimensions, input.task.as_deref()), (true, Some(3), Some("T")));
+    assert_eq!(
+        (input.title.as_deref(), kept(&input.rest)),
+        (Some("t"), vec![r#"role="x""#.into(), "odd=1".into()])
+    );
     let body = r#"{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"outputDimensionality":3},
         {"content":{"parts":[{"text":"b"}]},"model":"models/m"}]}"#;
     let batch = embed("batchEmbedContents", body);
+    let different = kept(&batch.inputs[0].rest);
     assert_eq!(
-        (batch.turns.len(), kept(&batch.turns[0].rest)),
-        (2, vec!["outputDimensionality=3".to_owned()])
+        (batch.inputs.len(), different, batch.dimensions),
+        (2, vec!["outputDimensionality=3".into()], None)
     );
+    let body = r#"{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":3}]}"#;
+    assert_eq!(embed("batchEmbedContents", body).dimensions, Some(3));
+    let embed = |verb: &str, body: &str| request_laws(&GeminiGenerate, &route_for(verb), body);
     let body = r#"{"generateContentRequest":{"model":"models/m","contents":[{"parts":[{"text":"a"}]}]}}"#;
     assert_eq!(embed("countTokens", body).turns.len(), 1);
     assert_eq!(embed("countTokens", r#"{"contents":[]}"#).turns.len(), 0);

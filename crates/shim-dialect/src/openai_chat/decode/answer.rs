@@ -18,7 +18,7 @@ use crate::openai_chat::types::{
 };
 use crate::{AnswerError, DecodeError};
 
-/// A whole answer; also the list of embeddings, which has no candidates.
+/// A whole answer.
 pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
     let mut wire: Completion<'_> = from_json(body).map_err(DecodeError::from)?;
     if let Some(fault) = errors::inside(&wire, body) {
@@ -39,12 +39,10 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
     })
 }
 
-/// The candidates in the order of their indices; none where there are embeddings instead.
+/// The candidates in the order of their indices.
 fn candidates(wire: &mut Completion<'_>) -> Result<Vec<Candidate>, DecodeError> {
-    if wire.choices.is_none() && wire.data.is_none() {
-        return Err(DecodeError::shape(".", "missing field `choices`"));
-    }
-    let choices = wire.choices.take().unwrap_or_default().into_iter().enumerate();
+    let choices = wire.choices.take().ok_or_else(|| DecodeError::shape(".", "missing field `choices`"))?;
+    let choices = choices.into_iter().enumerate();
     let mut candidates = choices.map(|(at, choice)| candidate(choice, at)).collect::<Result<Vec<_>, _>>()?;
     candidates.sort_by_key(|(index, _)| *index);
     Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
@@ -55,7 +53,6 @@ fn left(wire: &mut Completion<'_>, first: Option<&mut Candidate>) -> Rest {
     let mut members = stated(rest(std::mem::take(&mut wire.rest)));
     cite(first, wire, &mut members);
     keep(&mut members, "x_groq", wire.x_groq);
-    keep(&mut members, "data", wire.data);
     members
 }
 

@@ -16,7 +16,7 @@ pub(super) use answer::{
 };
 pub(super) use content::{bare_media, content};
 pub(super) use reasoning::{Details, Readable, details_say, readable};
-pub(super) use request::{ASKED, chat, embeddings};
+pub(super) use request::{ASKED, chat};
 pub(super) use usage::{Stated, usage};
 
 use crate::DecodeError;
@@ -28,6 +28,9 @@ pub(super) const DIALECT: Dialect = Dialect::OpenaiChat;
 /// A member of `rest` that no provider sends: which form something had in a request, where the dialect has several and
 /// not every provider knows this one. What came in it goes back in it.
 pub(super) const FORM: &str = "form";
+
+/// The member of a request that has the model search the web, and the word for that tool.
+pub(super) const WEB_SEARCH: &str = "web_search_options";
 
 /// Notes the form something had.
 pub(super) fn note_form(rest: &mut Rest, form: &str) {

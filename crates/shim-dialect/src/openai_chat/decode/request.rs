@@ -11,12 +11,12 @@ use shim_wire::{Members, RawJson, Str, from_json};
 
 use super::answer::message_parts;
 use super::content::cache;
-use super::{DIALECT, content, foreign, members, note_form, raw, read, rest, stated, string, tells};
+use super::{DIALECT, WEB_SEARCH, content, members, note_form, raw, read, rest, stated, string, tells};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
-    self, ChatRequest, Choose, EmbeddingRequest, Function, JsonSchema, Message, Reasoning, ResponseFormat,
-    StreamOptions, Thinking,
+    self, ChatRequest, Choose, Function, JsonSchema, Message, Reasoning, ResponseFormat, StreamOptions,
+    Thinking,
 };
 
 /// The body of `POST /chat/completions`.
@@ -27,13 +27,14 @@ pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
         messages.into_iter().enumerate().map(|(at, message)| turn(message, &format!("messages[{at}]")));
     let mut turns = turns.collect::<Result<Vec<_>, _>>()?;
     tell_custom_results(&mut turns);
-    let tools = tools(&mut wire)?;
+    let mut tools = tools(&mut wire)?;
     let tool_choice = wire.tool_choice.or(wire.function_call).map(tool_choice).transpose()?;
     let sampling = sampling(&mut wire)?;
     let stream = stream(&mut wire)?;
     let reasoning = reasoning(&mut wire)?;
     keep_asked(&mut wire);
     let mut members = rest(wire.rest);
+    tools.extend(web_search(&mut members));
     if let (Some(_), Some(older)) = (wire.max_completion_tokens, wire.max_tokens) {
         members.push(DIALECT, "max_tokens", RawJson::from(older));
     }
@@ -236,6 +237,19 @@ fn tools(wire: &mut ChatRequest<'_>) -> Result<Vec<Tool>, DecodeError> {
     Ok(tools)
 }
 
+/// A search of the web, which is asked for beside the tools; `null` asks for none.
+fn web_search(beside: &mut Rest) -> Option<Tool> {
+    beside.get(WEB_SEARCH).filter(|raw| raw.get().starts_with('{'))?;
+    let options: Box<RawValue> = serde_json::from_str(beside.take(WEB_SEARCH)?.get()).ok()?;
+    Some(Tool {
+        name: WEB_SEARCH.to_owned(),
+        description: None,
+        kind: ToolKind::Native(WEB_SEARCH.to_owned()),
+        cache: None,
+        rest: Rest::from_owned(DIALECT, members(&options)),
+    })
+}
+
 fn tool(raw: &RawValue, at: usize) -> Result<Tool, DecodeError> {
     let path = format!("tools[{at}]");
     let wire: types::Tool<'_> = read(raw.get(), &path)?;
@@ -422,18 +436,4 @@ fn answered(role: &Role, id: Option<Str<'_>>, path: &str) -> Result<String, Deco
         None if *role == Role::Tool => Err(DecodeError::shape(path, "missing field `tool_call_id`")),
         id => Ok(id.map(Str::into_string).unwrap_or_default()),
     }
-}
-
-/// The body of `POST /embeddings`: its input is a turn of one foreign part.
-pub(crate) fn embeddings(body: &str) -> Result<Request, DecodeError> {
-    let wire: EmbeddingRequest<'_> = from_json(body)?;
-    let input = Part::Foreign(foreign("input", wire.input));
-    let turn = Turn { role: Role::User, id: None, name: None, parts: vec![input], rest: Rest::default() };
-    Ok(Request {
-        model: wire.model.into_string(),
-        turns: vec![turn],
-        user: wire.user.map(Str::into_string),
-        rest: rest(wire.rest),
-        ..Request::default()
-    })
 }

@@ -15,37 +15,15 @@ use crate::{Asker, Told};
 pub(crate) fn response(response: &Response, asker: &Asker<'_>) -> Told {
     let mut losses = Losses::default();
     let mut body = Vec::new();
-    let embedded = is_own(&response.rest) && response.rest.get("data").is_some();
     JsonWriter::new(&mut body).object(|w| {
-        if embedded {
-            embeddings(response, w);
-        } else {
-            chat(response, asker, &mut losses, w);
-        }
+        chat(response, asker, &mut losses, w);
         service_tier(response.service_tier.as_deref(), &mut losses, w);
         if let Some(used) = &response.usage {
-            w.nested("usage", |w| if embedded { embedding_usage(used, w) } else { usage(used, w) });
+            w.nested("usage", |w| usage(used, w));
         }
         losses.write_own(&response.rest, &"", w);
     });
     Told { body, losses: losses.0 }
-}
-
-/// What a list of embeddings has beside `data`, which is written as it came.
-fn embeddings(response: &Response, w: &mut JsonWriter<'_>) {
-    w.string("object", "list");
-    w.maybe("id", response.id.as_deref(), JsonWriter::string);
-    w.maybe("model", response.model.as_deref(), JsonWriter::string);
-    w.maybe("created", response.created, JsonWriter::number);
-}
-
-/// The two counts that an embedding has.
-fn embedding_usage(used: &shim_ir::Usage, w: &mut JsonWriter<'_>) {
-    w.number("prompt_tokens", used.input_total().0);
-    if used.output_total().0 > 0 {
-        w.number("completion_tokens", used.output_total().0);
-    }
-    w.number("total_tokens", (used.input_total() + used.output_total()).0);
 }
 
 /// The id of an answer whose upstream gave none. One of this dialect wrote an empty one, which stays.

@@ -13,6 +13,9 @@ const OTHERS: [&str; 4] = ["reasoning", "thinking", "enable_thinking", "thinking
 /// Writes what is asked. As long as nothing is known of the model, what a client of this dialect asked in another
 /// provider's words goes on in them.
 pub(super) fn write(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if to.unthinking {
+        return none_at_all(Form::of(to), w);
+    }
     let Some(ask) = &request.reasoning else { return };
     if to.goal.traits.reasoning == ReasoningControl::Unknown && as_it_came(ask, &request.rest, w) {
         return;
@@ -27,6 +30,39 @@ pub(super) fn write(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) 
         ReasoningControl::Budget { min, max, off } => budget(ask, form, (min, max, off), to, w),
     }
     beside(ask, to);
+}
+
+/// Whether no reasoning is asked for.
+pub(super) fn is_off(ask: &ReasoningAsk) -> bool {
+    ask.mode == Some(ReasoningMode::Off) || ask.effort == Some(Effort::None)
+}
+
+/// Whether the model knows a word for no reasoning.
+pub(super) fn knows_none(to: &To<'_>) -> bool {
+    match &to.goal.traits.reasoning {
+        ReasoningControl::Effort(words) | ReasoningControl::Adaptive(words) => words.contains(&Effort::None),
+        ReasoningControl::Unknown | ReasoningControl::None | ReasoningControl::Budget { .. } => false,
+    }
+}
+
+/// Whether the model thinks, as far as is known, when it is asked this.
+pub(super) fn thinks(request: &Request, to: &To<'_>) -> bool {
+    to.goal.traits.reasoning != ReasoningControl::None && !request.reasoning.as_ref().is_some_and(is_off)
+}
+
+/// Whether the model can be told not to think.
+pub(super) fn can_be_off(to: &To<'_>) -> bool {
+    Form::of(to) != Form::Effort || knows_none(to)
+}
+
+/// Tells the model not to think.
+fn none_at_all(form: Form, w: &mut JsonWriter<'_>) {
+    match form {
+        Form::Effort => w.string("reasoning_effort", Effort::None.word()),
+        Form::Object => w.nested("reasoning", |w| w.string("effort", Effort::None.word())),
+        Form::Thinking => w.nested("thinking", |w| w.string("type", "disabled")),
+        Form::Switch => w.bool("enable_thinking", false),
+    }
 }
 
 /// Writes what is asked in another provider's words, as it came; false where it did not come so.

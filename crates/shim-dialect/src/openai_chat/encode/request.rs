@@ -1,13 +1,13 @@
 //! Requests.
 
-use shim_ir::{LossKind, Part, Request, Sampling, StreamAsk};
+use shim_ir::{LossKind, OutputFormat, Request, Sampling, StreamAsk, ThinkTags};
 use shim_wire::JsonWriter;
 
-use super::losses::{Losses, Site, is_own};
+use super::losses::{Losses, is_own};
 use super::names::{CallIds, Names};
 use super::{messages, reasoning, tools};
-use crate::openai_chat::decode::{ASKED, DIALECT};
-use crate::{Encoded, Goal, Operation};
+use crate::openai_chat::decode::ASKED;
+use crate::{Echo, Encoded, Goal, Operation};
 
 /// What writing a request needs and gives.
 pub(super) struct To<'g> {
@@ -15,6 +15,8 @@ pub(super) struct To<'g> {
     pub(super) names: Names,
     pub(super) ids: CallIds,
     pub(super) losses: Losses,
+    /// Whether the model is told not to think, so that it can be made to call a tool.
+    pub(super) unthinking: bool,
 }
 
 impl To<'_> {
@@ -40,17 +42,30 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         names: Names::default(),
         ids: CallIds::of(request, goal.traits),
         losses: Losses::default(),
+        unthinking: false,
     };
     let mut body = Vec::new();
     JsonWriter::new(&mut body).object(|w| {
         w.string("model", goal.model);
-        if goal.operation == Operation::Embed {
-            embeddings(request, &mut to, w)
-        } else {
-            chat(request, &mut to, w)
-        }
+        chat(request, &mut to, w);
     });
-    Encoded { body, echo: to.names.echo, losses: to.losses.0 }
+    let echo = Echo { think_tags: think_tags(request, goal), ..to.names.echo };
+    Encoded { body, echo, losses: to.losses.0 }
+}
+
+/// How the answer's reasoning stands in its text. Where the model is not to reason, its template closes the reasoning
+/// in the prompt (<https://github.com/vllm-project/vllm/blob/main/vllm/reasoning/qwen3_reasoning_parser.py>, read
+/// 2026-11-25), and where the answer is to be JSON, its first character must be: then a text does not begin inside of
+/// reasoning.
+fn think_tags(request: &Request, goal: &Goal<'_>) -> ThinkTags {
+    let json = matches!(request.output, Some(OutputFormat::JsonObject | OutputFormat::Schema(_)));
+    match goal.traits.think_tags {
+        _ if goal.operation != Operation::Generate => ThinkTags::None,
+        ThinkTags::Implicit if json || request.reasoning.as_ref().is_some_and(reasoning::is_off) => {
+            ThinkTags::Explicit
+        }
+        tags @ (ThinkTags::None | ThinkTags::Explicit | ThinkTags::Implicit) => tags,
+    }
 }
 
 fn chat(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
@@ -71,46 +86,6 @@ fn chat(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     }
 }
 
-/// The body of `POST /embeddings`. What to embed has no common form, so only this dialect's own is written.
-fn embeddings(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
-    let input = parts.filter_map(|part| match part {
-        Part::Foreign(foreign) if foreign.dialect == DIALECT && foreign.kind == "input" => Some(&foreign.raw),
-        Part::Text(_)
-        | Part::Refusal(_)
-        | Part::Media(_)
-        | Part::Reasoning(_)
-        | Part::ToolCall(_)
-        | Part::ToolResult(_)
-        | Part::ServerResult(_)
-        | Part::Foreign(_) => None,
-    });
-    match input.into_iter().next() {
-        Some(raw) => w.raw("input", raw),
-        None => texts(request, to, w),
-    }
-    w.maybe("user", request.user.as_deref(), JsonWriter::string);
-    to.losses.write_own(&request.rest, &"", w);
-}
-
-/// Another dialect's turns to embed, as a list of texts: one for each turn.
-fn texts(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    w.array("input", |w| {
-        for (at, turn) in request.turns.iter().enumerate() {
-            let mut text = String::new();
-            for (part_at, part) in turn.parts.iter().enumerate() {
-                if let Part::Text(own) = part {
-                    text.push_str(&own.text);
-                } else {
-                    to.losses.unsupported(Site::Turn(at, part_at), "only text is embedded");
-                }
-            }
-            to.losses.own(&turn.rest, &format!("turns[{at}]")).for_each(drop);
-            w.element().string(&text);
-        }
-    });
-}
-
 /// OpenAI takes at most this many stop sequences: <https://platform.openai.com/docs/api-reference/chat/create>, read
 /// 2026-11-25.
 const STOPS_MAX: usize = 4;
@@ -121,6 +96,7 @@ const USER_CHARS_MAX: usize = 64;
 
 fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let asked = &request.sampling;
+    let free = samples(request, to);
     for (key, value, least, most) in [
         ("temperature", asked.temperature, 0.0, 2.0),
         ("top_p", asked.top_p, 0.0, 1.0),
@@ -128,16 +104,28 @@ fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         ("presence_penalty", asked.presence_penalty, -2.0, 2.0),
     ] {
         if let Some(value) = value {
-            bounded(key, value, least, most, to, w);
+            let taken = free && matches!(key, "temperature" | "top_p");
+            if taken || to.takes("no_sampling", &format!("sampling.{key}")) {
+                bounded(key, value, least, most, to, w);
+            }
         }
     }
     top_k(request, to, w);
     let seed = asked.seed.filter(|_| to.takes("no_seed", "sampling.seed"));
-    w.maybe("seed", seed, JsonWriter::number);
+    w.maybe(if to.has("random_seed") { "random_seed" } else { "seed" }, seed, JsonWriter::number);
     stop(&asked.stop, to, w);
     output_max(request, to, w);
     candidates(asked, to, w);
-    logprobs(asked, to, w);
+    logprobs(asked, free, to, w);
+}
+
+/// Whether a model that takes no sampling parameters takes some for this request, because it does not think.
+fn samples(request: &Request, to: &To<'_>) -> bool {
+    let off = match &request.reasoning {
+        Some(ask) => reasoning::is_off(ask) && reasoning::knows_none(to),
+        None => to.unthinking || to.has("thinks_if_asked"),
+    };
+    off && to.has("sampling_if_unthinking")
 }
 
 /// How many answers are wanted.
@@ -151,12 +139,8 @@ fn candidates(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
 
 /// A number within the range of its member.
 fn bounded(key: &str, value: f64, least: f64, most: f64, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
-    let path = format!("sampling.{key}");
-    if !to.takes("no_sampling", &path) {
-        return;
-    }
     if value < least || value > most {
-        to.losses.approximated(&path, "it is outside of the range here");
+        to.losses.approximated(format!("sampling.{key}"), "it is outside of the range here");
     }
     w.member(key).float(value.clamp(least, most));
 }
@@ -202,11 +186,11 @@ fn output_max(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     w.maybe(key, request.sampling.output_max.map(|max| max.0), JsonWriter::number);
 }
 
-fn logprobs(asked: &Sampling, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+fn logprobs(asked: &Sampling, free: bool, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     if asked.logprobs.is_none() && asked.top_logprobs.is_none() {
         return;
     }
-    if to.has("no_sampling") || to.has("no_logprobs") {
+    if (to.has("no_sampling") && !free) || to.has("no_logprobs") {
         to.losses.unsupported("sampling.logprobs", "the model gives none");
         return;
     }

@@ -5,11 +5,13 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::losses::is_own;
 use super::names::is_custom;
+use super::reasoning;
 use super::request::To;
 use super::schema::json_schema;
-use crate::common::member;
+use crate::common::{each_member, member};
 use crate::echo::free_text_schema;
-use crate::openai_chat::decode::{FORM, has_form};
+use crate::flat;
+use crate::openai_chat::decode::{FORM, WEB_SEARCH, has_form};
 
 /// A tool as it is sent.
 pub(super) struct Offer<'r> {
@@ -52,7 +54,9 @@ fn add<'r>(
             to.losses.own(&tool.rest, &path).for_each(drop);
             return;
         }
-        ToolKind::Native(_) if is_own(&tool.rest) || web_search(tool, to).is_some() => {
+        ToolKind::Native(word)
+            if word == WEB_SEARCH || is_own(&tool.rest) || web_search(tool, to).is_some() =>
+        {
             offered.push(Offer { tool, sent: tool.name.clone(), path, free_text: false });
             return;
         }
@@ -81,6 +85,7 @@ fn web_search(tool: &Tool, to: &To<'_>) -> Option<WebSearch> {
     let searches =
         word.starts_with("web_search") || matches!(word.as_str(), "googleSearch" | "google_search");
     match searches && !is_own(&tool.rest) {
+        _ if word == WEB_SEARCH => Some(WebSearch::Options),
         true if to.has("web_search_options") => Some(WebSearch::Options),
         true if to.has("openrouter_web_search") => Some(WebSearch::Openrouter),
         true | false => None,
@@ -89,6 +94,10 @@ fn web_search(tool: &Tool, to: &To<'_>) -> Option<WebSearch> {
 
 /// Writes tools, choice and form.
 pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    if request.tool_choice == Some(ToolChoice::None) && to.has("tool_choice_auto") && !offered.is_empty() {
+        to.losses.approximated("tool_choice", "no tool is offered, so that none is called");
+        return output(request, false, to, w);
+    }
     let answer = answer_tool(request, to);
     let legacy = |offer: &&Offer<'_>| has_form(&offer.tool.rest, "functions");
     let options = |offer: &&Offer<'_>, to: &To<'_>| web_search(offer.tool, to) == Some(WebSearch::Options);
@@ -112,8 +121,7 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
         w.array("functions", |w| older.iter().for_each(|offer| function(offer, to, w)));
     }
     if let Some(search) = searches.first() {
-        w.nested("web_search_options", |_| ());
-        lose_options(search, to);
+        w.nested(WEB_SEARCH, |w| search_options(search, to, w));
     }
     let any = !newer.is_empty() || !older.is_empty();
     choice(request, offered, answer.as_ref().map(|(name, _)| name.as_str()), any, to, w);
@@ -121,6 +129,30 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
         parallel(request, to, w);
     }
     output(request, answer.is_some(), to, w);
+}
+
+/// The options of a search: those that all dialects have, and this dialect's own.
+fn search_options(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let options = &offer.tool.rest;
+    if is_own(options) {
+        return to.losses.write_own(options, &offer.path, w);
+    }
+    for (key, value) in options.members() {
+        match &**key {
+            "search_context_size" => w.raw(key, value),
+            "user_location" => w.nested(key, |w| {
+                w.string("type", "approximate");
+                w.nested("approximate", |w| {
+                    let _ = each_member(value.get(), |member| {
+                        if member.key != "type" {
+                            w.raw(&member.key, &RawJson::from(member.value));
+                        }
+                    });
+                });
+            }),
+            _ => to.losses.dropped(format!("{}.{key}", offer.path), "the search has no such option here"),
+        }
+    }
 }
 
 fn lose_options(offer: &Offer<'_>, to: &mut To<'_>) {
@@ -177,10 +209,22 @@ fn wrapped(
     w.element().object(|w| {
         w.string("type", "function");
         let of = offer.tool;
+        let flat = parameters.and_then(|schema| flattened(schema, offer, to));
+        let parameters = flat.as_ref().or(parameters);
         function_object(w.member("function"), &offer.sent, of.description.as_deref(), parameters, strict);
         mark(offer, to, w);
         to.losses.write_own(&of.rest, &offer.path, w);
     });
+}
+
+/// The parameters as an object at their top, where the provider wants them so.
+fn flattened(schema: &RawJson, offer: &Offer<'_>, to: &mut To<'_>) -> Option<RawJson> {
+    let flat = flat::object(schema).filter(|_| to.has("object_parameters"))?;
+    if flat.loose {
+        to.losses
+            .approximated(format!("{}.parameters", offer.path), "alternatives are told in the description");
+    }
+    Some(flat.schema)
 }
 
 fn mark(offer: &Offer<'_>, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
@@ -259,9 +303,14 @@ fn choice(
     to: &mut To<'_>,
     w: &mut JsonWriter<'_>,
 ) {
+    let forced = answer.is_some() || request.tool_choice.as_ref().is_some_and(forces);
+    let unforced = forced && (any || answer.is_some()) && !can_force(request, to);
     match (answer, any) {
-        (Some(name), false) => return named(w.member("tool_choice"), "function", name),
-        (Some(_), true) => return w.string("tool_choice", "required"),
+        (Some(_), _) if unforced => return w.string("tool_choice", "auto"),
+        (Some(name), false) if !to.has("no_named_choice") => {
+            return named(w.member("tool_choice"), "function", name);
+        }
+        (Some(_), _) => return w.string("tool_choice", "required"),
         (None, false) if request.tools.is_empty() => {}
         (None, false) => return,
         (None, true) => {}
@@ -272,16 +321,50 @@ fn choice(
     match choice {
         ToolChoice::Auto | ToolChoice::None if !any => {}
         ToolChoice::Auto => w.string(key, "auto"),
+        _ if unforced => w.string(key, "auto"),
         ToolChoice::None => w.string(key, "none"),
         ToolChoice::Required => w.string(key, if to.has("tool_choice_any") { "any" } else { "required" }),
         ToolChoice::Named(name) if left_out(name, request, offered) => {
             to.losses.unsupported("tool_choice", "the tool is not offered");
+        }
+        ToolChoice::Named(_) if to.has("no_named_choice") => {
+            if offered.len() > 1 {
+                to.losses.approximated("tool_choice", "any tool may be the one that must be called");
+            }
+            w.string(key, "required");
         }
         ToolChoice::Named(name) if legacy => w.nested(key, |w| w.string("name", name)),
         ToolChoice::Named(name) => named(w.member(key), word(offered, name), &to.names.chosen(name)),
         ToolChoice::Allowed { names, required } => allowed(names, *required, offered, to, w),
         ToolChoice::Other(raw) => other(raw, request, to, w),
     }
+}
+
+/// Whether a choice has a tool called.
+fn forces(choice: &ToolChoice) -> bool {
+    match choice {
+        ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. } => true,
+        ToolChoice::Auto
+        | ToolChoice::None
+        | ToolChoice::Allowed { required: false, .. }
+        | ToolChoice::Other(_) => false,
+    }
+}
+
+/// Whether the model can be made to call a tool. Some cannot while they think: then they are told not to, where they can
+/// be, since what calls the tool relies on it.
+fn can_force(request: &Request, to: &mut To<'_>) -> bool {
+    let hindered = to.has("no_forced_tools_thinking") && reasoning::thinks(request, to);
+    let never = to.has("tool_choice_auto") || to.has("no_forced_tools");
+    if never || (hindered && !reasoning::can_be_off(to)) {
+        to.losses.approximated("tool_choice", "the model cannot be made to call a tool: it may");
+        return false;
+    }
+    if hindered {
+        to.unthinking = true;
+        to.losses.approximated("reasoning", "the model cannot think where it must call a tool");
+    }
+    true
 }
 
 /// Whether the tool of this name is one that could not be sent.

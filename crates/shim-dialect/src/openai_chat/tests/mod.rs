@@ -12,10 +12,10 @@ use shim_wire::frame::Framing;
 
 use super::OpenaiChat;
 use crate::laws::{
-    each, own, recorded, request_laws, request_round_trip, stream_laws, stream_round_trip, whole_laws,
-    whole_round_trip,
+    each, embed_laws, embeddings_laws, own, recorded, request_laws, request_round_trip, stream_laws,
+    stream_round_trip, whole_laws, whole_round_trip,
 };
-use crate::{AnswerError, Codec, Decode, Operation, Route};
+use crate::{AnswerError, Codec, Decode, Embed, Operation, Route};
 
 const FAMILIES: [&str; 2] = ["openai.chat", "openai.embeddings"];
 
@@ -76,11 +76,17 @@ fn answer(recording: &Recording) -> Option<Response> {
 }
 
 fn check_recording(recording: &Recording) {
-    if let Some(request) = &recording.request {
+    let status = recording.response.status.or(recording.status).unwrap_or(200);
+    if let (Some(request), Operation::Embed) = (&recording.request, operation(recording)) {
+        let asked = embed_laws(&OpenaiChat, &route_for(Operation::Embed), &request.body);
+        if status < 400 {
+            embeddings_laws(&OpenaiChat, &recording.response.body, &asked);
+            return;
+        }
+    } else if let Some(request) = &recording.request {
         let route = route_for(operation(recording));
         request_round_trip(&OpenaiChat, &route, &request_laws(&OpenaiChat, &route, &request.body));
     }
-    let status = recording.response.status.or(recording.status).unwrap_or(200);
     if status >= 400 {
         let fault = OpenaiChat.decode_fault(status, recording.response.body.as_bytes());
         assert_eq!(fault.status, Some(status));
@@ -112,7 +118,11 @@ fn recorded_traffic_obeys_the_laws() {
 fn check_case(case: &Case) {
     let body = std::str::from_utf8(&case.answer).unwrap_or_default();
     let embeds = case.meta.path.as_deref().is_some_and(|path| path.ends_with("/embeddings"));
-    let route = route_for(if embeds { Operation::Embed } else { Operation::Generate });
+    if let (Some(request), true) = (&case.request, embeds) {
+        let asked = embed_laws(&OpenaiChat, &route_for(Operation::Embed), request);
+        return embeddings_laws(&OpenaiChat, body, &asked);
+    }
+    let route = route_for(Operation::Generate);
     if let Some(request) = &case.request {
         let decoded = request_laws(&OpenaiChat, &route, request);
         // A request that is refused may hold what cannot be carried as it is.
@@ -207,7 +217,9 @@ fn recorded_oddities_are_read() {
     reads("wc-5212dc85c52f", &[asks, weather], [19, 0, 320, 0, 44, 39]);
     reads("wc-0ae7852b5fd5", &["text The name mentioned in the audio is Marcelo."], [20, 44, 0, 0, 9, 0]);
     // Voyage states the total alone.
-    reads("wc-0e359da3ac61", &[], [3, 0, 0, 0, 0, 0]);
+    let voyage = recordings.iter().find(|recording| recording.id == "wc-0e359da3ac61").unwrap();
+    let embeddings = OpenaiChat.decode_embeddings(&voyage.response.body).unwrap();
+    assert_eq!(embeddings.usage.unwrap().input_uncached.0, 3);
     // A whole call in the finish chunk; a call without index; one without arguments.
     let latitude = "call g6fVbXS8K weather {\"latitude\": \"52.5200\", \"longitude\": ";
     reads("wc-b712a6a86297", &[latitude], [31, 0, 128, 0, 28, 0]);

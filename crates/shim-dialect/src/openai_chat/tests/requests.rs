@@ -1,14 +1,14 @@
 //! Requests, member by member.
 
 use shim_ir::{
-    Effort, MediaKind, OpaqueKind, OutputFormat, Part, ReasoningMode, Request, Role, Source, Tokens,
-    ToolCallKind, ToolChoice, ToolKind,
+    Effort, EmbedContent, MediaKind, OpaqueKind, OutputFormat, Part, ReasoningMode, Request, Role, Source,
+    Text, Tokens, ToolCallKind, ToolChoice, ToolKind, VectorForm,
 };
 
 use super::route_for;
-use crate::laws::{request_laws, request_round_trip};
+use crate::laws::{embed_laws, request_laws, request_round_trip};
 use crate::openai_chat::OpenaiChat;
-use crate::{Decode, Operation};
+use crate::{Decode, Embed, Operation};
 
 #[track_caller]
 fn chat(members: &str) -> Request {
@@ -191,13 +191,30 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn embeddings_keep_their_input() {
-    let body = r#"{"input":["a", "b"],"model":"m","dimensions":3}"#;
-    let route = route_for(Operation::Embed);
-    let request = request_laws(&OpenaiChat, &route, body);
-    request_round_trip(&OpenaiChat, &route, &request);
-    assert!(
-        matches!(&request.turns[0].parts[..], [Part::Foreign(input)] if input.raw.get() == r#"["a", "b"]"#)
-    );
-    assert_eq!(request.rest.get("dimensions").unwrap().get(), "3");
+fn what_is_embedded_is_text_or_tokens() {
+    let ask = |input: &str| {
+        let body =
+            format!(r#"{{"input":{input},"model":"m","dimensions":3,"encoding_format":"base64","odd":1}}"#);
+        embed_laws(&OpenaiChat, &route_for(Operation::Embed), &body)
+    };
+    let told = |input: &str| {
+        let request = ask(input);
+        let contents: Vec<_> = request.inputs.into_iter().map(|input| input.content).collect();
+        (contents, request.alone)
+    };
+    let text = |text: &str| EmbedContent::Parts(vec![Part::Text(Text::new(text))]);
+    let tokens = |tokens: &[u64]| EmbedContent::Tokens(tokens.to_vec());
+    assert_eq!(told(r#""a""#), (vec![text("a")], true));
+    assert_eq!(told(r#"["a", "b"]"#), (vec![text("a"), text("b")], false));
+    assert_eq!(told("[1, 2]"), (vec![tokens(&[1, 2])], true));
+    assert_eq!(told("[[1],[2,3]]"), (vec![tokens(&[1]), tokens(&[2, 3])], false));
+    assert_eq!(told("[]"), (vec![], false));
+    let request = ask(r#""a""#);
+    assert_eq!((request.dimensions, request.form), (Some(3), Some(VectorForm::Base64)));
+    assert_eq!(request.rest.get("odd").unwrap().get(), "1");
+    for bad in ["7", r#"{"a":1}"#, "[true]", r#"[["a"]]"#] {
+        let body = format!(r#"{{"input":{bad},"model":"m"}}"#);
+        let refused = OpenaiChat.decode_embed(&route_for(Operation::Embed), &body).unwrap_err();
+        assert!(refused.to_string().starts_with("input"), "{refused}");
+    }
 }

@@ -13,6 +13,7 @@ mod input;
 mod item;
 mod logprobs;
 mod loss;
+mod mcp;
 mod names;
 mod output;
 mod reason;
@@ -40,6 +41,12 @@ pub(crate) const QUIRKS: &[(&str, &str)] = &[
     ("cache_breakpoints", "https://developers.openai.com/api/docs/guides/prompt-caching"),
     // The model takes neither temperature nor top_p: GPT-5 and later, while they reason.
     ("fixed_sampling", "https://developers.openai.com/api/docs/guides/latest-model"),
+    // The model takes them where it is told not to reason: GPT-5.1 and later.
+    ("sampling_if_unthinking", "https://developers.openai.com/api/docs/guides/latest-model"),
+    // The model does not reason unless it is told to: GPT-5.1.
+    ("thinks_if_asked", "https://platform.openai.com/docs/api-reference/responses/create"),
+    // Parameters of functions must be an object without alternatives at its top.
+    ("object_parameters", "https://github.com/langchain-ai/langchainjs/issues/9804"),
     // The target takes functions only, no tools with free text: xAI.
     ("no_custom_tools", "https://docs.x.ai/docs/guides/function-calling"),
     // The target takes tools, but no groups of them: all but OpenAI and Azure.

@@ -68,7 +68,16 @@ fn controlled<'r>(wish: &'r ReasoningAsk, ask: &mut Ask<'_>) -> Asked<'r> {
     asked
 }
 
-fn is_off(wish: &ReasoningAsk) -> bool {
+/// Whether the model knows a word for no reasoning.
+pub(super) fn knows_none(control: &ReasoningControl) -> bool {
+    match control {
+        ReasoningControl::Effort(known) | ReasoningControl::Adaptive(known) => known.contains(&Effort::None),
+        ReasoningControl::Unknown | ReasoningControl::None | ReasoningControl::Budget { .. } => false,
+    }
+}
+
+/// Whether no reasoning is wished for.
+pub(super) fn is_off(wish: &ReasoningAsk) -> bool {
     wish.mode == Some(ReasoningMode::Off) || (wish.mode.is_none() && wish.effort == Some(Effort::None))
 }
 

@@ -10,7 +10,7 @@ use super::ask::Ask;
 use super::content::lose_beside;
 use super::input::put_input;
 use super::loss::{At, verbatim};
-use super::reason::{is_encrypted_wanted, put_reasoning};
+use super::reason::{is_encrypted_wanted, is_off, knows_none, put_reasoning};
 use super::schema::{is_strict, json_schema};
 use super::tools::{put_choice, put_tools};
 use crate::common::{each_element, each_member};
@@ -56,7 +56,7 @@ fn put_tool_use(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>) {
 
 /// What shapes the answer, and what becomes of it.
 fn put_shape(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>) {
-    put_sampling(w, &request.sampling, ask);
+    put_sampling(w, request, ask);
     put_include(w, request, ask);
     put_stream(w, request, ask);
     put_state(w, request, ask);
@@ -149,9 +149,9 @@ fn put_schema(w: &mut JsonWriter<'_>, format: &Schema, ask: &mut Ask<'_>) {
 }
 
 /// How tokens are chosen. Some models take none of it.
-fn put_sampling(w: &mut JsonWriter<'_>, sampling: &Sampling, ask: &mut Ask<'_>) {
-    let at = At::of("sampling");
-    let fixed = ask.has("fixed_sampling");
+fn put_sampling(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>) {
+    let (sampling, at) = (&request.sampling, At::of("sampling"));
+    let fixed = ask.has("fixed_sampling") && !samples(request, ask);
     let floats = [
         ("temperature", sampling.temperature, !fixed),
         ("top_p", sampling.top_p, !fixed),
@@ -168,6 +168,15 @@ fn put_sampling(w: &mut JsonWriter<'_>, sampling: &Sampling, ask: &mut Ask<'_>) 
     }
     put_bounds(w, sampling, ask);
     lose_sampling(sampling, ask);
+}
+
+/// Whether a model that takes no sampling parameters takes some for this request, because it does not reason.
+fn samples(request: &Request, ask: &Ask<'_>) -> bool {
+    let off = match &request.reasoning {
+        Some(wish) => is_off(wish) && knows_none(&ask.traits.reasoning),
+        None => ask.has("thinks_if_asked"),
+    };
+    off && ask.has("sampling_if_unthinking")
 }
 
 /// A number that says how tokens are chosen; a temperature is kept within bounds.

@@ -5,9 +5,11 @@ use shim_wire::{JsonWriter, Place, RawJson};
 
 use super::ask::Ask;
 use super::loss::{At, verbatim};
+use super::mcp;
 use super::schema::{is_strict, json_schema};
-use crate::common::member;
+use crate::common::{member, user_location};
 use crate::echo::free_text_schema;
+use crate::flat;
 
 /// Writes `tools`.
 pub(super) fn put_tools(w: &mut JsonWriter<'_>, tools: &[Tool], ask: &mut Ask<'_>) {
@@ -19,13 +21,13 @@ pub(super) fn put_tools(w: &mut JsonWriter<'_>, tools: &[Tool], ask: &mut Ask<'_
     }
     w.array("tools", |w| {
         for (n, tool) in tools.iter().enumerate() {
-            put_tool(w, tool, "", At::list("tools", n), ask);
+            put_tool(w, tool, tools, "", At::list("tools", n), ask);
         }
     });
 }
 
-/// Writes a tool into a list; `group` is the one it is in, where groups are sent as the tools in them.
-fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, group: &str, at: At<'_>, ask: &mut Ask<'_>) {
+/// Writes one of `tools` into a list; `group` is the one it is in, where groups are sent as the tools in them.
+fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, tools: &[Tool], group: &str, at: At<'_>, ask: &mut Ask<'_>) {
     if tool.cache.is_some() {
         ask.losses.dropped(at.member("cache"), "the target caches its tools by itself");
     }
@@ -41,6 +43,7 @@ fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, group: &str, at: At<'_>, ask: &
         ToolKind::Custom { format } => put_custom(w.element(), tool, group, format.as_ref(), at, ask),
         ToolKind::Group(tools) if ask.has("no_namespaces") => put_spread(w, tool, tools, at, ask),
         ToolKind::Group(tools) => put_group(w.element(), tool, tools, at, ask),
+        ToolKind::Native(word) if word == "mcp" && !ask.own => mcp::put_server(w, tool, tools, at, ask),
         ToolKind::Native(word) => put_native(w, word, &tool.rest, at, ask),
     }
 }
@@ -49,7 +52,7 @@ fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, group: &str, at: At<'_>, ask: &
 fn put_spread(w: &mut JsonWriter<'_>, group: &Tool, tools: &[Tool], at: At<'_>, ask: &mut Ask<'_>) {
     ask.losses.own(&group.rest, at);
     for (n, inner) in tools.iter().enumerate() {
-        put_tool(w, inner, &group.name, at.nth("tools", n), ask);
+        put_tool(w, inner, tools, &group.name, at.nth("tools", n), ask);
     }
 }
 
@@ -63,6 +66,8 @@ fn put_function(
     ask: &mut Ask<'_>,
 ) {
     let members = ask.losses.own(&tool.rest, at);
+    let flat = parameters.and_then(|schema| flattened(schema, at, ask));
+    let parameters = flat.as_ref().or(parameters);
     let strict = strictness(parameters, strict, at, ask);
     place.object(|w| {
         put_head(w, "function", tool, group, false, ask);
@@ -70,6 +75,15 @@ fn put_function(
         w.maybe("strict", strict, JsonWriter::bool);
         verbatim(w, members, &[]);
     });
+}
+
+/// The parameters as an object at their top, where the target wants another dialect's so.
+fn flattened(schema: &RawJson, at: At<'_>, ask: &mut Ask<'_>) -> Option<RawJson> {
+    let flat = flat::object(schema).filter(|_| !ask.own && ask.has("object_parameters"))?;
+    if flat.loose {
+        ask.losses.approximated(at.member("parameters"), "alternatives are told in the description");
+    }
+    Some(flat.schema)
 }
 
 /// The schema of the arguments, which another dialect's function without arguments lacks.
@@ -180,7 +194,7 @@ fn put_group(place: Place<'_, '_>, tool: &Tool, tools: &[Tool], at: At<'_>, ask:
         w.maybe("description", tool.description.as_deref(), JsonWriter::string);
         w.array("tools", |w| {
             for (n, inner) in tools.iter().enumerate() {
-                put_tool(w, inner, "", at.nth("tools", n), ask);
+                put_tool(w, inner, tools, "", at.nth("tools", n), ask);
             }
         });
         verbatim(w, members, &[]);
@@ -209,6 +223,7 @@ fn put_native(w: &mut JsonWriter<'_>, word: &str, options: &Rest, at: At<'_>, as
             });
         }
         // Without it no tool is put off, so all of them are on offer at once.
+        None if mcp::is_toolset(word, options) => {}
         None if word.starts_with("tool_search") => ask.losses.dropped(at, "all tools are on offer at once"),
         None => ask.losses.unsupported(at, "the target has no tool like it"),
     }
@@ -220,7 +235,9 @@ fn put_native(w: &mut JsonWriter<'_>, word: &str, options: &Rest, at: At<'_>, as
 fn native(word: &str) -> Option<&'static str> {
     let plain: String = word.chars().filter(char::is_ascii_alphabetic).collect();
     match plain.to_ascii_lowercase().as_str() {
-        "websearch" | "websearchpreview" | "googlesearch" | "googlesearchretrieval" => Some("web_search"),
+        "websearch" | "websearchpreview" | "websearchoptions" | "googlesearch" | "googlesearchretrieval" => {
+            Some("web_search")
+        }
         "codeexecution" | "codeinterpreter" => Some("code_interpreter"),
         _ => None,
     }
@@ -241,9 +258,8 @@ fn put_web_search(place: Place<'_, '_>, options: &Rest, at: At<'_>, ask: &mut As
         if let Some(domains) = options.get("allowed_domains") {
             w.nested("filters", |w| w.raw("allowed_domains", domains));
         }
-        for name in ["user_location", "search_context_size"] {
-            w.maybe(name, options.get(name), JsonWriter::raw);
-        }
+        w.maybe("user_location", options.get("user_location").map(user_location).as_ref(), JsonWriter::raw);
+        w.maybe("search_context_size", options.get("search_context_size"), JsonWriter::raw);
     });
 }
 

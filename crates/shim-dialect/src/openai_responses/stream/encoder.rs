@@ -13,7 +13,7 @@ use super::super::encode::{
 };
 use super::super::errors;
 use super::open::{Numbers, Spot, Told, number};
-use super::part::{apply, missing_content};
+use super::part::missing_content;
 use crate::common::each_member;
 use crate::{Asker, Encoder};
 
@@ -266,7 +266,7 @@ impl EventEncoder {
         if let Delta::Whole(whole) = delta {
             return self.whole(id, whole, out);
         }
-        if apply(&mut told.part, delta) {
+        if told.part.grow(delta) {
             let item = self.items.get(index).and_then(|item| item.id.as_deref()).unwrap_or_default();
             told.tell(delta, item, &mut self.numbers, out);
         }

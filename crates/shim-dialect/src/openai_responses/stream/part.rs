@@ -1,16 +1,12 @@
 //! A part as a stream tells it: what was told is kept, so that the whole part at its end need add only what is missing.
 
-use shim_ir::{Delta, Event, Media, Opaque, OpaqueKind, Part, PartId, Reasoning, Rest, Source, Text};
-use shim_wire::RawJson;
+use shim_ir::{Delta, Event, Part, PartId, Reasoning, Rest, Source, Text};
 
 use super::super::decode::DIALECT;
 use crate::DecodeError;
 
 /// More parts than any answer has.
 const PARTS_MAX: u32 = 1 << 16;
-
-/// How many pieces of reasoning may be skipped.
-const PIECES_SKIPPED_MAX: usize = 64;
 
 /// Where events go, and how many parts were opened.
 pub(super) struct Sink<'a> {
@@ -92,7 +88,7 @@ impl Open {
 
     /// Adds `delta`; false when it does not fit.
     pub(super) fn grow(&mut self, delta: Delta, sink: &mut Sink<'_>) -> bool {
-        let fits = apply(&mut self.part, &delta);
+        let fits = self.part.grow(&delta);
         if fits {
             sink.out.push(Event::PartDelta { id: self.id, delta });
         }
@@ -119,74 +115,6 @@ impl Open {
 
 fn nth(pieces: &[String], at: usize) -> &str {
     pieces.get(at).map_or("", String::as_str)
-}
-
-/// Lets `part` grow as folding will; false when `delta` does not fit.
-pub(super) fn apply(part: &mut Part, delta: &Delta) -> bool {
-    match (part, delta) {
-        (part, Delta::Whole(whole)) => part.clone_from(whole),
-        (Part::Text(own) | Part::Refusal(own), Delta::Text(text)) => own.text.push_str(text),
-        (Part::Text(own), Delta::Citation(citation)) => own.citations.push(citation.clone()),
-        (Part::Text(own), Delta::Logprobs(more)) => own.logprobs = Some(joined(own.logprobs.as_ref(), more)),
-        (Part::Reasoning(own), Delta::Reasoning { piece, text }) => return add(&mut own.text, *piece, text),
-        (Part::Reasoning(own), Delta::Summary { piece, text }) => return add(&mut own.summary, *piece, text),
-        (part, Delta::Opaque { kind, value, append }) => return add_opaque(part, *kind, value, *append),
-        (Part::ToolCall(own), Delta::Arguments(text)) => own.arguments.push_str(text),
-        (Part::Media(Media { source: Source::Inline(data), .. }), Delta::Data(text)) => data.push_str(text),
-        (part, Delta::Rest(more)) => match rest_of(part) {
-            Some(own) => own.merge(more.clone()),
-            None => return false,
-        },
-        _ => return false,
-    }
-    true
-}
-
-fn add_opaque(part: &mut Part, kind: OpaqueKind, value: &str, append: bool) -> bool {
-    let own = match part {
-        Part::Text(own) | Part::Refusal(own) => &mut own.opaque,
-        Part::Media(own) => &mut own.opaque,
-        Part::Reasoning(own) => &mut own.opaque,
-        Part::ToolCall(own) => &mut own.opaque,
-        Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => return false,
-    };
-    match own.iter_mut().rev().find(|own| own.kind == kind) {
-        Some(last) if append => last.value.push_str(value),
-        Some(_) | None => own.push(Opaque { kind, value: value.to_owned() }),
-    }
-    true
-}
-
-fn add(pieces: &mut Vec<String>, at: usize, text: &str) -> bool {
-    if at > pieces.len() + PIECES_SKIPPED_MAX {
-        return false;
-    }
-    if pieces.len() <= at {
-        pieces.resize(at + 1, String::new());
-    }
-    if let Some(piece) = pieces.get_mut(at) {
-        piece.push_str(text);
-    }
-    true
-}
-
-/// Two lists as one.
-fn joined(so_far: Option<&RawJson>, more: &RawJson) -> RawJson {
-    let inner = |raw: &RawJson| Some(raw.get().strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
-    let both = so_far.and_then(|first| Some((inner(first)?, inner(more)?)));
-    let list = both.and_then(|(first, more)| RawJson::parse(&format!("[{first},{more}]")).ok());
-    list.unwrap_or_else(|| more.clone())
-}
-
-fn rest_of(part: &mut Part) -> Option<&mut Rest> {
-    match part {
-        Part::Text(own) | Part::Refusal(own) => Some(&mut own.rest),
-        Part::Media(own) => Some(&mut own.rest),
-        Part::Reasoning(own) => Some(&mut own.rest),
-        Part::ToolCall(own) => Some(&mut own.rest),
-        Part::ToolResult(own) => Some(&mut own.rest),
-        Part::ServerResult(_) | Part::Foreign(_) => None,
-    }
 }
 
 /// What has to be added to `so_far` to make it `last`; `None` when adding is not enough.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use shim_ir::{
     CacheMark, Effort, MediaKind, Opaque, OpaqueKind, OutputFormat, Part, Reasoning, ReasoningAsk,
-    ReasoningControl, ReasoningMode, Request, Rest, Role, Schema, Source, StreamAsk, Text, Tokens, Tool,
-    ToolCall, ToolCallKind, ToolChoice, ToolKind, ToolResult, Traits, Turn,
+    ReasoningControl, ReasoningMode, Request, Rest, Role, Sampling, Schema, Source, StreamAsk, Text, Tokens,
+    Tool, ToolCall, ToolCallKind, ToolChoice, ToolKind, ToolResult, Traits, Turn,
 };
 
+use super::super::route_for;
 use super::{call, check, encode, function, losses, media, of_turns, raw, result, text, traits, turn};
 
 #[test]
@@ -323,4 +324,134 @@ fn media_that_cannot_be_sent_is_told() {
     check(MediaKind::File, inline(), Some("application/pdf"), &[], pdf, &[".name defaulted"]);
     let plain = json!({ "type": "text", "text": "words" });
     check(MediaKind::File, Source::Plain("words".into()), None, &[], plain, &[" approximated"]);
+}
+
+#[test]
+fn a_tool_is_forced_where_the_model_can_be_made_to_call_one() {
+    let ask = |choice| Request {
+        tools: vec![function("a"), function("b")],
+        tool_choice: Some(choice),
+        ..of_turns(vec![])
+    };
+    let named = || ToolChoice::Named("a".into());
+    let name = json!({ "type": "function", "function": { "name": "a" } });
+    let key = "tool_choice";
+    let (lost, told) = (["tool_choice approximated"], ["reasoning approximated"]);
+    check(&ask(named()), &traits(&[]), key, &name, &[]);
+    for quirk in ["tool_choice_auto", "no_forced_tools"] {
+        check(&ask(named()), &traits(&[quirk]), key, &json!("auto"), &lost);
+        check(&ask(ToolChoice::Required), &traits(&[quirk]), key, &json!("auto"), &lost);
+        check(&ask(ToolChoice::Auto), &traits(&[quirk]), key, &json!("auto"), &[]);
+    }
+    check(&ask(ToolChoice::None), &traits(&["tool_choice_auto"]), "tools", &Value::Null, &lost);
+    check(&ask(ToolChoice::None), &traits(&[]), key, &json!("none"), &[]);
+    check(&ask(named()), &traits(&["no_named_choice"]), key, &json!("required"), &lost);
+    let one = Request { tools: vec![function("a")], ..ask(named()) };
+    check(&one, &traits(&["no_named_choice"]), key, &json!("required"), &[]);
+    // Where thinking is in the way, it is turned off, or the choice is left to the model.
+    let thinking = ["no_forced_tools_thinking", "thinking_object"];
+    check(&ask(named()), &traits(&thinking), key, &name, &told);
+    check(&ask(named()), &traits(&thinking), "thinking", &json!({ "type": "disabled" }), &told);
+    let switch = ["no_forced_tools_thinking", "enable_thinking"];
+    check(&ask(ToolChoice::Required), &traits(&switch), "enable_thinking", &json!(false), &told);
+    check(&ask(named()), &traits(&["no_forced_tools_thinking"]), key, &json!("auto"), &lost);
+    let off = ReasoningAsk { mode: Some(ReasoningMode::Off), ..ReasoningAsk::default() };
+    let off = Request { reasoning: Some(off), ..ask(named()) };
+    check(&off, &traits(&thinking), key, &name, &[]);
+    let never = Traits { reasoning: ReasoningControl::None, ..traits(&thinking) };
+    check(&ask(named()), &never, key, &name, &[]);
+}
+
+#[test]
+fn sampling_is_taken_where_the_model_does_not_reason() {
+    let words = |words: &[Effort]| ReasoningControl::Effort(words.to_vec());
+    let with = |quirks: &[&str]| Traits {
+        reasoning: words(&[Effort::None, Effort::High]),
+        ..traits(&[&["no_sampling", "sampling_if_unthinking"], quirks].concat())
+    };
+    let ask = |effort: Option<Effort>| Request {
+        reasoning: effort.map(|effort| ReasoningAsk { effort: Some(effort), ..ReasoningAsk::default() }),
+        sampling: Sampling {
+            temperature: Some(0.5),
+            presence_penalty: Some(1.0),
+            logprobs: Some(true),
+            ..Sampling::default()
+        },
+        ..of_turns(vec![])
+    };
+    let some = ["sampling.presence_penalty dropped"];
+    let all = [
+        "sampling.temperature dropped",
+        "sampling.presence_penalty dropped",
+        "sampling.logprobs unsupported",
+    ];
+    let key = "temperature";
+    check(&ask(Some(Effort::None)), &with(&[]), key, &json!(0.5), &some);
+    check(&ask(Some(Effort::None)), &with(&[]), "logprobs", &json!(true), &some);
+    check(&ask(Some(Effort::High)), &with(&[]), key, &Value::Null, &all);
+    check(&ask(None), &with(&[]), key, &Value::Null, &all);
+    check(&ask(None), &with(&["thinks_if_asked"]), key, &json!(0.5), &some);
+    check(&ask(Some(Effort::None)), &traits(&["no_sampling"]), key, &Value::Null, &all);
+    // A model that cannot be told not to reason.
+    let always = Traits { reasoning: words(&[Effort::High]), ..with(&[]) };
+    let lost = [&["reasoning.effort approximated"], &all[..]].concat();
+    check(&ask(Some(Effort::None)), &always, key, &Value::Null, &lost);
+}
+
+#[test]
+fn names_seeds_and_parameters_are_as_the_provider_takes_them() {
+    let mut request = of_turns(vec![turn(Role::User, vec![text("a")])]);
+    request.turns[0].name = Some("n".into());
+    check(&request, &traits(&[]), "messages", &json!([{ "role": "user", "content": "a", "name": "n" }]), &[]);
+    let plain = json!([{ "role": "user", "content": "a" }]);
+    check(&request, &traits(&["no_message_name"]), "messages", &plain, &["turns[0].name dropped"]);
+    let mut request = of_turns(vec![]);
+    request.sampling.seed = Some(7);
+    check(&request, &traits(&["random_seed"]), "random_seed", &json!(7), &[]);
+    check(&request, &traits(&[]), "seed", &json!(7), &[]);
+    let schema = r#"{"anyOf":[{"properties":{"a":{}}},{"properties":{"b":{}}}]}"#;
+    let kind = ToolKind::Function { parameters: Some(raw(schema)), strict: None };
+    let request = Request { tools: vec![Tool { kind, ..function("f") }], ..of_turns(vec![]) };
+    let (body, encoded) = encode(&request, &traits(&["object_parameters"]));
+    let parameters = &body["tools"][0]["function"]["parameters"];
+    assert_eq!(
+        (&parameters["type"], &parameters["properties"]),
+        (&json!("object"), &json!({ "a": {}, "b": {} }))
+    );
+    assert_eq!(losses(&encoded), ["tools[0].parameters approximated"]);
+    let (body, encoded) = encode(&request, &traits(&[]));
+    assert!(body["tools"][0]["function"]["parameters"].get("anyOf").is_some() && encoded.losses.is_empty());
+}
+
+#[test]
+fn a_search_of_the_web_is_a_tool_and_comes_back_as_it_was() {
+    let body = r#"{"model":"m","messages":[],"web_search_options":{"search_context_size":"low","user_location":
+        {"type":"approximate","approximate":{"city":"Bonn"}}}}"#;
+    use crate::Decode as _;
+    let request =
+        crate::openai_chat::OpenaiChat.decode_request(&route_for(crate::Operation::Generate), body).unwrap();
+    assert!(
+        matches!(&request.tools[..], [Tool { kind: ToolKind::Native(_), .. }]) && request.rest.is_empty()
+    );
+    let sent = encode(&request, &traits(&[])).0;
+    let wanted: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(sent["web_search_options"], wanted["web_search_options"]);
+    // Another dialect's search has the options that both have.
+    let rest = Rest::from_owned(
+        shim_ir::Dialect::Anthropic,
+        vec![
+            ("user_location".into(), raw(r#"{"type":"approximate","city":"Bonn"}"#)),
+            ("max_uses".into(), raw("3")),
+        ],
+    );
+    let tool = Tool { kind: ToolKind::Native("web_search_20260209".into()), rest, ..function("web_search") };
+    let request = Request { tools: vec![tool], ..of_turns(vec![]) };
+    let wanted = json!({ "user_location": { "type": "approximate", "approximate": { "city": "Bonn" } } });
+    check(
+        &request,
+        &traits(&["web_search_options"]),
+        "web_search_options",
+        &wanted,
+        &["tools[0].max_uses dropped"],
+    );
 }

@@ -242,6 +242,22 @@ fn sampling_is_told_within_bounds() {
         json!({ "top_k": 5.0, "max_output_tokens": 100 }),
         &[("sampling.temperature", Dropped), ("sampling.output_max", Approximated)],
     );
+    let free = Traits {
+        reasoning: ReasoningControl::Effort(vec![Effort::None, Effort::High]),
+        ..traits(&["fixed_sampling", "sampling_if_unthinking"])
+    };
+    let warm = Sampling { temperature: Some(0.5), ..Sampling::default() };
+    let reasoned = |effort| {
+        let ask = ReasoningAsk { effort: Some(effort), ..ReasoningAsk::default() };
+        Request { reasoning: Some(ask), ..sampled(warm.clone()) }
+    };
+    let none = json!({ "temperature": 0.5, "reasoning": { "effort": "none" } });
+    members(reasoned(Effort::None), &free, none, &[]);
+    let high = json!({ "reasoning": { "effort": "high" }, "include": ["reasoning.encrypted_content"] });
+    members(reasoned(Effort::High), &free, high, &[("sampling.temperature", Dropped)]);
+    members(sampled(warm.clone()), &free, json!({}), &[("sampling.temperature", Dropped)]);
+    let asked = Traits { quirks: [&free.quirks[..], &["thinks_if_asked".into()]].concat(), ..free };
+    members(sampled(warm), &asked, json!({ "temperature": 0.5 }), &[]);
     let stopped = Sampling {
         stop: vec!["x".into()],
         candidates: Some(2),

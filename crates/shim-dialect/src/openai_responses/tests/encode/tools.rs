@@ -1,7 +1,9 @@
 //! Tools, and the choice of them.
 
 use serde_json::{Value, json};
-use shim_ir::{Candidate, LossKind, Part, Request, Response, Rest, Tool, ToolChoice, ToolKind, Traits};
+use shim_ir::{
+    Candidate, Dialect, LossKind, Part, Request, Response, Rest, Tool, ToolChoice, ToolKind, Traits,
+};
 
 use super::{Lost, answer, call, encode, loses, lost, mark, own, raw, traits};
 use crate::Encoded;
@@ -143,4 +145,64 @@ fn groups_are_sent_as_the_tools_in_them_where_they_must() {
         (told["output"][0]["name"].as_str(), told["output"][0]["namespace"].as_str()),
         (Some("send"), Some("mail"))
     );
+}
+
+/// What becomes of a server of Anthropic's form, and of the set of its tools.
+#[track_caller]
+fn server(options: &[(&str, &str)], set: Option<&str>, wanted: &Value, lost: Lost<'_>) {
+    let rest = |members: &[(&str, &str)]| {
+        let members = members.iter().map(|(key, value)| ((*key).into(), raw(value))).collect();
+        Rest::from_owned(Dialect::Anthropic, members)
+    };
+    let native = |name: &str, word: &str, rest| Tool {
+        name: name.into(),
+        description: None,
+        kind: ToolKind::Native(word.into()),
+        cache: None,
+        rest,
+    };
+    let options = [&[("type", r#""url""#), ("url", r#""https://a""#)], options].concat();
+    let mut tools = vec![native("a", "mcp", rest(&options))];
+    let config = set.map(|config| {
+        native("mcp_toolset", "mcp_toolset", rest(&[("mcp_server_name", r#""a""#), ("configs", config)]))
+    });
+    tools.extend(config);
+    let (encoded, body) = encode(&Request { tools, ..Request::default() }, &Traits::default());
+    assert_eq!(&body["tools"], wanted, "{body}");
+    loses(&encoded.losses, lost);
+}
+
+#[test]
+fn a_server_with_tools_is_one_here_too() {
+    use LossKind::{Dropped, Unsupported};
+    let with = |more: Value| {
+        let mut tool = json!({ "type": "mcp", "server_label": "a", "server_url": "https://a", "require_approval": "never" });
+        tool.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([tool])
+    };
+    server(&[("authorization_token", r#""t""#)], None, &with(json!({ "authorization": "t" })), &[]);
+    server(&[("odd", "1")], None, &with(json!({})), &[("tools[0].odd", Dropped)]);
+    let some = [("tool_configuration", r#"{"allowed_tools":["x"]}"#)];
+    server(&some, None, &with(json!({ "allowed_tools": ["x"] })), &[]);
+    server(
+        &[("tool_configuration", r#"{"enabled":false}"#)],
+        None,
+        &with(json!({ "allowed_tools": [] })),
+        &[],
+    );
+    server(&[], Some(r#"{"x":{"enabled":true}}"#), &with(json!({})), &[]);
+    // A tool that is not permitted must not be.
+    server(&[], Some(r#"{"x":{"enabled":false}}"#), &json!([]), &[("tools[0]", Unsupported)]);
+}
+
+#[test]
+fn a_search_that_is_no_tool_elsewhere_is_one_here() {
+    let options = r#"{"approximate":{"city":"Bonn"},"type":"approximate"}"#;
+    let rest = Rest::from_owned(Dialect::OpenaiChat, vec![("user_location".into(), raw(options))]);
+    let kind = ToolKind::Native("web_search_options".into());
+    let tool = Tool { name: "web_search_options".into(), description: None, kind, cache: None, rest };
+    let (encoded, body) = encode(&Request { tools: vec![tool], ..Request::default() }, &Traits::default());
+    let here = json!({ "type": "approximate", "city": "Bonn" });
+    assert_eq!(body["tools"], json!([{ "type": "web_search", "user_location": here }]));
+    loses(&encoded.losses, &[]);
 }
