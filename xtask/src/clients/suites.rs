@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::gateway::Gateway;
 use super::install::Installed;
@@ -56,6 +56,41 @@ pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suit
     suites
 }
 
+/// Has every answer of the corpus and the recordings told to a client of each dialect, and the SDKs' own types judge
+/// what it is told: the suite `name`.
+///
+/// # Errors
+/// When the answers cannot be told, or the script does not start or end in time.
+pub(super) fn types(name: &str, places: &Places, installed: &Installed, tally: &mut Tally) -> Result<()> {
+    let Some(python) = &installed.python else { return Ok(()) };
+    let retold = places.work.join("retold.jsonl");
+    let told = Command::new(places.binary("examples/testkit-retold")?).arg(&retold).output()?;
+    ensure!(told.status.success(), "testkit-retold: {}", String::from_utf8_lossy(&told.stderr));
+    let mut command = Command::new(python);
+    command.arg(places.scripts.join("python/types_suite.py")).arg(&retold).current_dir(&places.work);
+    command.env_clear().env("PYTHONDONTWRITEBYTECODE", "1");
+    counted(name, &mut command, places, tally)
+}
+
+/// Runs a script and counts the checks it tells of.
+fn counted(name: &str, command: &mut Command, places: &Places, tally: &mut Tally) -> Result<()> {
+    let log = places.work.join(format!("{}.log", name.replace(' ', "-")));
+    let failed = tally.failed.len();
+    let mut count = |line: &str| {
+        if line.starts_with("ok ") {
+            tally.pass();
+        } else if let Some(check) = line.strip_prefix("FAIL ") {
+            tally.fail(format!("{name}: {}", check.trim()));
+        }
+        say(&format!("{name}: {line}"))
+    };
+    let status = finish(command, &log, PATIENCE, &mut count)?;
+    if !status.success() && tally.failed.len() == failed {
+        tally.fail(format!("{name}: {status}; see {}", log.display()));
+    }
+    Ok(())
+}
+
 impl Suite {
     /// Runs the script and counts its checks.
     ///
@@ -68,21 +103,7 @@ impl Suite {
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("HOME", places.fresh("home")?).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("SHIM_SUITE", gateway.described());
-        let log = places.work.join(format!("{}.log", self.name.replace(' ', "-")));
-        let failed = tally.failed.len();
-        let mut count = |line: &str| {
-            if line.starts_with("ok ") {
-                tally.pass();
-            } else if let Some(check) = line.strip_prefix("FAIL ") {
-                tally.fail(format!("{}: {}", self.name, check.trim()));
-            }
-            say(&format!("{}: {line}", self.name))
-        };
-        let status = finish(&mut command, &log, PATIENCE, &mut count)?;
-        if !status.success() && tally.failed.len() == failed {
-            tally.fail(format!("{}: {status}; see {}", self.name, log.display()));
-        }
-        Ok(())
+        counted(&self.name, &mut command, places, tally)
     }
 
     fn copy(&self) -> Result<()> {
