@@ -13,6 +13,7 @@ pub mod gemini_generate;
 mod laws;
 pub mod openai_chat;
 pub mod openai_responses;
+mod pieces;
 
 pub use codec::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
