@@ -19,8 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const SDKS: [(&str, &str); 3] =
     [("openai", "openai_suite"), ("anthropic", "anthropic_suite"), ("genai", "genai_suite")];
 
-/// The script that has every SDK over the upstreams of other dialects, which `shim up` does not find.
+/// The scripts that go over the upstreams of every dialect, which `shim up` does not find.
 const SQUARE: (&str, &str) = ("square", "square");
+const PYTHON: [(&str, &str); 3] =
+    [SQUARE, ("langchain", "langchain_suite"), ("pydantic-ai", "pydantic_ai_suite")];
+const JS: [(&str, &str); 2] = [SQUARE, ("ai-sdk", "ai_sdk_suite")];
 
 /// A script to run.
 pub(super) struct Suite {
@@ -34,26 +37,26 @@ pub(super) struct Suite {
 
 /// The suites of the SDKs that are installed, to be run against the gateway `how`.
 pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suite> {
-    let mut suites = Vec::new();
-    for (name, script) in SDKS.into_iter().chain((how == "serve").then_some(SQUARE)) {
-        if let Some(python) = &installed.python {
-            suites.push(Suite {
-                name: format!("{how} python {name}"),
-                program: python.clone(),
-                script: places.scripts.join(format!("python/{script}.py")),
-                copied_from: None,
-            });
-        }
-        if let Some(js) = &installed.js {
-            suites.push(Suite {
-                name: format!("{how} js {name}"),
-                program: "node".into(),
-                script: js.join(format!("{script}.mjs")),
-                copied_from: Some(places.scripts.join("js")),
-            });
-        }
-    }
-    suites
+    let every = |over_all: &'static [(&'static str, &'static str)]| {
+        SDKS.into_iter().chain(over_all.iter().copied().filter(|_| how == "serve"))
+    };
+    let python = installed.python.iter().flat_map(|python| {
+        every(&PYTHON).map(|(name, script)| Suite {
+            name: format!("{how} python {name}"),
+            program: python.clone(),
+            script: places.scripts.join(format!("python/{script}.py")),
+            copied_from: None,
+        })
+    });
+    let js = installed.js.iter().flat_map(|js| {
+        every(&JS).map(|(name, script)| Suite {
+            name: format!("{how} js {name}"),
+            program: "node".into(),
+            script: js.join(format!("{script}.mjs")),
+            copied_from: Some(places.scripts.join("js")),
+        })
+    });
+    python.chain(js).collect()
 }
 
 /// Has every answer of the corpus and the recordings told to a client of each dialect, and the SDKs' own types judge
