@@ -9,7 +9,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, Output, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 
 import { DEGREES, PLACES, QUESTION, answered, seen } from "./provider.mjs";
-import { KEY, URL, WEATHER, given, main, place } from "./suite.mjs";
+import { KEY, URL, WEATHER, given, main, place, says } from "./suite.mjs";
 
 const ANSWER = {
   type: "object",
@@ -108,6 +108,24 @@ for (const [name, client] of Object.entries(CLIENTS)) {
       given(true, `${name} over ${upstream}: ${check}`, () => run(pair));
     }
   }
+}
+
+// Where it is not told otherwise, it refers by id to what a provider of Responses is to have kept.
+for (const upstream of PLACES.filter((one) => one !== "openai-responses" && place(one))) {
+  given(true, `responses over ${upstream}: a reference to what another provider keeps is refused`, async () => {
+    const before = seen().length;
+    const said = { type: "text", text: "I will look.", providerOptions: { openai: { itemId: "msg_1" } } };
+    const messages = [
+      { role: "user", content: QUESTION },
+      { role: "assistant", content: [said] },
+      { role: "user", content: "And?" },
+    ];
+    const model = CLIENTS.responses(`${place(upstream).provider}/plain`);
+    const error = await generateText({ model, messages, maxRetries: 0 }).catch((error) => error);
+    assert.equal(error.statusCode, 400, String(error));
+    says(error.message, "send that whole");
+    assert.equal(seen().length, before);
+  });
 }
 
 await main();
