@@ -1,7 +1,7 @@
 """Answers re-encoded in every dialect, held against the official SDKs' own types: `types_suite.py FILE`.
 
-FILE is what `testkit-retold` writes: every answer of the corpus, and of recorded traffic where it is present, told to a
-client of each dialect, whole and streamed. Here
+FILE is what `testkit-retold` writes: every answer and every failure of the corpus, and of recorded traffic where it is
+present, told to a client of each dialect, answers whole and streamed. Here
 - every whole answer and every event of a stream is validated with the SDK's model, strictly: `model_validate` rather than
   the `construct` by which the SDKs take anything, so that unknown words and missing members fail; in a translated answer
   a member the model does not name fails too, but for those in `NAMED_BY_NOBODY`;
@@ -69,6 +69,10 @@ ENDS = {
         "filter": {"SAFETY"}, "bad_tool_call": {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"}, "other": {"OTHER"},
     },
 }
+
+
+# Answers of which no more than the events was held against the models: the provider's own bytes are wrong there.
+EXCUSED = []
 
 
 class Wrong(Exception):
@@ -204,8 +208,12 @@ class Responses(Dialect):
         return read_responses(answer)
 
     def failure(self, bodies):
-        demand(bodies[-1]["type"] in ("error", "response.failed"), f"the stream ends in {bodies[-1]['type']}")
-        self.event(bodies[-1])
+        last = bodies[-1]
+        if "type" not in last:
+            ErrorObject.model_validate(last["error"])
+            return
+        demand(last["type"] in ("error", "response.failed"), f"the stream ends in {last['type']}")
+        self.event(last)
 
 
 class Messages(Dialect):
@@ -329,7 +337,11 @@ def validated(validate, body, excused, what):
 
 def check(record):
     """Checks an answer in a dialect, whole and streamed. Gives how many objects were validated."""
-    dialect, losses = DIALECTS[record["to"]], record["losses"]
+    dialect = DIALECTS[record["to"]]
+    if "error" in record:
+        dialect.failure([json.loads(record["error"])])
+        return 1
+    losses = record["losses"]
     excused = of_the_provider(record, dialect)
     bodies = dialect.bodies(record["stream"])
     if "fault" in record:
@@ -347,9 +359,11 @@ def check(record):
         strange = names - NAMED_BY_NOBODY[record["to"]]
         demand(not strange, f"no model names {sorted(strange)}")
     if whole is None or None in events:
+        EXCUSED.append(record["case"])
         return len(events) + 1
     told = dialect.facts(whole)
     if record["from"] == record["to"] and repeats_ids(record):
+        EXCUSED.append(record["case"])
         return len(events) + 1
     same = record["from"] == record["to"]
     carries(told, record["facts"], record["to"], same, [path for path, *_ in losses["whole"]])
@@ -495,8 +509,9 @@ def main():
             except Exception as error:
                 tell(name, [repr(error)])
     for (source, to), (wrong, [count]) in pairs.items():
-        tell(f"{count} answers of {source} as {to}" + (f", {len(wrong)} wrong" if wrong else ""), wrong)
-    print(f"validated {answers} answers: {objects} bodies and events", flush=True)
+        tell(f"{count} answers and failures of {source} as {to}" + (f", {len(wrong)} wrong" if wrong else ""), wrong)
+    print(f"validated {answers} answers and failures: {objects} bodies and events", flush=True)
+    print(f"in {len(EXCUSED)} of them the provider's own bytes do not fit its SDK: no more than their form was checked", flush=True)
     sys.exit(1 if any(wrong for wrong, _ in pairs.values()) else 0)
 
 

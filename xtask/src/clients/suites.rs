@@ -69,6 +69,7 @@ pub(super) fn types(name: &str, places: &Places, installed: &Installed, tally: &
     let retold = places.work.join("retold.jsonl");
     let told = Command::new(places.binary("examples/testkit-retold")?).arg(&retold).output()?;
     ensure!(told.status.success(), "testkit-retold: {}", String::from_utf8_lossy(&told.stderr));
+    say(&format!("{name}: {}", String::from_utf8_lossy(&told.stdout).trim()))?;
     let mut command = Command::new(python);
     command.arg(places.scripts.join("python/types_suite.py")).arg(&retold).current_dir(&places.work);
     command.env_clear().env("PYTHONDONTWRITEBYTECODE", "1");

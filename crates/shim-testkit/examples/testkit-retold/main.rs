@@ -3,7 +3,8 @@
 //!
 //! A line holds `case`, `from` and `to` (dialects), `whole` (a body), `stream` (text, server-sent events), `facts` (what
 //! the answer says, in no dialect's words), `losses` of both, and `fault` (what it failed of) where it did; where both
-//! dialects are one, `source` (the provider's own body) and `streamed` (whether that is a stream).
+//! dialects are one, `source` (the provider's own body) and `streamed` (whether that is a stream). A failure
+//! is a line with an `error` (a body) in place of all that.
 
 mod facts;
 mod sources;
@@ -14,7 +15,7 @@ use std::io::{self, BufWriter, Write as _};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use shim_dialect::{Asker, Encode, Goal, Operation, speaker};
-use shim_ir::{Dialect, Event, FoldError, Loss, Request, StreamAsk, Traits, fold};
+use shim_ir::{Dialect, Event, Fault, FoldError, Loss, Request, StreamAsk, Traits, fold};
 use shim_wire::frame::Framing;
 
 use sources::Source;
@@ -22,23 +23,39 @@ use sources::Source;
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).context("usage: testkit-retold FILE")?;
     let mut out = BufWriter::new(File::create(path)?);
-    let (mut told, mut skipped) = (0, 0);
+    let (mut told, mut unreadable) = (0, Vec::new());
     for from in Dialect::ALL {
         for source in sources::of(from)? {
-            let Some(answer) = source.answer() else {
-                skipped += 1;
-                continue;
-            };
-            for to in Dialect::ALL {
-                let line = retold(&source, &answer, to);
-                writeln!(out, "{line}")?;
-                told += 1;
+            match source.answer() {
+                Some(answer) => told += answers(&source, &answer, &mut out)?,
+                None => unreadable.push(source.name),
             }
+        }
+        for (case, status, body) in sources::failures(from)? {
+            told += failures(from, &case, &speaker(from).decode_fault(status, &body), &mut out)?;
         }
     }
     out.flush()?;
-    writeln!(io::stdout(), "{}", json!({ "told": told, "skipped": skipped }))?;
+    writeln!(io::stdout(), "{}", json!({ "told": told, "unreadable": unreadable }))?;
     Ok(())
+}
+
+/// Writes a line for each dialect that an answer is told in; gives their number.
+fn answers(source: &Source, answer: &[Event], out: &mut impl io::Write) -> Result<usize> {
+    for to in Dialect::ALL {
+        writeln!(out, "{}", retold(source, answer, to))?;
+    }
+    Ok(Dialect::ALL.len())
+}
+
+/// The same of a failure.
+fn failures(from: Dialect, case: &str, fault: &Fault, out: &mut impl io::Write) -> Result<usize> {
+    for to in Dialect::ALL {
+        let error = String::from_utf8_lossy(&speaker(to).encode_fault(fault)).into_owned();
+        let line = json!({ "case": case, "from": from.name(), "to": to.name(), "error": error });
+        writeln!(out, "{line}")?;
+    }
+    Ok(Dialect::ALL.len())
 }
 
 /// One answer, told to a client of `to`.

@@ -48,6 +48,21 @@ pub(crate) fn of(dialect: Dialect) -> Result<Vec<Source>> {
     Ok(found)
 }
 
+/// The failures of providers that speak `dialect`: case, status and body.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn failures(dialect: Dialect) -> Result<Vec<(String, u16, Vec<u8>)>> {
+    let (folder, families) = places(dialect);
+    let cases = corpus::cases(folder)?.into_iter().map(|case| (case.name, case.meta.status, case.answer));
+    let recordings = recordings::of_families(families)?.unwrap_or_default().into_iter();
+    let recorded = recordings.map(|recording| {
+        let answer = recording.response;
+        (recording.id, answer.status.unwrap_or_default(), answer.body.into_bytes())
+    });
+    Ok(cases.chain(recorded).filter(|(_, status, _)| *status >= 400).collect())
+}
+
 /// The answer of a case, and the one after the tool's result where it has one. Embeddings are no answers.
 fn of_case(dialect: Dialect, case: &Case) -> Result<Vec<Source>> {
     if case.meta.path.as_ref().is_some_and(|path| path.contains("embed")) {
