@@ -19,6 +19,9 @@ use install::Installed;
 
 use crate::say;
 
+/// The suite that needs no gateway.
+const TYPES: &str = "python types";
+
 /// What came of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -42,11 +45,14 @@ struct Places {
 /// # Errors
 /// When a check fails, or the gateway does not start.
 pub(crate) fn run(filter: &[String]) -> Result<()> {
-    crate::cargo(&["build", "-p", "shim", "-p", "shim-testkit", "--bins"], &[])?;
+    crate::cargo(&["build", "-p", "shim", "-p", "shim-testkit", "--bins", "--examples"], &[])?;
     let places = Places::open()?;
     let installed = Installed::all(&places)?;
     let mut tally = Tally::default();
     tally.skipped.extend(installed.missing.iter().cloned());
+    if wanted(filter, TYPES) {
+        suites::types(TYPES, &places, &installed, &mut tally)?;
+    }
     served(&places, &installed, filter, &mut tally)?;
     unconfigured(&places, &installed, filter, &mut tally)?;
     tally.tell()

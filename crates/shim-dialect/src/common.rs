@@ -1,11 +1,21 @@
 //! Helpers every dialect uses and none owns.
 
 use bytes::Bytes;
-use shim_ir::{Dialect, Fault, FaultKind, Loss, LossKind, Rest, Retry};
+use shim_ir::{Dialect, Fault, FaultKind, Foreign, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
 use shim_wire::{ArrayReader, JsonWriter, Member, ObjectReader, RawJson, Splice, Value, ValueKind};
 
 use crate::{DecodeError, Head};
+
+/// Why a part of a request that nobody else has cannot be told. What stands for something kept by its provider, the client
+/// can send whole instead.
+pub(crate) fn why_foreign(foreign: &Foreign) -> &'static str {
+    if foreign.kind.ends_with("_reference") {
+        "only the provider that keeps what it names has it; send that whole"
+    } else {
+        "no other dialect has it"
+    }
+}
 
 /// The `type` of a tagged object; `None` when it has none that is a string.
 pub(crate) fn tag(object: &str) -> Option<std::borrow::Cow<'_, str>> {

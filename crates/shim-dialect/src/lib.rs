@@ -15,6 +15,7 @@ pub mod gemini_generate;
 mod laws;
 pub mod openai_chat;
 pub mod openai_responses;
+mod pieces;
 mod think;
 #[cfg(test)]
 mod think_tests;

@@ -50,6 +50,7 @@ pub(crate) fn tell(found: &[Found], clients: SocketAddr, operators: SocketAddr, 
         ("Claude Code", "shim run -- claude".to_owned()),
         ("Codex", "shim run -- codex".to_owned()),
         ("Gemini CLI", "shim run -- gemini".to_owned()),
+        ("opencode", "shim run -- opencode".to_owned()),
         ("a first word", "shim chat chat \"Hello\"".to_owned()),
         (
             "curl",

@@ -1,11 +1,16 @@
 //! `shim run`: a client, pointed at the gateway by its environment and, where that does not do, by its command line or by
 //! a configuration of its own.
 
+mod gemini;
+mod jsonc;
+mod opencode;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 
+use self::gemini::Home;
 use crate::cli::Run;
 
 /// The key clients get where the gateway wants none: most refuse to start without any.
@@ -19,29 +24,35 @@ pub(crate) fn run(args: &Run) -> Result<ExitCode> {
     let url = args.url.trim_end_matches('/');
     let key = args.key.as_deref().unwrap_or(ANY_KEY);
     let name = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mut command = Command::new(program);
-    let own = own_configuration(&name, url, args.model.as_deref())?;
-    let mut rest = rest.to_vec();
-    if let (Some(model), Some(flag)) = (&args.model, model_flag(&name))
-        && !rest.iter().any(|arg| arg == flag || arg == "-m" || arg == "--model")
-    {
-        // Where the command has words of its own first (`codex exec`), the flag goes behind the first of them.
-        let at = usize::from(rest.first().is_some_and(|arg| matches!(arg.as_str(), "exec" | "run")));
-        let model = if name == "aider" { format!("openai/{model}") } else { model.clone() };
-        rest.splice(at..at, [flag.to_owned(), model]);
-    }
     let model = args.model.as_deref();
-    command.args(overrides(&name, url, model)).args(&rest).envs(environment(url, key, model));
-    if let Some(own) = &own {
-        command.envs(own.environment.iter().cloned());
-    }
+    let mut command = Command::new(program);
+    command.args(overrides(&name, url, model)).args(arguments(&name, rest, model));
+    command.envs(environment(url, key, model));
+    let home = own_configuration(&name, url, model, &mut command)?;
     let status = command.status().with_context(|| format!("cannot start {program}"));
-    if let Some(own) = own {
-        // What the client was given is of no use after it; that it cannot be removed harms nobody.
-        let _ = std::fs::remove_dir_all(own.folder);
+    if let Some(home) = home {
+        home.close()?;
     }
     let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
     Ok(ExitCode::from(code))
+}
+
+/// The client's arguments, with the model among them unless they name one.
+fn arguments(name: &str, rest: &[String], model: Option<&str>) -> Vec<String> {
+    let mut rest = rest.to_vec();
+    let (Some(model), Some(flag)) = (model, model_flag(name)) else { return rest };
+    if rest.iter().any(|arg| arg == flag || arg == "-m" || arg == "--model") {
+        return rest;
+    }
+    let own = match name {
+        "aider" => format!("openai/{model}"),
+        "opencode" => opencode::name(model),
+        _ => model.to_owned(),
+    };
+    // Where the command has words of its own first (`codex exec`), the flag goes behind the first of them.
+    let at = usize::from(rest.first().is_some_and(|arg| matches!(arg.as_str(), "exec" | "run")));
+    rest.splice(at..at, [flag.to_owned(), own]);
+    rest
 }
 
 /// What SDKs and agents read.
@@ -73,27 +84,29 @@ fn model_flag(name: &str) -> Option<&'static str> {
     }
 }
 
-/// A configuration made for one run of a client.
-struct Own {
-    folder: PathBuf,
-    environment: Vec<(String, String)>,
-}
-
-/// opencode reads where to go from a file alone, Gemini's terminal client reads how to sign in from one. It takes
-/// settings that go before its user's from none but root's folders, so it gets a home of its own.
-fn own_configuration(name: &str, url: &str, model: Option<&str>) -> Result<Option<Own>> {
-    let folder = std::env::temp_dir().join(format!("shim-run-{}", std::process::id()));
-    let (file, text, variable) = match name {
-        "opencode" => ("opencode.json", opencode(url, model.unwrap_or(ANY_MODEL)), "OPENCODE_CONFIG"),
-        "gemini" => (".gemini/settings.json", gemini(), "GEMINI_CLI_HOME"),
-        _ => return Ok(None),
-    };
-    let path = folder.join(file);
-    std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    let value = if name == "opencode" { path } else { folder.clone() };
-    let environment = vec![(variable.to_owned(), value.display().to_string())];
-    Ok(Some(Own { folder, environment }))
+/// Gives clients that do not read the environment alone a configuration for this run, in which their user's own stays in
+/// force. A home that was made is to be closed.
+fn own_configuration(
+    name: &str,
+    url: &str,
+    model: Option<&str>,
+    command: &mut Command,
+) -> Result<Option<Home>> {
+    if name == "opencode" {
+        let own = std::env::var(opencode::VARIABLE).ok();
+        let whole = opencode::configuration(own.as_deref(), url, model.unwrap_or(ANY_MODEL))?;
+        command.env(opencode::VARIABLE, whole);
+    }
+    if name != "gemini" {
+        return Ok(None);
+    }
+    let user = std::env::var_os(gemini::VARIABLE).map(PathBuf::from).or_else(std::env::home_dir);
+    let path = std::env::temp_dir().join(format!("shim-run-{}", std::process::id()));
+    let home = Home::make(&user.context("there is no home folder")?, &std::env::current_dir()?, path)?;
+    if let Some(home) = &home {
+        command.env(gemini::VARIABLE, &home.path);
+    }
+    Ok(home)
 }
 
 /// Codex reads where to go from its configuration alone, but takes parts of that on its command line. A home of its own
@@ -115,26 +128,22 @@ fn overrides(name: &str, url: &str, model: Option<&str>) -> Vec<String> {
     members.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
 }
 
-fn opencode(url: &str, model: &str) -> String {
-    serde_json::json!({
-        "model": format!("shim/{model}"),
-        "provider": { "shim": {
-            "npm": "@ai-sdk/openai-compatible",
-            "name": "shim",
-            "options": { "baseURL": format!("{url}/v1"), "apiKey": "{env:SHIM_KEY}" },
-            "models": { model: { "name": model } },
-        } },
-    })
-    .to_string()
-}
-
-fn gemini() -> String {
-    serde_json::json!({ "security": { "auth": { "selectedType": "gemini-api-key" } } }).to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::overrides;
+    use super::{arguments, overrides};
+
+    #[test]
+    fn clients_are_told_the_model_unless_their_user_says_one() {
+        let told = |name: &str, rest: &[&str]| {
+            let rest: Vec<_> = rest.iter().map(|&arg| arg.to_owned()).collect();
+            arguments(name, &rest, Some("lab/m")).join(" ")
+        };
+        assert_eq!(told("opencode", &["run", "hello"]), "run -m shim/lab/m hello");
+        assert_eq!(told("codex", &["exec", "hello"]), "exec --model lab/m hello");
+        assert_eq!(told("aider", &[]), "--model openai/lab/m");
+        assert_eq!(told("gemini", &["-m", "own"]), "-m own");
+        assert_eq!(told("python", &["app.py"]), "app.py");
+    }
 
     #[test]
     fn codex_is_told_on_its_command_line_what_toml_can_read() {

@@ -33,27 +33,55 @@ pub(super) struct Agent {
     before: &'static [&'static str],
     /// And after it.
     after: &'static [&'static str],
+    /// Its user's own settings, below the home folder: they are in force where `RULE` reaches the provider.
+    settings: &'static [(&'static str, &'static str)],
 }
 
+/// What the agent's user has it told always.
+const RULE: &str = "Mind the heliotrope of the user.";
+
 /// The agents.
-pub(super) const ALL: [Agent; 3] = [
+pub(super) const ALL: [Agent; 4] = [
     Agent {
         name: "claude",
         dialect: "anthropic",
         before: &["-p"],
-        after: &["--allowedTools", "Bash", "--output-format", "text"],
+        after: &["--output-format", "text"],
+        // Without the first it may not run the command.
+        settings: &[
+            (".claude/settings.json", r#"{"permissions": {"allow": ["Bash"]}}"#),
+            (".claude/CLAUDE.md", RULE),
+        ],
     },
     Agent {
         name: "codex",
         dialect: "openai-responses",
         before: &["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"],
         after: &[],
+        settings: &[(".codex/config.toml", r#"developer_instructions = "Mind the heliotrope of the user.""#)],
     },
     Agent {
         name: "gemini",
         dialect: "gemini",
         before: &["-p"],
         after: &["--approval-mode", "yolo", "--skip-trust"],
+        settings: &[
+            (".gemini/settings.json", r#"{"context": {"fileName": "OWN.md"}, /* mine */}"#),
+            (".gemini/OWN.md", RULE),
+        ],
+    },
+    Agent {
+        name: "opencode",
+        dialect: "openai-chat",
+        before: &["run"],
+        after: &[],
+        settings: &[
+            (
+                ".config/opencode/opencode.jsonc",
+                r#"{"instructions": ["~/.config/opencode/own.md"], /* mine */}"#,
+            ),
+            (".config/opencode/own.md", RULE),
+        ],
     },
 ];
 
@@ -84,6 +112,7 @@ impl Agent {
             said.push('\n');
             Ok(())
         };
+        let before = std::fs::read_to_string(&gateway.seen).map_or(0, |seen| seen.lines().count());
         let ended = finish(&mut command, &log, PATIENCE, &mut take);
         let seen = std::fs::read_to_string(&gateway.seen).context("the provider noted nothing")?;
         let wrong = match ended {
@@ -92,6 +121,9 @@ impl Agent {
             Ok(_) if !said.contains(ANSWER) => Some(format!("it says {said:?}")),
             Ok(_) if !seen.contains(&note) => {
                 Some("what the file says did not reach the provider".to_owned())
+            }
+            Ok(_) if !seen.lines().skip(before).any(|line| line.contains(RULE)) => {
+                Some("its user's own settings were not in force".to_owned())
             }
             Ok(_) => None,
         };
@@ -104,14 +136,26 @@ impl Agent {
         command.args(["--model", model, "--", self.name]);
         command.args(self.before).arg(TASK).args(self.after);
         command.env_clear().env("PATH", path(programs)?);
-        command.env("HOME", places.fresh("home")?).env("TERM", "dumb");
+        command.env("HOME", self.home(places)?).env("TERM", "dumb");
         command.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+        command.env("OPENCODE_DISABLE_MODELS_FETCH", "1").env("OPENCODE_DISABLE_AUTOUPDATE", "1");
         Ok(command)
+    }
+
+    /// A home folder with the settings of its user.
+    fn home(&self, places: &Places) -> Result<PathBuf> {
+        let home = places.fresh("home")?;
+        for (file, text) in self.settings {
+            let file = home.join(file);
+            std::fs::create_dir_all(file.parent().unwrap_or(&home))?;
+            write(&file, text)?;
+        }
+        Ok(home)
     }
 }
 
 fn tell(name: &str, wrong: Option<String>, log: &Path, tally: &mut Tally) -> Result<()> {
-    let check = "a task with a tool call";
+    let check = "a task with a tool call, under its user's settings";
     match wrong {
         None => {
             tally.pass();

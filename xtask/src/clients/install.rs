@@ -31,12 +31,14 @@ impl Installed {
         let mut installed = Self::default();
         let venv = places.work.join("venv");
         let wanted = places.scripts.join("requirements.txt");
-        if installed.get("the Python SDKs", &wanted, &venv, |folder| python(folder, &wanted))? {
+        if installed
+            .get("the Python SDKs and frameworks", &wanted, &venv, |folder| python(folder, &wanted))?
+        {
             installed.python = Some(venv.join("bin/python"));
         }
         let js = places.work.join("js");
         let wanted = places.scripts.join("js/package.json");
-        if installed.get("the JS SDKs", &wanted, &js, |folder| npm(folder, &wanted))? {
+        if installed.get("the JS SDKs and the AI SDK", &wanted, &js, |folder| npm(folder, &wanted))? {
             installed.js = Some(js);
         }
         let agents = places.work.join("agents");

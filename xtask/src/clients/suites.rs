@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::gateway::Gateway;
 use super::install::Installed;
@@ -19,8 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const SDKS: [(&str, &str); 3] =
     [("openai", "openai_suite"), ("anthropic", "anthropic_suite"), ("genai", "genai_suite")];
 
-/// The script that has every SDK over the upstreams of other dialects, which `shim up` does not find.
+/// The scripts that go over the upstreams of every dialect, which `shim up` does not find.
 const SQUARE: (&str, &str) = ("square", "square");
+const PYTHON: [(&str, &str); 3] =
+    [SQUARE, ("langchain", "langchain_suite"), ("pydantic-ai", "pydantic_ai_suite")];
+const JS: [(&str, &str); 2] = [SQUARE, ("ai-sdk", "ai_sdk_suite")];
 
 /// A script to run.
 pub(super) struct Suite {
@@ -34,26 +37,62 @@ pub(super) struct Suite {
 
 /// The suites of the SDKs that are installed, to be run against the gateway `how`.
 pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suite> {
-    let mut suites = Vec::new();
-    for (name, script) in SDKS.into_iter().chain((how == "serve").then_some(SQUARE)) {
-        if let Some(python) = &installed.python {
-            suites.push(Suite {
-                name: format!("{how} python {name}"),
-                program: python.clone(),
-                script: places.scripts.join(format!("python/{script}.py")),
-                copied_from: None,
-            });
+    let every = |over_all: &'static [(&'static str, &'static str)]| {
+        SDKS.into_iter().chain(over_all.iter().copied().filter(|_| how == "serve"))
+    };
+    let python = installed.python.iter().flat_map(|python| {
+        every(&PYTHON).map(|(name, script)| Suite {
+            name: format!("{how} python {name}"),
+            program: python.clone(),
+            script: places.scripts.join(format!("python/{script}.py")),
+            copied_from: None,
+        })
+    });
+    let js = installed.js.iter().flat_map(|js| {
+        every(&JS).map(|(name, script)| Suite {
+            name: format!("{how} js {name}"),
+            program: "node".into(),
+            script: js.join(format!("{script}.mjs")),
+            copied_from: Some(places.scripts.join("js")),
+        })
+    });
+    python.chain(js).collect()
+}
+
+/// Has every answer of the corpus and the recordings told to a client of each dialect, and the SDKs' own types judge
+/// what it is told: the suite `name`.
+///
+/// # Errors
+/// When the answers cannot be told, or the script does not start or end in time.
+pub(super) fn types(name: &str, places: &Places, installed: &Installed, tally: &mut Tally) -> Result<()> {
+    let Some(python) = &installed.python else { return Ok(()) };
+    let retold = places.work.join("retold.jsonl");
+    let told = Command::new(places.binary("examples/testkit-retold")?).arg(&retold).output()?;
+    ensure!(told.status.success(), "testkit-retold: {}", String::from_utf8_lossy(&told.stderr));
+    say(&format!("{name}: {}", String::from_utf8_lossy(&told.stdout).trim()))?;
+    let mut command = Command::new(python);
+    command.arg(places.scripts.join("python/types_suite.py")).arg(&retold).current_dir(&places.work);
+    command.env_clear().env("PYTHONDONTWRITEBYTECODE", "1");
+    counted(name, &mut command, places, tally)
+}
+
+/// Runs a script and counts the checks it tells of.
+fn counted(name: &str, command: &mut Command, places: &Places, tally: &mut Tally) -> Result<()> {
+    let log = places.work.join(format!("{}.log", name.replace(' ', "-")));
+    let failed = tally.failed.len();
+    let mut count = |line: &str| {
+        if line.starts_with("ok ") {
+            tally.pass();
+        } else if let Some(check) = line.strip_prefix("FAIL ") {
+            tally.fail(format!("{name}: {}", check.trim()));
         }
-        if let Some(js) = &installed.js {
-            suites.push(Suite {
-                name: format!("{how} js {name}"),
-                program: "node".into(),
-                script: js.join(format!("{script}.mjs")),
-                copied_from: Some(places.scripts.join("js")),
-            });
-        }
+        say(&format!("{name}: {line}"))
+    };
+    let status = finish(command, &log, PATIENCE, &mut count)?;
+    if !status.success() && tally.failed.len() == failed {
+        tally.fail(format!("{name}: {status}; see {}", log.display()));
     }
-    suites
+    Ok(())
 }
 
 impl Suite {
@@ -68,21 +107,7 @@ impl Suite {
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("HOME", places.fresh("home")?).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("SHIM_SUITE", gateway.described());
-        let log = places.work.join(format!("{}.log", self.name.replace(' ', "-")));
-        let failed = tally.failed.len();
-        let mut count = |line: &str| {
-            if line.starts_with("ok ") {
-                tally.pass();
-            } else if let Some(check) = line.strip_prefix("FAIL ") {
-                tally.fail(format!("{}: {}", self.name, check.trim()));
-            }
-            say(&format!("{}: {line}", self.name))
-        };
-        let status = finish(&mut command, &log, PATIENCE, &mut count)?;
-        if !status.success() && tally.failed.len() == failed {
-            tally.fail(format!("{}: {status}; see {}", self.name, log.display()));
-        }
-        Ok(())
+        counted(&self.name, &mut command, places, tally)
     }
 
     fn copy(&self) -> Result<()> {

@@ -156,7 +156,7 @@ pub(super) fn decode_answer(body: &str) -> Result<Embeddings, AnswerError> {
         id: said(wire.id),
         model: said(wire.model),
         vectors: vectors.into_iter().map(|(_, vector)| vector).collect(),
-        usage: wire.usage.and_then(|raw| usage(raw.get())),
+        usage: wire.usage.and_then(|raw| usage(raw.into())),
         rest: super::decode::stated(rest(wire.rest)),
     })
 }

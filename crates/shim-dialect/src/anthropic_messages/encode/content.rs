@@ -10,7 +10,7 @@ use shim_wire::{JsonWriter, RawJson, ValueKind};
 use super::cite::citations;
 use super::media::{media_block, refused};
 use super::{Cx, DIALECT, Place, UNSIGNED_THINKING, cache_control, members};
-use crate::common::member;
+use crate::common::{member, why_foreign};
 use crate::echo::{GROUP, free_text_arguments};
 
 /// What a call or a result is written with beside itself.
@@ -48,7 +48,7 @@ fn lack(part: &Part, cx: &Cx<'_>) -> Option<(LossKind, &'static str)> {
         Part::ServerResult(result) => (result.origin != DIALECT).then_some((LossKind::Dropped, ANOTHERS)),
         Part::Foreign(foreign) if foreign.dialect == DIALECT => None,
         Part::Foreign(_) if cx.answering => Some((LossKind::Dropped, "no other dialect has it")),
-        Part::Foreign(_) => Some((LossKind::Unsupported, "no other dialect has it")),
+        Part::Foreign(foreign) => Some((LossKind::Unsupported, why_foreign(foreign))),
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod block;
 mod encoder;
-mod json;
 mod part;
 mod wire;
 

@@ -8,9 +8,9 @@ use shim_wire::{JsonWriter, RawJson};
 use super::super::encode::{
     Cx, Place, call_members, cited, is_own_call, joined, made_id, members, text_members, thinking_members,
 };
-use super::json::Json;
 use super::wire::{Tongue, Wire};
 use crate::echo::free_text_arguments;
+use crate::pieces::Json;
 
 /// A part that has not ended, or of which something waits.
 pub(super) struct Open {

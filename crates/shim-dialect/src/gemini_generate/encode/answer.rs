@@ -10,7 +10,7 @@ use super::ground::{Cited, Grounds, is_own};
 use super::logprobs::logprobs;
 use super::losses::{Losses, Of};
 use super::own::{Member, left, own, write};
-use super::usage::usage;
+use super::usage::{told_tier, usage};
 use crate::{Asker, Told};
 
 /// A whole answer.
@@ -62,7 +62,7 @@ fn members(w: &mut JsonWriter<'_>, response: &Response, asker: &Asker<'_>, scrib
 
 /// `usageMetadata`, in which the class of service stands.
 fn used(w: &mut JsonWriter<'_>, response: &Response, losses: &mut Losses) {
-    let tier = response.service_tier.as_deref();
+    let tier = told_tier(response.service_tier.as_deref(), losses);
     match &response.usage {
         Some(used) => w.nested("usageMetadata", |w| usage(w, used, tier, losses)),
         None if response.rest.get("usageMetadata").is_some() => {}

@@ -12,6 +12,7 @@ use super::super::decode::DIALECT;
 use super::losses::{At, Losses, Of};
 use super::names::Names;
 use super::own::{Member, own, write};
+use crate::common::why_foreign;
 use crate::echo::{free_text_arguments, group_of};
 
 /// The members of a part that stand beside the one that says what it is.
@@ -88,7 +89,7 @@ impl Scribe<'_> {
                 (result.origin != DIALECT).then_some((LossKind::Dropped, "another provider ran the tool"))
             }
             Part::Foreign(foreign) if foreign.dialect == DIALECT => None,
-            Part::Foreign(_) => Some((unsaid(of), "no other dialect has it")),
+            Part::Foreign(foreign) => Some((unsaid(of), why_foreign(foreign))),
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) use logprobs::logprobs;
 pub(super) use losses::{At, Losses, Of};
 pub(super) use own::own;
 pub(super) use request::{counted, generate};
-pub(super) use usage::usage;
+pub(super) use usage::{told_tier, usage};
 
 use super::errors::escaped;
 use crate::{ModelEntry, Plain, Route};

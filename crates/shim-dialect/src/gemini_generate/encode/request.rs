@@ -11,6 +11,7 @@ use super::names::Names;
 use super::own::{Member, own};
 use super::tools::{tool_config, tools};
 use super::turns::{called, contents, system};
+use super::usage::told_tier;
 use crate::{Echo, Encoded, Goal};
 
 /// The members of a request's rest that are objects with members of their own elsewhere.
@@ -73,13 +74,11 @@ fn is_wrapper((key, value): &Member) -> bool {
     WRAPPERS.contains(&&**key) && value.get().starts_with('{')
 }
 
-/// The class of service: `flex`, `priority` and `standard` mean the same to all.
+/// The class of service: which it is to be is left to the provider by default.
 fn service_tier(w: &mut JsonWriter<'_>, request: &Request, losses: &mut Losses) {
     match request.service_tier.as_deref() {
         None | Some("auto") => {}
-        Some("default" | "standard_only") => w.string("serviceTier", "standard"),
-        Some("scale") => losses.dropped("service_tier".to_owned(), "there is no such class of service"),
-        Some(word) => w.string("serviceTier", word),
+        word => w.maybe("serviceTier", told_tier(word, losses), JsonWriter::string),
     }
 }
 

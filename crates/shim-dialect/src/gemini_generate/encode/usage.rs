@@ -24,6 +24,24 @@ pub(crate) fn usage(w: &mut JsonWriter<'_>, usage: &Usage, tier: Option<&str>, l
     w.maybe("serviceTier", tier, JsonWriter::string);
 }
 
+/// The word for a class of service; `None` for one that clients do not know.
+/// Source: `ServiceTier` of <https://ai.google.dev/api/generate-content>, read 2026-11-25.
+pub(crate) fn tier(word: &str) -> Option<&'static str> {
+    let is = |own: &&&str| own.eq_ignore_ascii_case(word);
+    let usual = ["default", "standard_only", "on_demand"];
+    let known = ["standard", "flex", "priority"].iter().find(is).copied();
+    known.or_else(|| usual.iter().find(is).map(|_| "standard"))
+}
+
+/// The class of service an answer tells of.
+pub(crate) fn told_tier(word: Option<&str>, losses: &mut Losses) -> Option<&'static str> {
+    let known = word.and_then(tier);
+    if word.is_some() && known.is_none() {
+        losses.dropped("service_tier".to_owned(), "there is no such class of service");
+    }
+    known
+}
+
 fn some(w: &mut JsonWriter<'_>, key: &str, tokens: Tokens) {
     if tokens != Tokens(0) {
         w.number(key, tokens.0);

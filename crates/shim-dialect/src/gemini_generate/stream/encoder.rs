@@ -9,7 +9,7 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::{DIALECT, is_call};
 use super::super::encode::{
-    At, Grounds, Losses, Of, answering, blocks, created, finish_losses, finish_word, own, usage,
+    At, Grounds, Losses, Of, answering, blocks, created, finish_losses, finish_word, own, told_tier, usage,
 };
 use super::super::errors;
 use super::frames::Frames;
@@ -27,7 +27,7 @@ pub(crate) struct ChunkEncoder {
     pub(super) parts: Vec<Held>,
     pub(super) answers: Vec<Answer>,
     used: Option<Usage>,
-    tier: Option<String>,
+    tier: Option<&'static str>,
     /// Whether the dialect itself said that the prompt was blocked.
     blocked: bool,
     pub(super) losses: Losses,
@@ -127,8 +127,8 @@ impl ChunkEncoder {
         if let Some(created_at) = start.created.filter(|_| start.rest.get("createTime").is_none()) {
             once.push(("createTime".into(), RawJson::string(&created(created_at))));
         }
-        self.tier.clone_from(&start.service_tier);
-        if let Some(tier) = &self.tier {
+        self.tier = told_tier(start.service_tier.as_deref(), &mut self.losses);
+        if let Some(tier) = self.tier {
             let mut told = Vec::new();
             JsonWriter::new(&mut told).object(|w| w.string("serviceTier", tier));
             let raw = std::str::from_utf8(&told).ok().and_then(|text| RawJson::parse(text).ok());
@@ -295,7 +295,7 @@ impl ChunkEncoder {
                 w.array("candidates", |w| write_ends(w, &ends, finishes, answers, losses));
             }
             if let Some(used) = used {
-                w.nested("usageMetadata", |w| usage(w, used, tier.as_deref(), losses));
+                w.nested("usageMetadata", |w| usage(w, used, *tier, losses));
             }
         });
         self.frames.finish(out);

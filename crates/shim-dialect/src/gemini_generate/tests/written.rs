@@ -461,6 +461,26 @@ fn an_answer_of_another_dialect_is_told() {
 }
 
 #[test]
+fn classes_of_service_have_words() {
+    let told = |word: &str| {
+        let response = Response { service_tier: Some(word.into()), ..answer(vec![], FinishReason::Stop) };
+        let request = Request::default();
+        let told = GeminiGenerate.encode_response(&response, &asker(&request, Framing::Sse));
+        let (stream, losses) = streamed(&shim_ir::unfold(response), Framing::Sse);
+        assert_eq!(told.losses.len(), losses.len(), "{stream}");
+        let body: serde_json::Value = serde_json::from_slice(&told.body).expect("it is JSON");
+        let word = body["usageMetadata"]["serviceTier"].as_str().map(str::to_owned);
+        let same = word.as_ref().map(|word| format!("\"serviceTier\":\"{word}\""));
+        assert!(same.is_none_or(|same| stream.contains(&same)), "{stream}");
+        (word, losses.len())
+    };
+    for (word, wanted) in [("default", "standard"), ("on_demand", "standard"), ("priority", "priority")] {
+        assert_eq!(told(word), (Some(wanted.to_owned()), 0));
+    }
+    assert_eq!(told("scale"), (None, 1));
+}
+
+#[test]
 fn ends_have_words() {
     let check = |reason: FinishReason, word: &str, near: bool| {
         let response = answer(vec![Part::Text(Text::new("a"))], reason);

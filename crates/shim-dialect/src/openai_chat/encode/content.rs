@@ -8,6 +8,7 @@ use shim_wire::JsonWriter;
 use super::losses::{Site, is_own};
 use super::media;
 use super::request::To;
+use crate::common::why_foreign;
 use crate::openai_chat::decode::DIALECT;
 
 /// A part, and where it stands.
@@ -63,7 +64,7 @@ pub(super) fn element(part: &Part, site: Site, to: &mut To<'_>, w: &mut JsonWrit
         }),
         Part::Media(media) => media::part(media, site, to, w),
         Part::Foreign(foreign) if foreign.dialect == DIALECT => w.element().raw(&foreign.raw),
-        Part::Foreign(_) => to.losses.unsupported(site, "no other dialect has it"),
+        Part::Foreign(foreign) => to.losses.unsupported(site, why_foreign(foreign)),
         Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) | Part::ServerResult(_) => {
             to.losses.dropped(site, "it has no place in this message");
         }

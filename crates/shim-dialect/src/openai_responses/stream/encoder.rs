@@ -1,7 +1,8 @@
 //! Events → the events of a streamed answer.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/responses-streaming> by way of the types and the accumulator
-//! of the official Python SDK 3.54.0, read 2026-11-25. Items may be open beside each other: each event names its item.
+//! of the official Python SDK 3.54.0, read 2026-11-25. Each event names its item; items may be open beside each other, but
+//! for calls whose arguments are not complete.
 
 use shim_ir::{Delta, Event, Fault, Finish, Foreign, Loss, Part, PartId, Start, Usage};
 use shim_wire::{JsonWriter, Place, RawJson};
@@ -14,6 +15,7 @@ use super::super::encode::{
 use super::super::errors;
 use super::open::{Numbers, Spot, Told, number};
 use super::part::missing_content;
+use super::turns::Turns;
 use crate::common::each_member;
 use crate::{Asker, Encoder};
 
@@ -32,6 +34,7 @@ pub(in super::super) struct EventEncoder {
     /// The parts by their ids.
     told: Vec<Told>,
     items: Vec<Item>,
+    turns: Turns,
     /// The message that the next content joins.
     message: Option<usize>,
     /// Number of parts of the first candidate.
@@ -97,6 +100,7 @@ impl EventEncoder {
             usage: None,
             told: Vec::new(),
             items: Vec::new(),
+            turns: Turns::default(),
             message: None,
             parts: 0,
             candidates: 1,
@@ -115,6 +119,17 @@ impl EventEncoder {
     }
 
     fn answering(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.turns.wait(event) {
+            return;
+        }
+        self.tell(event, out);
+        while let Some(event) = self.turns.next() {
+            self.tell(&event, out);
+        }
+    }
+
+    fn tell(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.turns.note(event);
         match event {
             Event::PartDelta { id, delta } => self.grow(*id, delta, out),
             Event::PartStart { candidate, part, .. } => self.open(*candidate, part, out),

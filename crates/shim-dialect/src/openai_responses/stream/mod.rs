@@ -4,6 +4,7 @@ mod encoder;
 mod item;
 mod open;
 mod part;
+mod turns;
 
 use serde_json::value::RawValue;
 use shim_ir::{Delta, Event, Fault, FaultKind, Foreign, Rest, Start};

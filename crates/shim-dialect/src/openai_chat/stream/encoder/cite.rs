@@ -1,51 +1,52 @@
 //! Citations and log probabilities of text.
 
 use shim_ir::{Citation, PartId};
-use shim_wire::RawJson;
+use shim_wire::{JsonWriter, RawJson};
 
-use super::super::super::encode::{Kind as Cited, are_ours, kind, logprobs, made};
+use super::super::super::encode::{Kind as Cited, Losses, are_ours, kind, logprobs, made};
 use super::ChunkEncoder;
 use super::part::{Kind, Open};
 
+/// A citation of a text that is complete.
+pub(super) struct Note {
+    candidate: u32,
+    id: PartId,
+    /// Where its text stands in all text of the answer, in characters.
+    within: (u64, u64),
+    citation: Citation,
+}
+
 impl ChunkEncoder {
-    /// Tells a citation once there is text to hang it on; one that has no span once the text is complete.
-    pub(super) fn cite(&mut self, id: PartId, citation: &Citation, out: &mut Vec<u8>) {
+    /// Takes a citation up, unless it stands beside the answer.
+    pub(super) fn cite(&mut self, id: PartId, citation: &Citation) {
         let Some(open) = self.part(id).filter(|open| open.kind == Kind::Text) else { return };
         self.note(id, |open| open.cited += 1);
         let cited = kind(citation, Self::site(open.candidate, id), &mut self.losses);
-        let Some(cited) = cited.and_then(|cited| self.sources.keep(cited)) else { return };
-        let spanned = citation.start.is_some() && citation.end.is_some();
-        if open.told.is_empty() || (matches!(cited, Cited::Made(_)) && !spanned) {
+        if cited.and_then(|cited| self.sources.keep(cited)).is_some() {
             self.cited.push((id, citation.clone()));
+        }
+    }
+
+    /// The text that citations are of is complete.
+    pub(super) fn close_text(&mut self, open: Open, id: PartId) {
+        let candidate = open.candidate;
+        let within = (open.base, self.choice(candidate).chars);
+        let complete = self.cited.extract_if(.., |(of, _)| *of == id);
+        self.notes.extend(complete.map(|(id, citation)| Note { candidate, id, within, citation }));
+    }
+
+    /// Tells all citations of a candidate at once: of lists in deltas, official SDKs keep the last one (JS) or refuse a
+    /// second one without numbers that the dialect does not have (Python).
+    pub(super) fn annotate(&mut self, candidate: u32, out: &mut Vec<u8>) {
+        let notes: Vec<_> = self.notes.extract_if(.., |note| note.candidate == candidate).collect();
+        if notes.is_empty() {
             return;
         }
-        self.annotate(open, &[(cited, citation)], out);
-    }
-
-    pub(super) fn annotate(&mut self, open: Open, cited: &[(Cited<'_>, &Citation)], out: &mut Vec<u8>) {
-        let within = (open.base, self.choice(open.candidate).chars);
-        self.delta(open.candidate, false, out, |w| {
-            w.array("annotations", |w| {
-                for (cited, citation) in cited {
-                    match cited {
-                        Cited::Annotation(raw) => w.element().raw(raw),
-                        Cited::Made(url) => made(citation, url, within, w),
-                        Cited::Result(_) | Cited::Address(_) => {}
-                    }
-                }
-            });
+        let mut losses = std::mem::take(&mut self.losses);
+        self.delta(candidate, false, out, |w| {
+            w.array("annotations", |w| notes.iter().for_each(|note| note.write(&mut losses, w)));
         });
-    }
-
-    /// Tells the citations that waited for the text to be complete.
-    pub(super) fn close_text(&mut self, open: Open, id: PartId, out: &mut Vec<u8>) {
-        let waiting: Vec<_> = self.cited.extract_if(.., |(of, _)| *of == id).collect();
-        let site = Self::site(open.candidate, id);
-        let kinds = waiting.iter().filter_map(|(_, of)| Some((kind(of, site, &mut self.losses)?, of)));
-        let cited: Vec<_> = kinds.collect();
-        if !cited.is_empty() {
-            self.annotate(open, &cited, out);
-        }
+        self.losses = losses;
     }
 
     pub(super) fn logprobs(&mut self, id: PartId, list: &RawJson, out: &mut Vec<u8>) {
@@ -62,5 +63,15 @@ impl ChunkEncoder {
                 w.null(if key == "content" { "refusal" } else { "content" });
             });
         });
+    }
+}
+
+impl Note {
+    fn write(&self, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+        match kind(&self.citation, ChunkEncoder::site(self.candidate, self.id), losses) {
+            Some(Cited::Annotation(raw)) => w.element().raw(raw),
+            Some(Cited::Made(url)) => made(&self.citation, url, self.within, w),
+            Some(Cited::Result(_) | Cited::Address(_)) | None => {}
+        }
     }
 }

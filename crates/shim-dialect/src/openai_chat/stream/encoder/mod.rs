@@ -1,7 +1,8 @@
 //! Events as `chat.completion.chunk`s.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat-streaming>, read 2026-11-25. A chunk may tell of any part
-//! at any time, so nothing is held back but what only makes sense whole: images, and what stands beside the answer.
+//! at any time, so nothing is held back but what only makes sense whole: images, citations, and what stands beside the
+//! answer.
 
 mod call;
 mod chunk;
@@ -16,6 +17,7 @@ use shim_ir::{Citation, Event, Finish, Foreign, Loss, Media, PartId, Rest, Start
 use shim_wire::{JsonWriter, RawJson};
 
 use self::chunk::Chunks;
+use self::cite::Note;
 use self::part::Open;
 use super::super::decode::DIALECT;
 use super::super::encode::{
@@ -41,6 +43,8 @@ pub(crate) struct ChunkEncoder {
     held: Vec<(PartId, ToolCall)>,
     /// Citations that wait for the text they are of.
     cited: Vec<(PartId, Citation)>,
+    /// Citations that are told at the end.
+    notes: Vec<Note>,
     used: Option<Usage>,
     sources: Sources,
     losses: Losses,
@@ -125,6 +129,7 @@ impl ChunkEncoder {
             images: Vec::new(),
             held: Vec::new(),
             cited: Vec::new(),
+            notes: Vec::new(),
             used: None,
             sources: Sources::default(),
             losses: Losses::default(),
@@ -221,6 +226,7 @@ impl ChunkEncoder {
             self.chunks.beside(|w| sources.write(w));
         }
         for (candidate, (at, finish)) in (0..).zip(finishes.iter().enumerate()) {
+            self.annotate(candidate, out);
             match finish {
                 Some(finish) => self.end(candidate, at, finish, out),
                 None if !self.choice(candidate).begun => self.delta(candidate, false, out, |_| ()),

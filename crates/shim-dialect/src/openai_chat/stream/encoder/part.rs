@@ -156,7 +156,7 @@ impl ChunkEncoder {
     fn open_text(&mut self, id: PartId, text: &Text, out: &mut Vec<u8>) {
         self.say(id, &text.text, out);
         for citation in &text.citations {
-            self.cite(id, citation, out);
+            self.cite(id, citation);
         }
         if let Some(list) = &text.logprobs {
             self.logprobs(id, list, out);
@@ -188,7 +188,7 @@ impl ChunkEncoder {
             Delta::Arguments(text) => self.arguments(id, text, out),
             Delta::Data(data) => self.data(id, data, out),
             Delta::Opaque { kind, value, .. } => self.opaque(id, *kind, value, out),
-            Delta::Citation(citation) => self.cite(id, citation, out),
+            Delta::Citation(citation) => self.cite(id, citation),
             Delta::Logprobs(list) => self.logprobs(id, list, out),
             Delta::Rest(rest) => self.part_rest(id, rest, out),
             Delta::Whole(part) => self.whole(id, part, out),
@@ -309,7 +309,7 @@ impl ChunkEncoder {
             }
         }
         match self.part(id) {
-            Some(open) if open.kind == Kind::Text && !self.cited.is_empty() => self.close_text(open, id, out),
+            Some(open) if open.kind == Kind::Text && !self.cited.is_empty() => self.close_text(open, id),
             Some(_) | None => self.close_image(id, out),
         }
     }

@@ -46,7 +46,7 @@ impl ChunkEncoder {
             self.say(id, rest, out);
         }
         for citation in text.citations.iter().skip(cited) {
-            self.cite(id, citation, out);
+            self.cite(id, citation);
         }
     }
 

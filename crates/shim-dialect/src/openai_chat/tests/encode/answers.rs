@@ -277,6 +277,27 @@ fn a_part_told_again_tells_only_what_is_new() {
 }
 
 #[test]
+fn a_stream_tells_all_citations_in_one_list() {
+    let cited = |url: &str, start| Citation {
+        url: Some(url.into()),
+        start: Some(start),
+        end: Some(start + 1),
+        ..Citation::default()
+    };
+    let text = Text { citations: vec![cited("https://x", 0), cited("https://y", 1)], ..Text::new("one") };
+    let later = Text { citations: vec![cited("https://z", 0)], ..Text::new("two") };
+    let response = answer_of(vec![Part::Text(text), Part::Text(later)], FinishReason::Stop);
+    let request = Request::default();
+    let stream = encoded_stream(&OpenaiChat, &asker(&request, Framing::Sse), &told_slowly(&response));
+    assert_eq!(stream.matches("annotations").count(), 1, "{stream}");
+    let (folded, _) = fold(crate::laws::events(&OpenaiChat, &[stream.as_bytes()], Framing::Sse)).unwrap();
+    let [Part::Text(told)] = &folded.candidates[0].parts[..] else { panic!("{folded:?}") };
+    let spans: Vec<_> =
+        told.citations.iter().map(|c| (c.url.as_deref().unwrap(), c.start.unwrap())).collect();
+    assert_eq!(spans, [("https://x", 0), ("https://y", 1), ("https://z", 3)]);
+}
+
+#[test]
 fn paths_are_named_as_clients_write_them() {
     for (path, wanted) in [
         ("turns[2].parts[0].cache", "messages[2].content[0].cache_control"),

@@ -56,6 +56,36 @@ fn parts_may_be_open_beside_each_other() {
 }
 
 #[test]
+fn arguments_of_calls_do_not_come_by_turns() {
+    let inside = vec![
+        begin(0, 0, Part::ToolCall(call("a", "f", ""))),
+        grow(0, Delta::Arguments("{\"a\":".into())),
+        begin(1, 0, Part::ToolCall(call("b", "g", "[1"))),
+        begin(2, 0, text("so")),
+        grow(1, Delta::Arguments("]".into())),
+        grow(0, Delta::Arguments("1}".into())),
+        grow(2, Delta::Text(" it is".into())),
+        end(1),
+        end(0),
+        end(2),
+    ];
+    let events = stream_of(inside, Event::Finish(vec![finish(FinishReason::ToolCalls)]));
+    crosses(&events);
+    let (stream, _) = told_in(&events);
+    let told: Vec<_> = frames(&stream)
+        .iter()
+        .filter_map(|frame| Some((frame["output_index"].as_u64()?, frame.get("delta")?.as_str()?.to_owned())))
+        .collect();
+    let wanted = [(0, "{\"a\":"), (0, "1}"), (1, "[1"), (1, "]"), (2, "so"), (2, " it is")];
+    assert_eq!(told, wanted.map(|(item, text)| (item, text.to_owned())));
+    let (early, _) = told_in(&events[..7]);
+    assert!(
+        early.contains(" it is") || early.contains("\"so\""),
+        "nothing waits once arguments are complete"
+    );
+}
+
+#[test]
 fn text_leaves_when_it_comes() {
     let events =
         stream_of(vec![begin(0, 0, text("")), grow(0, Delta::Text("now".into()))], Event::Finish(vec![None]));

@@ -2,7 +2,7 @@
 
 /// Tells when a JSON value that comes in pieces is complete.
 #[derive(Debug, Default)]
-pub(super) struct Json {
+pub(crate) struct Json {
     depth: u32,
     begun: bool,
     quoted: bool,
@@ -11,7 +11,7 @@ pub(super) struct Json {
 
 impl Json {
     /// Takes the next piece.
-    pub(super) fn take(&mut self, piece: &str) {
+    pub(crate) fn take(&mut self, piece: &str) {
         for byte in piece.bytes() {
             match byte {
                 _ if self.escaped => self.escaped = false,
@@ -29,7 +29,7 @@ impl Json {
     }
 
     /// Whether an object or a list is complete.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.begun && self.depth == 0 && !self.quoted
     }
 }
