@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation in the dialect's own words.
 
 /// Begins of paths, the longest first, and what stands for them.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 27] = [
     ("turns[", "contents["),
     ("system[", "systemInstruction.parts["),
     ("sampling.temperature", "generationConfig.temperature"),
@@ -21,6 +21,7 @@ const NAMES: [(&str, &str); 26] = [
     ("reasoning.show", "generationConfig.thinkingConfig.includeThoughts"),
     ("reasoning", "generationConfig.thinkingConfig"),
     ("output.schema", "generationConfig.responseJsonSchema"),
+    ("output.", "generationConfig.responseJsonSchema."),
     ("output", "generationConfig.responseMimeType"),
     ("modalities", "generationConfig.responseModalities"),
     ("tool_choice", "toolConfig.functionCallingConfig"),
