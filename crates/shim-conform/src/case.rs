@@ -173,6 +173,12 @@ pub(crate) const CASES: &[Case] = &[
             ..text("The harbour is ", used(21, 4))
         },
     ),
+    says(
+        "turns",
+        "instructions in OpenAI's newer role, and a conversation",
+        text("A gale is expected from the west.", used(39, 8)),
+    ),
+    says("tool_required", "a tool must be called", calls("", &[BERGEN], used(61, 22))),
     says("tool_call", "a text, then a call of a tool", calls("I will look.", &[BERGEN], used(63, 27))),
     says("tool_calls", "two calls at once", calls("", &[BERGEN, OSLO], used(66, 41))),
     says(
@@ -237,6 +243,7 @@ pub(crate) const CASES: &[Case] = &[
         )
     },
     says("image", "an image in the request", text("A single dot.", used(280, 5))),
+    says("document", "a PDF in the request", text("Bergen.", used(310, 2))),
     says("unicode", "odd characters and escapes, cut anywhere", calls(ODD, &[NORD], used(58, 40))),
     Case {
         does: Does::Refuses(Refuses { status: 401, anthropic: 401, retry_after: None, passes: false }),

@@ -200,6 +200,7 @@ pub(crate) fn unasked(wanted: &Gist, found: &Gist, losses: &[Loss]) -> Vec<Strin
     hold!("instructions", system, &[]);
     hold!("conversation", turns, &[]);
     hold!("tools", tools, &["parameters", "schema"]);
+    hold!("choice of tools", choice, &["tool_choice", "toolconfig"]);
     hold!("bound on the output", output_max, &["max"]);
     hold!("temperature", temperature, &["temperature"]);
     hold!("top_p", top_p, &["top_p", "topp"]);
@@ -287,6 +288,7 @@ mod tests {
             system: "s".to_owned(),
             turns: vec![Said::User("u".to_owned()), Said::Result(0, json!(1))],
             tools: vec![("t".to_owned(), String::new(), json!({ "type": "object" }))],
+            choice: Some("required".to_owned()),
             output_max: Some(7),
             temperature: Some(0.5),
             top_p: Some(0.5),
@@ -306,6 +308,7 @@ mod tests {
         without(|gist| gist.turns.truncate(1), None);
         without(|gist| gist.turns[1] = Said::Result(1, json!(1)), None);
         without(|gist| gist.tools[0].2 = json!({}), Some("tools[0].parameters"));
+        without(|gist| gist.choice = Some("auto".to_owned()), Some("tool_choice"));
         without(|gist| gist.output_max = Some(8), Some("max_tokens"));
         without(|gist| gist.temperature = None, Some("generationConfig.temperature"));
         without(|gist| gist.top_p = None, Some("generationConfig.topP"));

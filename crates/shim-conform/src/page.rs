@@ -78,8 +78,9 @@ fn of_target(tried: &Tried, out: &mut String) {
     let head: Vec<String> = tried.dialects.iter().map(|(client, _)| client.name().to_owned()).collect();
     let lines: Vec<Vec<String>> =
         tried.rows.iter().map(|row| row.cells.iter().map(|cell| shown(cell, &notes)).collect()).collect();
+    let over = over(tried);
     let width = |column: usize| {
-        let cells = lines.iter().chain([&head]).filter_map(|line| line.get(column));
+        let cells = lines.iter().chain([&head]).chain(&over).filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
     let case = tried.rows.iter().map(|row| row.case.len()).max().unwrap_or_default();
@@ -88,6 +89,9 @@ fn of_target(tried: &Tried, out: &mut String) {
         format!("  {name:<case$}  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     let _ = writeln!(out, "{}\n\n{}", heading(tried), line("", &head));
+    if let Some(over) = &over {
+        let _ = writeln!(out, "{}", line("over", over));
+    }
     for (row, cells) in tried.rows.iter().zip(&lines) {
         let _ = writeln!(out, "{}", line(row.case, cells));
     }
@@ -99,6 +103,12 @@ fn of_target(tried: &Tried, out: &mut String) {
         failures(row, tried, out);
     }
     out.push('\n');
+}
+
+/// The dialects that the clients' requests go on in, where they are not all one.
+fn over(tried: &Tried) -> Option<Vec<String>> {
+    let names: Vec<String> = tried.dialects.iter().map(|(_, upstream)| upstream.name().to_owned()).collect();
+    names.iter().any(|name| Some(name) != names.first()).then_some(names)
 }
 
 fn heading(tried: &Tried) -> String {

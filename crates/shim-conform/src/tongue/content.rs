@@ -81,7 +81,12 @@ impl Tongue for Content {
             gist.tools.push((name, text(&declared["description"]), schema));
         }
         conversation(&body["contents"], &mut gist, faults);
-        gist
+        let choice = &body["toolConfig"]["functionCallingConfig"];
+        let told = choice["mode"].as_str().map(|mode| match mode {
+            "ANY" => choice["allowedFunctionNames"][0].as_str().unwrap_or("required").to_owned(),
+            other => other.to_lowercase(),
+        });
+        gist.chosen(told.as_deref())
     }
 
     fn stream_faults(&self, frames: &[(Option<String>, String)]) -> Vec<String> {
@@ -179,7 +184,7 @@ fn part_of(role: &str, part: &Value, calls: &mut Calls, faults: &mut Vec<String>
     }
     if let Some(data) = part.get("inlineData") {
         let mime = must(data, "mimeType", "inlineData", faults);
-        return Some(Said::Image(mime, must(data, "data", "inlineData", faults)));
+        return Some(Said::Media(mime, must(data, "data", "inlineData", faults)));
     }
     let said = must(part, "text", "a part", faults);
     Some(if role == "model" { Said::Model(said) } else { Said::User(said) })

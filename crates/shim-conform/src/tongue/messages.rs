@@ -76,7 +76,13 @@ impl Tongue for Messages {
             gist.tools.push((name, text(&tool["description"]), tool["input_schema"].clone()));
         }
         conversation(&body["messages"], &mut gist, faults);
-        gist
+        let choice = &body["tool_choice"];
+        let told = choice["type"].as_str().map(|word| match word {
+            "any" => "required",
+            "tool" => choice["name"].as_str().unwrap_or_default(),
+            other => other,
+        });
+        gist.chosen(told)
     }
 
     fn stream_faults(&self, frames: &[(Option<String>, String)]) -> Vec<String> {
@@ -144,10 +150,10 @@ fn block_of(
 ) -> Option<Said> {
     match block["type"].as_str().unwrap_or_default() {
         "text" => spoken(message, must(block, "text", "a block", faults), faults),
-        "image" => {
+        "image" | "document" => {
             let source = &block["source"];
-            let kind = must(source, "media_type", "an image", faults);
-            Some(Said::Image(kind, must(source, "data", "an image", faults)))
+            let kind = must(source, "media_type", "a source", faults);
+            Some(Said::Media(kind, must(source, "data", "a source", faults)))
         }
         "tool_use" => {
             calls.push(must(block, "id", "a tool_use", faults));

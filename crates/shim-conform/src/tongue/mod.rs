@@ -19,6 +19,8 @@ pub(crate) struct Gist {
     pub(crate) turns: Vec<Said>,
     /// Tools: name, description, JSON Schema of the arguments.
     pub(crate) tools: Vec<(String, String, Value)>,
+    /// Which of them may or must be called: `auto`, `none`, `required`, or a tool's name; none without tools.
+    pub(crate) choice: Option<String>,
     /// Bound on the output, in tokens.
     pub(crate) output_max: Option<u64>,
     /// Softmax temperature.
@@ -42,8 +44,8 @@ pub(crate) enum Said {
     User(String),
     /// By the model.
     Model(String),
-    /// An image: media type and base64.
-    Image(String, String),
+    /// An image or a document: media type and base64.
+    Media(String, String),
     /// A call of a tool.
     Call(String, Value),
     /// What a tool gave for the call of this number, from 0.
@@ -103,6 +105,12 @@ pub(crate) fn tongue(dialect: Dialect) -> &'static dyn Tongue {
 }
 
 impl Gist {
+    /// The same with the choice that stands where none is told, or none where there are no tools.
+    pub(crate) fn chosen(mut self, choice: Option<&str>) -> Self {
+        self.choice = (!self.tools.is_empty()).then(|| choice.unwrap_or("auto").to_owned());
+        self
+    }
+
     /// Puts results that follow one another in the order of their calls: dialects differ in whether that order is free.
     pub(crate) fn in_order(mut self) -> Self {
         let number = |said: &Said| if let Said::Result(call, _) = said { Some(*call) } else { None };

@@ -133,7 +133,8 @@ impl Tongue for Chat {
         for message in each(&body["messages"]) {
             chat_message(message, &mut gist, &mut calls, faults);
         }
-        gist
+        let forced = self.forced(body);
+        gist.chosen(body["tool_choice"].as_str().or(forced.as_deref()))
     }
 
     fn forced(&self, body: &Value) -> Option<String> {
@@ -190,7 +191,7 @@ impl Tongue for Responses {
         for item in each(&body["input"]) {
             item_of(item, &mut gist, &mut calls, faults);
         }
-        gist
+        gist.chosen(body["tool_choice"].as_str().or(body["tool_choice"]["name"].as_str()))
     }
 
     fn stream_faults(&self, frames: &[(Option<String>, String)]) -> Vec<String> {
@@ -278,7 +279,8 @@ fn chat_message(message: &Value, gist: &mut Gist, calls: &mut Vec<String>, fault
 fn chat_part(part: &Value, faults: &mut Vec<String>) -> Option<Said> {
     match part["type"].as_str().unwrap_or_default() {
         "text" => Some(Said::User(must(part, "text", "a part", faults))),
-        "image_url" => image(&part["image_url"], "url", faults),
+        "image_url" => media(&part["image_url"], "url", faults),
+        "file" => media(&part["file"], "file_data", faults),
         other => {
             faults.push(format!("there is no content part {other:?}"));
             None
@@ -286,12 +288,12 @@ fn chat_part(part: &Value, faults: &mut Vec<String>) -> Option<Said> {
     }
 }
 
-fn image(holder: &Value, key: &str, faults: &mut Vec<String>) -> Option<Said> {
-    let url = must(holder, key, "an image", faults);
+fn media(holder: &Value, key: &str, faults: &mut Vec<String>) -> Option<Said> {
+    let url = must(holder, key, "a part", faults);
     match data_url(&url) {
-        Some((mime, data)) => Some(Said::Image(mime, data)),
+        Some((mime, data)) => Some(Said::Media(mime, data)),
         None => {
-            faults.push(format!("an image is no data URL: {url}"));
+            faults.push(format!("{key} is no data URL: {url}"));
             None
         }
     }
@@ -335,7 +337,8 @@ fn item_of(item: &Value, gist: &mut Gist, calls: &mut Vec<String>, faults: &mut 
 fn input_part(part: &Value, faults: &mut Vec<String>) -> Option<Said> {
     match part["type"].as_str().unwrap_or_default() {
         "input_text" => Some(Said::User(must(part, "text", "a part", faults))),
-        "input_image" => image(part, "image_url", faults),
+        "input_image" => media(part, "image_url", faults),
+        "input_file" => media(part, "file_data", faults),
         other => {
             faults.push(format!("there is no content part {other:?}"));
             None

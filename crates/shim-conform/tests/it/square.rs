@@ -61,8 +61,19 @@ async fn a_provider_with_every_dialect_is_asked_in_the_clients() {
 #[tokio::test]
 async fn what_the_catalogue_knows_of_a_provider_holds() {
     let ids = shim_catalog::providers().iter().map(|provider| format!("[providers.{}]\n", provider.id));
-    let cases =
-        ["system", "stop", "tool_result", "reasoning", "structured", "image"].map(str::to_owned).to_vec();
+    let cases = [
+        "system",
+        "stop",
+        "turns",
+        "tool_required",
+        "tool_result",
+        "reasoning",
+        "structured",
+        "image",
+        "document",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let wish = Wish { cases, ..Wish::default() };
     let report = prove(config(&ids.collect::<String>()), &wish, &Scripts::shipped()).await.unwrap();
     assert!(report.holds(), "{}", matrix(&report));
