@@ -195,6 +195,14 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     says(
+        "reasoning_turn",
+        "a turn with what the model thought before it called a tool, sealed by its provider",
+        Says {
+            reasoning: "The table says 06:12.",
+            ..text("High water is at 06:12.", Used { reasoning: 7, ..used(150, 9) })
+        },
+    ),
+    says(
         "structured",
         "an answer that fits a JSON schema",
         text(r#"{"wind":"calm","knots":2}"#, used(44, 12)),

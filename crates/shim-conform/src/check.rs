@@ -198,7 +198,11 @@ pub(crate) fn unasked(wanted: &Gist, found: &Gist, losses: &[Loss]) -> Vec<Strin
         };
     }
     hold!("instructions", system, &[]);
-    hold!("conversation", turns, &[]);
+    let ((said, thought), (reached, returned)) = (wanted.spoken(), found.spoken());
+    let differ = (said != reached).then(|| format!("expected {said:?}, found {reached:?}"));
+    check("conversation", &[], differ);
+    let differ = (thought != returned).then(|| format!("expected {thought:?}, found {returned:?}"));
+    check("earlier reasoning", &["content", "parts", "input[", "reasoning"], differ);
     hold!("tools", tools, &["parameters", "schema"]);
     hold!("choice of tools", choice, &["tool_choice", "toolconfig"]);
     hold!("bound on the output", output_max, &["max"]);
@@ -286,7 +290,11 @@ mod tests {
     fn what_does_not_reach_the_upstream_is_found_unless_it_is_declared() {
         let whole = Gist {
             system: "s".to_owned(),
-            turns: vec![Said::User("u".to_owned()), Said::Result(0, json!(1))],
+            turns: vec![
+                Said::User("u".to_owned()),
+                Said::Result(0, json!(1)),
+                Said::Reasoning("r".to_owned()),
+            ],
             tools: vec![("t".to_owned(), String::new(), json!({ "type": "object" }))],
             choice: Some("required".to_owned()),
             output_max: Some(7),
@@ -305,7 +313,8 @@ mod tests {
             assert_eq!(unasked(&whole, &less, &declared).is_empty(), path.is_some(), "{less:?}");
         };
         without(|gist| gist.system.clear(), None);
-        without(|gist| gist.turns.truncate(1), None);
+        without(|gist| drop(gist.turns.remove(0)), None);
+        without(|gist| gist.turns.truncate(2), Some("messages[1].content[0]"));
         without(|gist| gist.turns[1] = Said::Result(1, json!(1)), None);
         without(|gist| gist.tools[0].2 = json!({}), Some("tools[0].parameters"));
         without(|gist| gist.choice = Some("auto".to_owned()), Some("tool_choice"));

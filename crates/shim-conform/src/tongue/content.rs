@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::grammar;
-use super::json::{call_of, each, must, only, text};
+use super::json::{call_of, each, must, only, own_state, text};
 use super::{Asked, Gist, Said, Tongue};
 
 pub(super) struct Content;
@@ -42,6 +42,9 @@ const CONFIG_MEMBERS: [&str; 20] = [
     "imageConfig",
     "mediaResolution",
 ];
+
+/// The signature of all thoughts in these scripts.
+const SIGNATURE: &str = "Z2VtaW5pLXNpZ25hdHVyZQ==";
 
 impl Tongue for Content {
     fn asked(&self, body: Value, model: &str, stream: bool, key: &str) -> Asked {
@@ -169,6 +172,7 @@ impl Calls {
 }
 
 fn part_of(role: &str, part: &Value, calls: &mut Calls, faults: &mut Vec<String>) -> Option<Said> {
+    own_state(part, "thoughtSignature", SIGNATURE, faults);
     if let Some(call) = part.get("functionCall") {
         let name = must(call, "name", "a functionCall", faults);
         calls.names.push(name.clone());
@@ -187,5 +191,8 @@ fn part_of(role: &str, part: &Value, calls: &mut Calls, faults: &mut Vec<String>
         return Some(Said::Media(mime, must(data, "data", "inlineData", faults)));
     }
     let said = must(part, "text", "a part", faults);
+    if part["thought"] == true {
+        return Some(Said::Reasoning(said));
+    }
     Some(if role == "model" { Said::Model(said) } else { Said::User(said) })
 }

@@ -59,3 +59,10 @@ pub(super) fn call_of(calls: &[String], id: &str, at: &str, faults: &mut Vec<Str
         usize::MAX
     })
 }
+
+/// Notes state that its provider did not make: it would refuse the request.
+pub(super) fn own_state(value: &Value, key: &str, own: &str, faults: &mut Vec<String>) {
+    if let Some(state) = value[key].as_str().filter(|state| *state != own) {
+        faults.push(format!("{key} is not what this provider made: {state}"));
+    }
+}

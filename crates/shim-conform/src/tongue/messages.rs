@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::grammar;
-use super::json::{call_of, each, must, only, text, told};
+use super::json::{call_of, each, must, only, own_state, text, told};
 use super::{Asked, Gist, Said, Tongue};
 
 pub(super) struct Messages;
@@ -29,6 +29,9 @@ const MEMBERS: [&str; 18] = [
     "tools",
     "top_p",
 ];
+
+/// The signature of all thinking in these scripts.
+const SIGNATURE: &str = "YW50aHJvcGljLXNpZ25hdHVyZQ==";
 
 impl Tongue for Messages {
     fn asked(&self, mut body: Value, model: &str, stream: bool, key: &str) -> Asked {
@@ -76,6 +79,9 @@ impl Tongue for Messages {
             gist.tools.push((name, text(&tool["description"]), tool["input_schema"].clone()));
         }
         conversation(&body["messages"], &mut gist, faults);
+        if body["thinking"]["type"] == "enabled" {
+            resumed(&body["messages"], faults);
+        }
         let choice = &body["tool_choice"];
         let told = choice["type"].as_str().map(|word| match word {
             "any" => "required",
@@ -131,6 +137,17 @@ fn conversation(messages: &Value, gist: &mut Gist, faults: &mut Vec<String>) {
     }
 }
 
+/// A turn of tools that is gone on with while the model thinks must begin with what it thought.
+/// Source: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, read 2026-11-25.
+fn resumed(messages: &Value, faults: &mut Vec<String>) {
+    let Some([.., turn, result]) = messages.as_array().map(Vec::as_slice) else { return };
+    let first = turn["content"][0]["type"].as_str().unwrap_or_default();
+    let goes_on = result["content"][0]["type"] == "tool_result";
+    if goes_on && !["thinking", "redacted_thinking"].contains(&first) {
+        faults.push(format!("a turn of tools must begin with thinking and begins with {first:?}"));
+    }
+}
+
 fn spoken(message: &Value, said: String, faults: &mut Vec<String>) -> Option<Said> {
     match message["role"].as_str().unwrap_or_default() {
         "user" => Some(Said::User(said)),
@@ -154,6 +171,11 @@ fn block_of(
             let source = &block["source"];
             let kind = must(source, "media_type", "a source", faults);
             Some(Said::Media(kind, must(source, "data", "a source", faults)))
+        }
+        "thinking" => {
+            must(block, "signature", "thinking", faults);
+            own_state(block, "signature", SIGNATURE, faults);
+            Some(Said::Reasoning(must(block, "thinking", "a block", faults)))
         }
         "tool_use" => {
             calls.push(must(block, "id", "a tool_use", faults));

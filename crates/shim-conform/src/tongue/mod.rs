@@ -44,6 +44,8 @@ pub(crate) enum Said {
     User(String),
     /// By the model.
     Model(String),
+    /// The model's reasoning, as far as it can be read.
+    Reasoning(String),
     /// An image or a document: media type and base64.
     Media(String, String),
     /// A call of a tool.
@@ -111,6 +113,14 @@ impl Gist {
         self
     }
 
+    /// The conversation, and the reasoning in it apart: not every provider takes that back.
+    pub(crate) fn spoken(&self) -> (Vec<&Said>, String) {
+        let reasoning = |said: &&Said| matches!(said, Said::Reasoning(_));
+        let (thought, said): (Vec<&Said>, Vec<&Said>) = self.turns.iter().partition(reasoning);
+        let text = |said: &Said| if let Said::Reasoning(text) = said { text.clone() } else { String::new() };
+        (said, thought.into_iter().map(text).collect())
+    }
+
     /// Puts results that follow one another in the order of their calls: dialects differ in whether that order is free.
     pub(crate) fn in_order(mut self) -> Self {
         let number = |said: &Said| if let Said::Result(call, _) = said { Some(*call) } else { None };
@@ -171,6 +181,24 @@ mod tests {
                 r#"{"model":"m","input":[{"type":"function_call_output","call_id":"x","output":""}]}"#,
             ),
             (Dialect::Anthropic, r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#),
+            (
+                Dialect::OpenaiResponses,
+                r#"{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"other"}]}"#,
+            ),
+            (
+                Dialect::Anthropic,
+                r#"{"model":"m","max_tokens":9,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"x","signature":"other"}]}]}"#,
+            ),
+            (
+                Dialect::Anthropic,
+                r#"{"model":"m","max_tokens":2048,"thinking":{"type":"enabled","budget_tokens":1024},
+                "messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{}}]},
+                {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":""}]}]}"#,
+            ),
+            (
+                Dialect::Gemini,
+                r#"{"contents":[{"role":"model","parts":[{"functionCall":{"name":"n","args":{}},"thoughtSignature":"other"}]}]}"#,
+            ),
             (Dialect::Gemini, r#"{"contents":[{"role":"assistant","parts":[{"text":"x"}]}]}"#),
         ] {
             let mut faults = Vec::new();

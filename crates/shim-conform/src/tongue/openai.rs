@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::grammar;
-use super::json::{arguments, call_of, data_url, each, must, only, text, told};
+use super::json::{arguments, call_of, data_url, each, must, only, own_state, text, told};
 use super::{Asked, Gist, Said, Tongue};
 
 /// Chat Completions.
@@ -85,6 +85,9 @@ const RESPONSES_MEMBERS: [&str; 28] = [
     "truncation",
     "user",
 ];
+
+/// The sealed form of all reasoning in these scripts.
+const SEALED: &str = "b3BlbmFpLXNlYWxlZA==";
 
 impl Tongue for Chat {
     fn asked(&self, mut body: Value, model: &str, stream: bool, key: &str) -> Asked {
@@ -258,6 +261,8 @@ fn chat_message(message: &Value, gist: &mut Gist, calls: &mut Vec<String>, fault
             parts => each(parts).for_each(|part| gist.turns.extend(chat_part(part, faults))),
         },
         "assistant" => {
+            let thought = text(&message["reasoning_content"]);
+            gist.turns.extend((!thought.is_empty()).then_some(Said::Reasoning(thought)));
             let said = plain(&message["content"], "text", faults);
             gist.turns.extend((!said.is_empty()).then_some(Said::Model(said)));
             for call in each(&message["tool_calls"]) {
@@ -320,6 +325,11 @@ fn item_of(item: &Value, gist: &mut Gist, calls: &mut Vec<String>, faults: &mut 
             },
             other => faults.push(format!("there is no role {other:?}")),
         },
+        "reasoning" => {
+            own_state(item, "encrypted_content", SEALED, faults);
+            let thought: String = each(&item["summary"]).map(|piece| text(&piece["text"])).collect();
+            gist.turns.push(Said::Reasoning(thought));
+        }
         "function_call" => {
             calls.push(must(item, "call_id", "a function_call", faults));
             let name = must(item, "name", "a function_call", faults);

@@ -140,7 +140,7 @@ fn conform_proves_a_configuration_whose_keys_are_not_set() {
     std::fs::write(folder.path().join("shim.toml"), &text).unwrap();
     let said = run(folder.path(), &["conform"]);
     assert_eq!(said.code, Some(0), "{}", said.out);
-    for wanted in ["chat → lab/some-model (openai-chat)", "tool_calls", "100 cells: ", ", 0 FAIL"] {
+    for wanted in ["chat → lab/some-model (openai-chat)", "tool_calls", "104 cells: ", ", 0 FAIL"] {
         assert!(said.out.contains(wanted), "{wanted} is not in {}", said.out);
     }
     let args = ["conform", "--json", "--target", "chat", "--dialect", "gemini", "--case", "plain"];
