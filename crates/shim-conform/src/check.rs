@@ -8,6 +8,9 @@ use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 use crate::case::{Refuses, Says, Used};
 use crate::tongue::{Gist, tongue};
 
+/// How an answer is asked for: whole, or as a stream that is framed so.
+pub(crate) type Form = Option<Framing>;
+
 /// What came of one request of a client.
 #[derive(Debug)]
 pub(crate) struct Heard {
@@ -32,13 +35,13 @@ pub(crate) struct Essence {
     pub(crate) used: Option<Used>,
 }
 
-/// The frames of an SSE stream.
+/// The frames of a stream.
 ///
 /// # Errors
 /// When it is none.
-pub(crate) fn frames(body: &[u8]) -> Result<Vec<(Option<String>, String)>, String> {
+pub(crate) fn frames(framing: Framing, body: &[u8]) -> Result<Vec<(Option<String>, String)>, String> {
     let mut frames = Vec::new();
-    let mut framer = Framer::new(Framing::Sse, FRAME_BYTES_MAX);
+    let mut framer = Framer::new(framing, FRAME_BYTES_MAX);
     let mut take = |frame: shim_wire::frame::Frame<'_>| {
         frames.push((frame.event.map(str::to_owned), frame.data.to_owned()));
     };
@@ -50,10 +53,10 @@ pub(crate) fn frames(body: &[u8]) -> Result<Vec<(Option<String>, String)>, Strin
 }
 
 /// Reads a stream by the client dialect's decoder. The events must obey the grammar.
-fn gathered(client: Dialect, body: &[u8]) -> Result<Response, FoldError> {
+fn gathered(client: Dialect, framing: Framing, body: &[u8]) -> Result<Response, FoldError> {
     let mut decoder = speaker(client).decoder();
     let mut events: Vec<Event> = Vec::new();
-    let mut framer = Framer::new(Framing::Sse, FRAME_BYTES_MAX);
+    let mut framer = Framer::new(framing, FRAME_BYTES_MAX);
     let mut malformed = None;
     let mut take = |frame: shim_wire::frame::Frame<'_>| {
         malformed = malformed.take().or(decoder.push(frame, &mut events).err());
@@ -73,7 +76,7 @@ fn gathered(client: Dialect, body: &[u8]) -> Result<Response, FoldError> {
 /// What an answer with status 200 says; what is wrong with its form goes to `faults`.
 pub(crate) fn essence(
     client: Dialect,
-    stream: bool,
+    form: Form,
     heard: &Heard,
     faults: &mut Vec<String>,
 ) -> Option<Essence> {
@@ -81,12 +84,12 @@ pub(crate) fn essence(
     if heard.broken {
         faults.push(format!("the connection broke off behind {text}"));
     }
-    let response = if stream {
-        match frames(&heard.body) {
+    let response = if let Some(framing) = form {
+        match frames(framing, &heard.body) {
             Ok(frames) => faults.extend(tongue(client).stream_faults(&frames)),
             Err(why) => faults.push(why),
         }
-        gathered(client, &heard.body).map_err(|error| error.to_string())
+        gathered(client, framing, &heard.body).map_err(|error| error.to_string())
     } else {
         speaker(client).decode_response(&text).map_err(|error| error.to_string())
     };
@@ -256,20 +259,21 @@ fn words(client: Dialect, status: u16, heard: &Heard, faults: &mut Vec<String>) 
 }
 
 /// What is wrong with how a client was told that an answer failed though its status was 200.
-pub(crate) fn too_clean(client: Dialect, stream: bool, heard: &Heard) -> Vec<String> {
+pub(crate) fn too_clean(client: Dialect, form: Form, heard: &Heard) -> Vec<String> {
     let mut faults = Vec::new();
     let text = String::from_utf8_lossy(&heard.body);
-    if !stream || heard.status != 200 {
+    let Some(framing) = form.filter(|_| heard.status == 200) else {
         if !(500..600).contains(&heard.status) {
             faults.push(format!("expected a status of 500 or more, found {}: {text}", heard.status));
         }
         words(client, heard.status, heard, &mut faults);
         return faults;
-    }
-    if !matches!(gathered(client, &heard.body), Err(FoldError::Failed(..))) {
+    };
+    if !matches!(gathered(client, framing, &heard.body), Err(FoldError::Failed(..))) {
         faults.push(format!("the stream does not fail: {text}"));
     }
-    let last = frames(&heard.body).ok().and_then(|frames| frames.last().cloned()).unwrap_or_default();
+    let last =
+        frames(framing, &heard.body).ok().and_then(|frames| frames.last().cloned()).unwrap_or_default();
     let told = serde_json::from_str(&last.1).ok().and_then(|body: Value| tongue(client).error(&body));
     if told.is_none_or(|(_, message)| message.is_empty()) {
         faults.push(format!("the stream does not end with an error of {client}: {text}"));

@@ -151,15 +151,15 @@ const HEAD: &str = "\
 # Conformance
 
 What `shim conform` finds of a configuration with one provider of each dialect: each client dialect asks each of them each
-case, whole and streamed. This page is written by `cargo xtask bless conformance`; a test holds that it is current.
+case, whole and streamed, Gemini's streams in both their framings. This page is written by `cargo xtask bless conformance`; a test holds that it is current.
 
 `ok`: everything arrived, and nothing was declared as lost. `mapped`: everything arrived but for what the notes say, which
 the exchange's record declares. `refused`: the request is refused with the reason, before the upstream is asked. `n/a`: the
 dialects have no words for the case. A case that fails fails the test.
 
 Upstreams answer with bytes written after the providers' API references (`crates/shim-conform/data`), not by the gateway's own
-encoders, and they read requests after the same references. Connections lead to loopback: TLS, certificates and real
-credentials are not part of the proof. Swaps in force are not either: each alias is tried with the targets that the file
+encoders, and they read requests after the same references. Connections lead to loopback and speak HTTP/1.1: TLS, HTTP/2 to
+upstreams and real credentials are not part of the proof. Swaps in force are not either: each alias is tried with the targets that the file
 declares.
 
 ";

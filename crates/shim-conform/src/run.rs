@@ -5,9 +5,10 @@ use shim_config::Config;
 use shim_gateway::Setup;
 use shim_ir::{Dialect, Fidelity, Loss};
 use shim_telemetry::Settled;
+use shim_wire::frame::Framing;
 
 use crate::case::{CASES, Case, Does};
-use crate::check::{Essence, Heard, essence, ill_told, too_clean, unasked, unlike};
+use crate::check::{Essence, Form, Heard, essence, ill_told, too_clean, unasked, unlike};
 use crate::gateway::{ConformError, Gateway, credential, prepared, setup};
 use crate::report::{Cell, Report, Row, Tried, Verdict};
 use crate::script::{Got, Place, Scene, Stage, misdirected};
@@ -160,22 +161,31 @@ impl Proof<'_> {
         if let Some(why) = ask.case.wordless(ask.client, upstream) {
             return Cell { reasons: vec![why.to_owned()], ..Cell::default() };
         }
-        let whole = self.form(ask, false).await;
-        let streamed = self.form(ask, true).await;
-        let mut cell = whole.cell.with(streamed.cell);
-        if let (Some(whole), Some(streamed)) = (whole.essence, streamed.essence)
-            && whole != streamed
-        {
-            cell.verdict = Verdict::Fail;
-            cell.reasons.push(format!("whole and streamed differ: {whole:?} and {streamed:?}"));
+        let whole = self.form(ask, None).await;
+        let mut cell = whole.cell;
+        // Only Gemini's clients know a stream as one array that grows.
+        let arrays = (ask.client == Dialect::Gemini).then_some(Framing::JsonArray);
+        for framing in [Framing::Sse].into_iter().chain(arrays) {
+            let streamed = self.form(ask, Some(framing)).await;
+            cell = cell.with(streamed.cell);
+            if let (Some(whole), Some(streamed)) = (&whole.essence, &streamed.essence)
+                && whole != streamed
+            {
+                cell.verdict = Verdict::Fail;
+                cell.reasons.push(format!("whole and streamed differ: {whole:?} and {streamed:?}"));
+            }
         }
         cell
     }
 
     /// Asks once, and judges what came of it.
-    async fn form(&self, ask: &Ask<'_>, stream: bool) -> Came {
-        let word = if stream { "streamed" } else { "whole" };
-        let judged = self.asked(ask, stream).await.unwrap_or_else(|why| {
+    async fn form(&self, ask: &Ask<'_>, form: Form) -> Came {
+        let word = match form {
+            None => "whole",
+            Some(Framing::Sse) => "streamed",
+            Some(Framing::JsonArray) => "streamed as an array",
+        };
+        let judged = self.asked(ask, form).await.unwrap_or_else(|why| {
             let cell = Cell { verdict: Verdict::Fail, reasons: vec![why], ..Cell::default() };
             Came { cell, essence: None }
         });
@@ -186,13 +196,16 @@ impl Proof<'_> {
         Came { cell, essence }
     }
 
-    async fn asked(&self, ask: &Ask<'_>, stream: bool) -> Result<Came, String> {
+    async fn asked(&self, ask: &Ask<'_>, form: Form) -> Result<Came, String> {
         let text = self.scripts.request(ask.client, ask.case.ask);
         let text =
             text.ok_or_else(|| format!("there is no request for {} in {}", ask.case.ask, ask.client))?;
         let body: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         self.stage.set(Scene { case: ask.case, places: ask.places.clone(), plays: ask.plays });
-        let asked = tongue(ask.client).asked(body, &ask.name, stream, &credential());
+        let mut asked = tongue(ask.client).asked(body, &ask.name, form.is_some(), &credential());
+        if form == Some(Framing::JsonArray) {
+            asked.path = asked.path.replace("?alt=sse", "");
+        }
         let heard = self.gateway.ask(&asked).await?;
         let got = self.stage.got();
         let settled = self.gateway.record(&heard).await.ok_or("the exchange was not settled")?;
@@ -201,9 +214,9 @@ impl Proof<'_> {
         }
         let losses = settled.losses.clone().unwrap_or_default();
         let mut faults = Vec::new();
-        let essence = self.told(ask, stream, &heard, &losses, &mut faults);
+        let essence = self.told(ask, form, &heard, &losses, &mut faults);
         faults.extend(of_record(ask, &heard, &settled));
-        faults.extend(of_request(ask, stream, &asked.body, &got, &losses));
+        faults.extend(of_request(ask, form.is_some(), &asked.body, &got, &losses));
         Ok(Came { cell: judged(faults, losses), essence })
     }
 
@@ -211,7 +224,7 @@ impl Proof<'_> {
     fn told(
         &self,
         ask: &Ask<'_>,
-        stream: bool,
+        form: Form,
         heard: &Heard,
         losses: &[Loss],
         faults: &mut Vec<String>,
@@ -224,7 +237,7 @@ impl Proof<'_> {
                     faults.push(format!("expected status 200, found {}: {text}", heard.status));
                     return None;
                 }
-                let found = essence(ask.client, stream, heard, faults)?;
+                let found = essence(ask.client, form, heard, faults)?;
                 faults.extend(unlike(says, upstream, &found, losses));
                 Some(found)
             }
@@ -236,7 +249,7 @@ impl Proof<'_> {
                 None
             }
             Does::Fails | Does::Breaks | Does::Stops => {
-                faults.extend(too_clean(ask.client, stream, heard));
+                faults.extend(too_clean(ask.client, form, heard));
                 None
             }
         }

@@ -156,6 +156,7 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 struct Told {
     status: u16,
     retry_after: Option<u64>,
+    /// Whether it is an event stream.
     streamed: bool,
     pieces: Vec<io::Result<Bytes>>,
 }
@@ -176,7 +177,9 @@ async fn play(
         let address = format!("{origin}{path}");
         let forced = place.and_then(|at| tongue(scene.places.get(at)?.dialect).forced(&body));
         lock(&shared.got).push(Got { place, address, headers: parts.headers, body, stream });
-        told(&shared.scripts, &scene, place?, forced.as_deref(), stream)
+        let told = told(&shared.scripts, &scene, place?, forced.as_deref(), stream)?;
+        let array = path.contains(":streamGenerateContent") && !path.ends_with("?alt=sse");
+        Some(if array { told.into_array() } else { told })
     });
     Ok(response(told.unwrap_or_else(|| {
         Told::whole(404, "{\"error\":{\"message\":\"nothing is played here\"}}".to_owned())
@@ -187,7 +190,9 @@ async fn play(
 fn is_at(place: &Place, origin: &str, path: &str, body: &Value) -> bool {
     let model = path.replace("%2F", "/");
     let wanted = |stream| format!("{}{}", place.base_path, tongue(place.dialect).path(&place.model, stream));
-    let here = [wanted(false), wanted(true)].iter().any(|wanted| *wanted == path || *wanted == model);
+    let (whole, streamed) = (wanted(false), wanted(true));
+    let here = [whole.as_str(), &streamed, streamed.trim_end_matches("?alt=sse")];
+    let here = here.iter().any(|wanted| *wanted == path || *wanted == model);
     let named = place.dialect == Dialect::Gemini || body["model"] == place.model.as_str();
     place.origin == origin && here && named
 }
@@ -245,6 +250,26 @@ impl Told {
         Self { status: 200, retry_after: None, streamed: true, pieces }
     }
 
+    /// A stream as one array that grows, an element a piece. One that is cut lacks its closing bracket.
+    fn into_array(mut self) -> Self {
+        if !self.streamed {
+            return self;
+        }
+        let broken = self.pieces.last().is_some_and(Result::is_err).then(|| self.pieces.pop()).flatten();
+        let text: Vec<u8> = self.pieces.iter().flatten().flat_map(|piece| piece.to_vec()).collect();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let elements: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        let last = elements.last().copied().unwrap_or_default();
+        let ended = last.contains("\"finishReason\"") || last.contains("\"error\"");
+        let begins = std::iter::once("[").chain(std::iter::repeat(",\r\n"));
+        let piece = |(begin, element)| Ok(Bytes::from(format!("{begin}{element}\n")));
+        self.pieces = begins.zip(elements).map(piece).collect();
+        self.pieces.extend(ended.then(|| Ok(Bytes::from_static(b"]"))));
+        self.pieces.extend(broken);
+        self.streamed = false;
+        self
+    }
+
     /// The same, the connection breaking off behind it.
     fn broken(mut self, breaks: bool) -> Self {
         if breaks {
@@ -294,7 +319,7 @@ mod tests {
     use serde_json::json;
     use shim_ir::Dialect;
 
-    use super::{Got, Place, is_at, misdirected};
+    use super::{Got, Place, Told, is_at, misdirected};
 
     fn place(dialect: Dialect, base_path: &str) -> Place {
         let mut headers = HeaderMap::new();
@@ -318,6 +343,21 @@ mod tests {
         let gemini = place(Dialect::Gemini, "");
         assert!(is_at(&gemini, origin, "/v1beta/models/org%2Fmodel:generateContent", &json!({})));
         assert!(!is_at(&gemini, origin, "/v1beta/models/other:generateContent", &json!({})));
+    }
+
+    #[test]
+    fn a_stream_becomes_an_array_that_is_closed_where_the_stream_is() {
+        let array = |text: &str| {
+            let pieces = Told::stream(text, false).into_array().pieces;
+            pieces
+                .into_iter()
+                .flatten()
+                .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
+                .collect::<String>()
+        };
+        let (one, end) = ("data: {\"a\":1}\r\n\r\n", "data: {\"finishReason\":\"STOP\"}\r\n\r\n");
+        assert_eq!(array(&format!("{one}{end}")), "[{\"a\":1}\n,\r\n{\"finishReason\":\"STOP\"}\n]");
+        assert_eq!(array(one), "[{\"a\":1}\n");
     }
 
     #[test]

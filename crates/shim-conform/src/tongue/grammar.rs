@@ -202,13 +202,14 @@ pub(super) fn content(frames: Frames<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use shim_ir::Dialect;
+    use shim_wire::frame::Framing;
 
     use crate::check::frames;
     use crate::data::Scripts;
     use crate::tongue::tongue;
 
     fn faults(dialect: Dialect, stream: &str) -> Vec<String> {
-        tongue(dialect).stream_faults(&frames(stream.as_bytes()).unwrap())
+        tongue(dialect).stream_faults(&frames(Framing::Sse, stream.as_bytes()).unwrap())
     }
 
     #[test]

@@ -115,3 +115,21 @@ async fn another_error_than_the_one_that_is_told_is_found() {
         check(upstream, "invalid", "\"message\"", "\"massage\"", "error").await;
     }
 }
+
+#[tokio::test]
+async fn each_form_of_an_answer_is_looked_at() {
+    for (upstream, target) in TARGETS {
+        let wish = Wish {
+            targets: vec![target.to_owned()],
+            dialects: vec![Dialect::Gemini],
+            cases: vec!["plain".to_owned()],
+        };
+        let scripts = Scripts::shipped().spoilt(upstream, "plain", "calm", "wild");
+        let report = prove(square(), &wish, &scripts).await.unwrap();
+        let reasons = &report.tried[0].rows[0].cells[0].reasons;
+        for form in ["whole: ", "streamed: ", "streamed as an array: "] {
+            let told = reasons.iter().any(|reason| reason.starts_with(form));
+            assert!(told, "{upstream}: nothing is found {form}: {reasons:?}");
+        }
+    }
+}
