@@ -134,6 +134,16 @@ impl Auth {
             Dialect::Gemini => Self::XGoogApiKey,
         }
     }
+
+    /// The headers that `dialect` wants by its own specification, beside the credential's: name and value.
+    /// Source: <https://platform.claude.com/docs/en/api/versioning>, read 2026-11-25.
+    #[must_use]
+    pub const fn beside(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
+        match dialect {
+            Dialect::Anthropic => &[("anthropic-version", "2023-06-01")],
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => &[],
+        }
+    }
 }
 
 impl Endpoint {

@@ -252,9 +252,10 @@ fn http(
     headers.insert(http::header::HOST, origin.host_header().map_err(|e| e.to_string())?);
     // What the dialect asks for, then the configuration's own; a client's pass over both where they may pass.
     let asked = known.and_then(|known| known.endpoint(dialect)).map(|endpoint| &endpoint.headers);
-    for (name, value) in asked.into_iter().flatten().chain(&provider.headers) {
-        let name =
-            HeaderName::try_from(name.as_str()).map_err(|_| format!("\"{name}\" is no header name"))?;
+    let usual = if asked.is_none() { Auth::beside(dialect) } else { &[] };
+    let told = asked.into_iter().flatten().chain(&provider.headers).map(|(k, v)| (k.as_str(), v.as_str()));
+    for (name, value) in usual.iter().copied().chain(told) {
+        let name = HeaderName::try_from(name).map_err(|_| format!("\"{name}\" is no header name"))?;
         let value =
             HeaderValue::from_str(value).map_err(|_| format!("the value of {name} cannot be sent"))?;
         headers.insert(name, value);
@@ -392,8 +393,11 @@ mod tests {
         let text = "[providers.anthropic]\nkey={env=\"K\"}\n";
         assert_eq!(version(text, Dialect::Anthropic).as_deref(), Some("2023-06-01"));
         assert_eq!(version(text, Dialect::OpenaiChat), None);
-        let text = &format!("{text}headers={{anthropic-version=\"2099-01-01\"}}\n");
-        assert_eq!(version(text, Dialect::Anthropic).as_deref(), Some("2099-01-01"));
+        let own = "headers={anthropic-version=\"2099-01-01\"}\n";
+        assert_eq!(version(&format!("{text}{own}"), Dialect::Anthropic).as_deref(), Some("2099-01-01"));
+        let lab = "[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://lab.test\"\n";
+        assert_eq!(version(lab, Dialect::Anthropic).as_deref(), Some("2023-06-01"));
+        assert_eq!(version(&format!("{lab}{own}"), Dialect::Anthropic).as_deref(), Some("2099-01-01"));
     }
 
     #[test]

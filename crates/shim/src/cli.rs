@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::{chat, check, console, run, serve, status, swap};
+use crate::{chat, check, conform, console, run, serve, status, swap};
 
 /// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
 /// requests flow.
@@ -25,6 +25,8 @@ enum Command {
     Serve(Serve),
     /// Validate a configuration and report every problem.
     Check(Check),
+    /// Prove a configuration: scripted upstreams behind it, every client dialect before it. Nothing real is asked.
+    Conform(Conform),
     /// Show what a running gateway serves, and where its live state differs from its file.
     Status(Ask),
     /// List every name clients can ask for.
@@ -83,6 +85,26 @@ pub(crate) struct Check {
     /// Report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to prove.
+#[derive(Args, Debug)]
+pub(crate) struct Conform {
+    /// The configuration file. Keys it names need not be set.
+    #[arg(long, short, default_value = "shim.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Prove only this alias, provider/model or provider; may be given again.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Vec<String>,
+    /// Ask only in this dialect of clients (openai-chat, openai-responses, anthropic, gemini); may be given again.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dialect: Vec<shim_ir::Dialect>,
+    /// Try only this case; may be given again. The report names them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Vec<String>,
 }
 
 /// Which gateway to ask.
@@ -166,6 +188,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Up(listen) => serve::up(&listen)?,
         Command::Serve(args) => serve::serve(&args)?,
         Command::Check(args) => return check::check(&args),
+        Command::Conform(args) => return conform::conform(args),
         Command::Status(ask) => status::status(&ask)?,
         Command::Models(ask) => status::models(&ask)?,
         Command::Chat(args) => return chat::chat(&args),

@@ -5,6 +5,7 @@ mod chat;
 mod check;
 mod cli;
 mod client;
+mod conform;
 mod console;
 mod found;
 mod host;

@@ -3,7 +3,7 @@
 use crate::metadata::{Dependency, Metadata, Package};
 
 /// What each crate may use, beside all that those may use.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("shim-wire", &[]),
     ("shim-ir", &["shim-wire"]),
     ("shim-dialect", &["shim-ir"]),
@@ -16,7 +16,8 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("shim-upstream", &["shim-telemetry"]),
     ("shim-gateway", &["shim-store", "shim-upstream"]),
     ("shim-admin", &["shim-gateway"]),
-    ("shim", &["shim-admin"]),
+    ("shim-conform", &["shim-gateway"]),
+    ("shim", &["shim-admin", "shim-conform"]),
 ];
 
 /// What nothing that ships may use, but for its tests. These may use anything.
@@ -77,6 +78,7 @@ mod tests {
         told("shim-dialect", "shim-catalog", None, &["shim-dialect: may not use shim-catalog"]);
         told("shim-ir", "shim-telemetry", None, &["shim-ir: may not use shim-telemetry"]);
         told("shim-upstream", "shim-store", Some("build"), &["shim-upstream: may not use shim-store"]);
+        told("shim-gateway", "shim-conform", None, &["shim-gateway: may not use shim-conform"]);
         told("shim-gateway", "shim-testkit", None, &["shim-gateway: may not use shim-testkit"]);
         told("shim-new", "bytes", None, &["shim-new: not in the table of edges (xtask/src/tidy/edges.rs)"]);
     }

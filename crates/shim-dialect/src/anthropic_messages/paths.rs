@@ -7,6 +7,9 @@ pub(super) fn name_path(path: &str) -> String {
     if let Some(known) = known(path) {
         return known.to_owned();
     }
+    if let Some(member) = path.strip_prefix("output.") {
+        return format!("output_config.format.{member}");
+    }
     let path = path.strip_prefix("sampling.").or(path.strip_prefix("reasoning.")).unwrap_or(path);
     let path = path.strip_prefix("candidates[0].").unwrap_or(path);
     path.split('.').map(segment).collect::<Vec<_>>().join(".")

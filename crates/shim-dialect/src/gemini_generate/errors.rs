@@ -100,7 +100,8 @@ fn word(status: u16) -> &'static str {
         404 => "NOT_FOUND",
         429 => "RESOURCE_EXHAUSTED",
         408 | 504 => "DEADLINE_EXCEEDED",
-        502 | 503 => "UNAVAILABLE",
+        // 529 is what an overloaded upstream answers where its dialect has a status of its own for that.
+        502 | 503 | 529 => "UNAVAILABLE",
         400..=499 => "INVALID_ARGUMENT",
         _ => "INTERNAL",
     }

@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation in the dialect's own words.
 
 /// Begins of paths, the longest first, and what stands for them.
-const NAMES: [(&str, &str); 28] = [
+const NAMES: [(&str, &str); 29] = [
     ("inputs[", "requests["),
     ("dimensions", "outputDimensionality"),
     ("turns[", "contents["),
@@ -23,6 +23,7 @@ const NAMES: [(&str, &str); 28] = [
     ("reasoning.show", "generationConfig.thinkingConfig.includeThoughts"),
     ("reasoning", "generationConfig.thinkingConfig"),
     ("output.schema", "generationConfig.responseJsonSchema"),
+    ("output.", "generationConfig.responseJsonSchema."),
     ("output", "generationConfig.responseMimeType"),
     ("modalities", "generationConfig.responseModalities"),
     ("tool_choice", "toolConfig.functionCallingConfig"),

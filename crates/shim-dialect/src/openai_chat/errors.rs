@@ -263,16 +263,17 @@ fn body(fault: &Fault) -> String {
     let code = fault.words.as_deref().unwrap_or_else(|| fault.kind.code());
     let error = json!({
         "message": fault.message,
-        "type": type_of(fault.kind),
+        "type": type_of(fault),
         "param": fault.path,
         "code": code,
     });
     json!({ "error": error }).to_string()
 }
 
-/// OpenAI's word for a kind of error.
-fn type_of(kind: FaultKind) -> &'static str {
-    match kind {
+/// OpenAI's word for a kind of error. A credential that was refused is told of as such where its status says so too.
+fn type_of(fault: &Fault) -> &'static str {
+    match fault.kind {
+        FaultKind::UpstreamCredential if fault.http_status() == 401 => "authentication_error",
         FaultKind::InvalidRequest
         | FaultKind::TooLarge
         | FaultKind::RequestTimeout

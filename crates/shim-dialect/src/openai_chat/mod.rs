@@ -126,6 +126,10 @@ impl Encode for OpenaiChat {
     fn is_bookkeeping(&self, path: &str) -> bool {
         paths::is_bookkeeping(path)
     }
+
+    fn is_answer_bookkeeping(&self, path: &str) -> bool {
+        paths::is_bookkeeping(path) || paths::is_imprint(path)
+    }
 }
 
 impl Embed for OpenaiChat {

@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation, in the words of this dialect.
 
 /// The beginnings of paths that have another word here, the longest first.
-const BEGINNINGS: [(&str, &str); 17] = [
+const BEGINNINGS: [(&str, &str); 18] = [
     ("sampling.output_max", "max_completion_tokens"),
     ("sampling.candidates", "n"),
     ("sampling.", ""),
@@ -10,6 +10,7 @@ const BEGINNINGS: [(&str, &str); 17] = [
     ("reasoning.mode", "reasoning.enabled"),
     ("reasoning.show", "reasoning.summary"),
     ("output.schema", "response_format.json_schema"),
+    ("output.", "response_format.json_schema."),
     ("output", "response_format"),
     ("stream.usage", "stream_options.include_usage"),
     ("stream.", "stream_options."),
@@ -87,4 +88,10 @@ pub(super) fn is_bookkeeping(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or_default();
     let nested = path.contains('.');
     KEPT.contains(&path) || (nested && NOTES.contains(&last)) || last == "form"
+}
+
+/// Whether a path of an answer is the mark of the machine that gave it, which says nothing of what it says. OpenAI calls
+/// it deprecated: <https://platform.openai.com/docs/api-reference/chat/object>, read 2026-11-25.
+pub(super) fn is_imprint(path: &str) -> bool {
+    path == "system_fingerprint"
 }

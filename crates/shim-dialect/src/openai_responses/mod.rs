@@ -116,6 +116,6 @@ impl Encode for OpenaiResponses {
     }
 
     fn is_answer_bookkeeping(&self, path: &str) -> bool {
-        paths::is_bookkeeping(path) || paths::is_echo(path)
+        paths::is_answer_bookkeeping(path)
     }
 }

@@ -126,16 +126,34 @@ const NOTES: [&str; 11] = [
     "type",
 ];
 
-/// Whether what stands at a path means nothing to a model. A path does not say whether it is of a request or of an
-/// answer, so what a request asks for in a word that answers repeat (`truncation`, `max_tool_calls`) is not among them.
+/// Members of a request that ask for something: answers repeat them, but to leave them out of a request is a loss.
+const ASKED: [&str; 13] = [
+    "frequency_penalty",
+    "instructions",
+    "max_output_tokens",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "previous_response_id",
+    "reasoning",
+    "service_tier",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+];
+
+/// Whether what stands at a path of a request means nothing to a model.
 pub(super) fn is_bookkeeping(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or_default();
-    if path.contains('.') {
-        return NOTES.contains(&last);
-    }
-    OF_ANSWER.contains(&last)
-        || NOTES.contains(&last)
-        || ["temperature", "tool_choice", "top_p"].contains(&last)
+    NOTES.contains(&last) || (!path.contains('.') && OF_ANSWER.contains(&last) && !ASKED.contains(&last))
+}
+
+/// Whether what stands at a path of an answer means nothing to a model, or only says again what was asked.
+pub(super) fn is_answer_bookkeeping(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let beside = !path.contains('.') && (OF_ANSWER.contains(&last) || ASKED.contains(&last));
+    is_bookkeeping(path) || beside || ECHO.contains(&last)
 }
 
 /// Members of an answer that say again what was asked, and what holds its parts together.
@@ -165,8 +183,3 @@ const ECHO: [&str; 24] = [
     "usage",
     "user",
 ];
-
-/// Whether a member of an answer only says again what was asked.
-pub(super) fn is_echo(path: &str) -> bool {
-    ECHO.contains(&path.rsplit('.').next().unwrap_or_default())
-}

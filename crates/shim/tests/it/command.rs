@@ -131,3 +131,35 @@ fn commands_without_a_gateway_say_how_to_start_one() {
         );
     }
 }
+
+#[test]
+fn conform_proves_a_configuration_whose_keys_are_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = "[providers.lab]\ndialect = \"openai-chat\"\nbase_url = \"https://lab.test/v1\"\nkey = { env = \"UNSET\" }\n";
+    let text = format!("{lab}[aliases.chat]\ntarget = \"lab/some-model\"\n");
+    std::fs::write(folder.path().join("shim.toml"), &text).unwrap();
+    let said = run(folder.path(), &["conform"]);
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    for wanted in ["chat → lab/some-model (openai-chat)", "tool_calls", "104 cells: ", ", 0 FAIL"] {
+        assert!(said.out.contains(wanted), "{wanted} is not in {}", said.out);
+    }
+    let args = ["conform", "--json", "--target", "chat", "--dialect", "gemini", "--case", "plain"];
+    let told: serde_json::Value = serde_json::from_str(&run(folder.path(), &args).out).unwrap();
+    assert_eq!((&told["holds"], &told["counts"]["ok"]), (&true.into(), &1.into()), "{told}");
+    for (args, wanted) in [
+        (["conform", "--target", "nobody"], "nobody is not among chat"),
+        (["conform", "--dialect", "latin"], "no dialect \"latin\""),
+        (["conform", "--case", "nothing"], "nothing is not among the cases plain, system"),
+        (["conform", "--config", "missing.toml"], "missing.toml"),
+    ] {
+        let said = run(folder.path(), &args);
+        assert!(said.code != Some(0) && said.err.contains(wanted), "{args:?}: {}", said.err);
+    }
+    // A bound on bodies that no request with an image keeps.
+    std::fs::write(folder.path().join("shim.toml"), format!("[server]\nbody_max = \"200B\"\n{text}"))
+        .unwrap();
+    let said = run(folder.path(), &["conform", "--case", "image"]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.out.contains("FAIL image from gemini to openai-chat"), "{}", said.out);
+    assert!(said.out.contains("expected status 200, found 413"), "{}", said.out);
+}

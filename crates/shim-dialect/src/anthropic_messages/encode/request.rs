@@ -144,10 +144,10 @@ fn output<'r>(request: &'r Request, offers: &mut Offers<'r>, cx: &mut Cx<'_>) ->
 
 fn schema_of<'r>(asked: &'r Schema, offers: &mut Offers<'r>, cx: &mut Cx<'_>) -> Option<Cow<'r, RawJson>> {
     if asked.name.is_some() {
-        cx.lose("output.schema.name", LossKind::Dropped, "a schema has no name");
+        cx.lose("output.name", LossKind::Dropped, "a schema has no name");
     }
     if asked.description.is_some() {
-        cx.lose("output.schema.description", LossKind::Dropped, "a schema is described in itself alone");
+        cx.lose("output.description", LossKind::Dropped, "a schema is described in itself alone");
     }
     let path = "output.schema";
     let Some(schema) = &asked.schema else {

@@ -538,14 +538,14 @@ fn a_schema_is_made_to_fit() {
     let plain = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "additionalProperties": false });
     let wanted = |schema: &Value| json!({ "output_config": { "format": { "type": "json_schema", "schema": schema } } });
     let known = Traits::default();
-    check(&known, format(&plain), wanted(&plain), &["output.schema.name dropped"]);
+    check(&known, format(&plain), wanted(&plain), &["output.name dropped"]);
     let mut told = plain.clone();
     told["properties"]["n"]["description"] = json!("d\n\n{minimum: 1}");
-    let lost = ["output.schema.name dropped", "output.schema approximated"];
+    let lost = ["output.name dropped", "output.schema approximated"];
     check(&known, format(&schema), wanted(&told), &lost);
     let open = json!({ "type": "object", "properties": {} });
     let closed = json!({ "type": "object", "properties": {}, "additionalProperties": false });
-    check(&known, format(&open), wanted(&closed), &["output.schema.name dropped"]);
+    check(&known, format(&open), wanted(&closed), &["output.name dropped"]);
 }
 
 #[test]

@@ -349,6 +349,7 @@ fn paths_are_named_in_this_dialects_words() {
         ("sampling.top_k", "top_k"),
         ("reasoning.budget", "thinking.budget_tokens"),
         ("output.schema", "output_config.format.schema"),
+        ("output.name", "output_config.format.name"),
         ("candidates[0].parts[1].arguments", "content[1].input"),
         ("context_management", "context_management"),
     ] {

@@ -645,6 +645,7 @@ fn paths_are_named_in_the_dialects_words() {
     check("sampling.stop", "generationConfig.stopSequences");
     check("reasoning.effort", "generationConfig.thinkingConfig.thinkingLevel");
     check("tools[1].cache", "tools[1].cache");
+    check("output.name", "generationConfig.responseJsonSchema.name");
     assert!(GeminiGenerate.is_bookkeeping("turns[1].role"));
     assert!(GeminiGenerate.is_bookkeeping("tools[0].parameters"));
     assert!(!GeminiGenerate.is_bookkeeping("safetySettings"));

@@ -107,13 +107,11 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
         w.array("tools", |w| {
             newer.iter().for_each(|offer| tool(offer, to, w));
             if let Some((name, schema)) = &answer {
-                function_object(
-                    w.element(),
-                    name,
-                    schema.description.as_deref(),
-                    schema.schema.as_ref(),
-                    None,
-                );
+                let (about, form) = (schema.description.as_deref(), schema.schema.as_ref());
+                w.element().object(|w| {
+                    w.string("type", "function");
+                    function_object(w.member("function"), name, about, form, None);
+                });
             }
         });
     }

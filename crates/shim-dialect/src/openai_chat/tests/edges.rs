@@ -143,6 +143,12 @@ fn a_fault_is_told_as_openai_does() {
             .unwrap()
             .contains(r#""code":"model_not_found""#)
     );
+    let mut refused = Fault::new(FaultKind::UpstreamCredential, "m");
+    for (status, word) in [(401, "authentication_error"), (502, "server_error")] {
+        refused.status = Some(status);
+        let told: serde_json::Value = serde_json::from_slice(&OpenaiChat.encode_fault(&refused)).unwrap();
+        assert_eq!(told["error"]["type"], word);
+    }
     for kind in FaultKind::ALL {
         let told = OpenaiChat.decode_fault(kind.status(), &OpenaiChat.encode_fault(&Fault::new(kind, "m")));
         assert_eq!((told.message.as_str(), told.words.as_deref()), ("m", Some(kind.code())));

@@ -305,6 +305,7 @@ fn paths_are_named_as_clients_write_them() {
         ("sampling.seed", "seed"),
         ("reasoning.effort", "reasoning_effort"),
         ("output", "response_format"),
+        ("output.name", "response_format.json_schema.name"),
         ("tools[1].cache", "tools[1].cache_control"),
         ("tools[1].parameters", "tools[1].function.parameters"),
         ("candidates[0].finish", "choices[0].finish_reason"),

@@ -201,6 +201,9 @@ fn the_form_of_the_answer_is_asked_for() {
     let (body, encoded) = encode(&request, &traits(&["json_object_only"]));
     assert_eq!(encoded.echo.json_tool.as_deref(), Some("json_answer"));
     assert_eq!(body["tool_choice"]["function"]["name"], "json_answer");
+    let parameters = json!({ "type": "object", "properties": { "a": { "type": "string" } } });
+    let function = json!({ "name": "json_answer", "parameters": parameters });
+    assert_eq!(body["tools"], json!([{ "type": "function", "function": function }]));
     assert_eq!(losses(&encoded), ["output approximated"]);
     let without = Traits { tools: Some(false), schema: Some(false), ..Traits::default() };
     check(&request, &without, "response_format", &json!({ "type": "json_object" }), &["output unsupported"]);

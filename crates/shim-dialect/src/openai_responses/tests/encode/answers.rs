@@ -127,9 +127,13 @@ fn paths_are_told_in_these_words() {
         ("prompt", false),
         ("sampling.seed", false),
         ("state.store", false),
+        ("reasoning", false),
+        ("parallel_tool_calls", false),
     ] {
         assert_eq!(OpenaiResponses.is_bookkeeping(path), wanted, "{path}");
     }
+    assert!(OpenaiResponses.is_answer_bookkeeping("reasoning"));
+    assert!(OpenaiResponses.is_answer_bookkeeping("parallel_tool_calls"));
 }
 
 #[test]
