@@ -59,7 +59,8 @@ pub struct Citation {
     pub title: Option<String>,
     /// The words cited.
     pub cited: Option<String>,
-    /// Start of the span of the answer's text, in the unit the dialect uses.
+    /// Start of the span of the part's text, in characters. (Gemini's `citationMetadata`, which stays verbatim in
+    /// `words`, counts bytes.)
     pub start: Option<u64>,
     /// End of the span, exclusive.
     pub end: Option<u64>,

@@ -15,6 +15,9 @@ pub(super) fn citations(w: &mut JsonWriter<'_>, text: &Text, at: Place<'_>, cx: 
         let why = "a citation without its source in this dialect has no place";
         cx.lose(format_args!("{at}.citations"), LossKind::Dropped, why);
     }
+    if written.iter().any(|citation| cx.answering && is_narrower(citation)) {
+        cx.lose(format_args!("{at}.citations.start"), LossKind::Approximated, NARROWER);
+    }
     if !written.is_empty() {
         w.array("citations", |w| {
             for citation in written {
@@ -48,6 +51,14 @@ fn own(citation: &Citation, answering: bool) -> Option<&RawJson> {
         _ => false,
     };
     known.then_some(words)
+}
+
+/// Why the span of a citation is not told.
+pub(crate) const NARROWER: &str = "a citation is of its whole block of text";
+
+/// Whether a citation is of a span of its text, which is not told here.
+pub(crate) fn is_narrower(citation: &Citation) -> bool {
+    citation.start.is_some() && own(citation, true).is_none()
 }
 
 /// Whether there is anything to tell of a citation.

@@ -6,7 +6,8 @@ use shim_ir::{
 use shim_wire::{JsonWriter, RawJson};
 
 use super::super::encode::{
-    Cx, Place, call_members, cited, is_own_call, joined, made_id, members, text_members, thinking_members,
+    Cx, NARROWER, Place, call_members, cited, is_narrower, is_own_call, joined, made_id, members,
+    text_members, thinking_members,
 };
 use super::wire::{Tongue, Wire};
 use crate::echo::free_text_arguments;
@@ -140,6 +141,9 @@ impl Open {
             let why = "a citation without its source in this dialect has no place";
             cx.lose_once(format_args!("{}.citations", self.at()), LossKind::Dropped, why);
             return None;
+        }
+        if is_narrower(citation) {
+            cx.lose_once(format_args!("{}.citations.start", self.at()), LossKind::Approximated, NARROWER);
         }
         Some(Speech::Citation(citation))
     }

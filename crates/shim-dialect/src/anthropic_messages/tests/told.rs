@@ -211,6 +211,23 @@ fn a_whole_part_adds_what_is_missing() {
 }
 
 #[test]
+fn a_citation_of_a_span_is_of_its_block_and_that_is_told() {
+    let cited =
+        Citation { url: Some("https://a".into()), start: Some(1), end: Some(2), ..Citation::default() };
+    let events = vec![open(0, text()), says(0, "abc"), grow(0, Delta::Citation(cited.clone())), end(0)];
+    let lost = "candidates[0].parts[0].citations.start approximated";
+    check(events, &["text", "abc", "\"https://a\"", ".", "end_turn"], &[lost, "usage defaulted"]);
+    let part = Part::Text(Text { citations: vec![cited], ..Text::new("abc") });
+    let candidate = shim_ir::Candidate { parts: vec![part], ..shim_ir::Candidate::default() };
+    let answer = shim_ir::Response { candidates: vec![candidate], ..shim_ir::Response::default() };
+    let request = Request::default();
+    let whole = AnthropicMessages.encode_response(&answer, &asker(&request, Framing::Sse));
+    let told: Vec<_> =
+        whole.losses.iter().map(|loss| format!("{} {}", loss.path, loss.kind.name())).collect();
+    assert!(told.contains(&lost.to_owned()), "{told:?}");
+}
+
+#[test]
 fn pieces_of_reasoning_are_apart() {
     let events = vec![open(0, reasoning()), thinks(0, 0, "a"), thinks(0, 0, "b"), thinks(0, 1, "c"), end(0)];
     check(events, &["thinking", "a", "b", "\n\n", "c", ".", "end_turn"], NONE);

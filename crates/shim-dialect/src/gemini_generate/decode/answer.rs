@@ -5,7 +5,8 @@ use shim_ir::{Candidate, Citation, Finish, Part, Response, Rest, Text, Tokens, U
 use shim_wire::{RawJson, from_json};
 
 use super::{
-    DIALECT, blocked, citations, finish, grounded, is_call, keep, keep_left, parts, rest, said, tells, usage,
+    DIALECT, blocked, citations, finish, grounded, in_characters, is_call, keep, keep_left, parts, rest,
+    said, tells, usage,
 };
 use crate::common::member;
 use crate::gemini_generate::errors;
@@ -145,6 +146,7 @@ fn cite(parts: &mut [Part], at: usize, citation: Citation) {
     let own = parts.get(at).is_some_and(|part| matches!(part, Part::Text(_)));
     let parts = if own { parts.get_mut(at..=at).unwrap_or_default() } else { parts };
     if let Some(text) = last_text(parts) {
+        let citation = in_characters(citation, &text.text);
         text.citations.push(citation);
     }
 }

@@ -41,6 +41,20 @@ pub(crate) fn grounded(metadata: &RawValue) -> Vec<(usize, Citation)> {
     wire.grounding_supports.iter().flat_map(|support| supported(support, chunks)).collect()
 }
 
+/// A citation of `text` with its span in characters, as everybody else counts it: grounding counts bytes. A span that is
+/// none of the text stays as it is.
+pub(crate) fn in_characters(mut citation: Citation, text: &str) -> Citation {
+    let characters = |at: u64| {
+        let before = text.get(..usize::try_from(at).ok()?)?;
+        u64::try_from(before.chars().count()).ok()
+    };
+    let span = citation.start.and_then(characters).zip(citation.end.and_then(characters));
+    if let Some((start, end)) = span {
+        (citation.start, citation.end) = (Some(start), Some(end));
+    }
+    citation
+}
+
 /// A support cites each of its chunks.
 fn supported(support: &GroundingSupport<'_>, chunks: &[GroundingChunk<'_>]) -> Vec<(usize, Citation)> {
     let Some(segment) = &support.segment else { return Vec::new() };

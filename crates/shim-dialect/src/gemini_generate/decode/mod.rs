@@ -17,7 +17,7 @@ use shim_ir::{Dialect, Foreign, Rest};
 use shim_wire::{Members, RawJson, Str, from_json};
 
 pub(super) use answer::{answer, content_parts, kept, moment, tier};
-pub(super) use cite::{citation, citations, grounded};
+pub(super) use cite::{citation, citations, grounded, in_characters};
 use content::{flag, parts};
 pub(super) use content::{is_call, located};
 pub(super) use embed::{embed_request, embeddings};

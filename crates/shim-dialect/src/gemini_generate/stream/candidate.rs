@@ -7,7 +7,9 @@ use shim_ir::{
 };
 use shim_wire::RawJson;
 
-use super::super::decode::{citations, content_parts, finish, grounded, is_finish, keep, rest, tells};
+use super::super::decode::{
+    citations, content_parts, finish, grounded, in_characters, is_finish, keep, rest, tells,
+};
 use super::super::types;
 use super::call::{Call, Piece};
 use super::sink::Sink;
@@ -27,6 +29,8 @@ pub(super) struct Candidate {
     grounding: Option<Box<RawValue>>,
     /// The citations told so far: they may be repeated.
     cited: Vec<Citation>,
+    /// What the text that is open says: spans of it are counted in bytes.
+    said: String,
 }
 
 /// The part that grows now. It ends when one of another kind begins.
@@ -50,7 +54,15 @@ enum Seal {
 
 impl Candidate {
     pub(super) fn new(index: u32) -> Self {
-        Self { index, open: None, calls: false, word: None, grounding: None, cited: Vec::new() }
+        Self {
+            index,
+            open: None,
+            calls: false,
+            word: None,
+            grounding: None,
+            cited: Vec::new(),
+            said: String::new(),
+        }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -107,9 +119,13 @@ impl Candidate {
         match self.open {
             _ if said.is_empty() && bare => return Ok(()),
             _ if said.is_empty() => return self.signature(Part::Text(text), sink),
-            Some(Open::Text(id, Seal::Open)) if bare => sink.grow(id, Delta::Text(said)),
+            Some(Open::Text(id, Seal::Open)) if bare => {
+                self.said.push_str(&said);
+                sink.grow(id, Delta::Text(said));
+            }
             _ => {
                 self.close(sink);
+                self.said.clone_from(&said);
                 let id = sink.open(self.index, Part::Text(text))?;
                 sink.grow(id, Delta::Text(said));
                 self.open = Some(Open::Text(id, if bare { Seal::Open } else { Seal::Signed }));
@@ -214,8 +230,10 @@ impl Candidate {
     fn ground(&mut self, id: PartId, sink: &mut Sink<'_>) {
         let found = self.grounding.take().map(|raw| grounded(&raw)).unwrap_or_default();
         for (_, citation) in found {
+            let citation = in_characters(citation, &self.said);
             self.cite_once(id, citation, sink);
         }
+        self.said.clear();
     }
 
     fn cite_once(&mut self, id: PartId, citation: Citation, sink: &mut Sink<'_>) {

@@ -247,6 +247,35 @@ fn what_an_answer_rests_on_hangs_on_its_text() {
 }
 
 #[test]
+fn spans_are_in_characters_whatever_came_before_them() {
+    let pieces = |first: &str, second: &str, ground: &str| {
+        let piece = |text: &str, more: &str| {
+            format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}}{more}}}]}}"#)
+        };
+        let end = format!(r#","finishReason":"STOP","groundingMetadata":{ground}"#);
+        [piece(&format!("{first}{second}"), &end), piece(first, ""), piece(second, &end)]
+    };
+    let ground = |start: u64, end: u64| {
+        format!(
+            r#"{{"groundingChunks":[{{"web":{{"uri":"w"}}}}],"groundingSupports":[{{"segment":
+            {{"startIndex":{start},"endIndex":{end}}},"groundingChunkIndices":[0]}}]}}"#
+        )
+    };
+    let check = |start, end, wanted: (u64, u64)| {
+        let [whole, first, second] = pieces("Große ", "Städte.", &ground(start, end));
+        for response in [whole_laws(&GeminiGenerate, &whole), folded(&[&first, &second])] {
+            let Part::Text(text) = &response.candidates[0].parts[0] else { panic!() };
+            let [cited] = &text.citations[..] else { panic!("{text:?}") };
+            assert_eq!((cited.start, cited.end), (Some(wanted.0), Some(wanted.1)), "{text:?}");
+        }
+    };
+    check(7, 15, (6, 13));
+    check(0, 6, (0, 5));
+    // No span of this text.
+    check(4, 99, (4, 99));
+}
+
+#[test]
 fn nothing_unknown_is_lost() {
     let whole = whole_laws(&GeminiGenerate, GROUNDED);
     let rest: Vec<_> = whole.candidates[0].rest.members().iter().map(|(key, _)| &**key).collect();

@@ -5,7 +5,7 @@ mod encode;
 mod requests;
 mod streams;
 
-use shim_ir::{FaultKind, FoldError, Part, Response, fold};
+use shim_ir::{FaultKind, FoldError, Part, Response, ThinkTags, fold};
 use shim_testkit::corpus::Case;
 use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
@@ -15,7 +15,7 @@ use crate::laws::{
     each, embed_laws, embeddings_laws, own, recorded, request_laws, request_round_trip, stream_laws,
     stream_round_trip, whole_laws, whole_round_trip,
 };
-use crate::{AnswerError, Codec, Decode, Embed, Operation, Route};
+use crate::{AnswerError, Codec, Decode, Echo, Embed, Operation, Route};
 
 const FAMILIES: [&str; 2] = ["openai.chat", "openai.embeddings"];
 
@@ -241,6 +241,29 @@ fn recorded_oddities_are_read() {
     reads("wc-c6355c00bede", &[think], [21, 0, 0, 0, 173, 0]);
     // The pieces make what Perplexity's last chunk says was said.
     reads("wc-b6da3c2d057c", &["text 1 2 3"], [8, 0, 0, 0, 5, 0]);
+}
+
+/// What models were recorded to leave in their text, whole and streamed.
+#[test]
+fn recorded_reasoning_between_tags_is_told_apart() {
+    let Some(recordings) = recorded(&FAMILIES) else { return };
+    let echo = Echo { think_tags: ThinkTags::Explicit, ..Echo::default() };
+    let mut seen = 0;
+    for recording in recordings.iter().filter(|recording| recording.response.body.contains("<think>")) {
+        let mut whole = answer(recording).expect("it is an answer");
+        let before = told(&whole);
+        echo.restore(&mut whole);
+        let parts = &whole.candidates[0].parts;
+        let [Part::Reasoning(reasoning), Part::Text(text)] = &parts[..] else {
+            panic!("{}: {parts:?}", recording.id)
+        };
+        assert!(!text.text.contains("think>") && !text.text.starts_with('\n'), "{}", recording.id);
+        let joined = format!("text <think>{}</think>{}", reasoning.text.concat(), text.text);
+        let bare = |text: &str| text.replace('\n', "");
+        assert_eq!([bare(&joined)], [bare(&before.concat())], "{}", recording.id);
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn put_file(w: &mut JsonWriter<'_>, title: &str) {
 
 /// Whether the span of a citation is known before its text is complete.
 pub(crate) fn is_placed(citation: &Citation) -> bool {
-    is_own(citation) || (citation.start.is_some() && citation.end.is_some() && citation.cited.is_none())
+    is_own(citation) || (citation.start.is_some() && citation.end.is_some())
 }
 
 /// Whether words of a citation are left out: those it cites, which annotations do not hold.
@@ -59,20 +59,9 @@ fn is_own(citation: &Citation) -> bool {
     known && serde_json::from_str::<&RawValue>(words.get()).is_ok_and(|raw| annotation(raw) == *citation)
 }
 
-/// The span in characters; all of the text where none is stated. A span in bytes (Google's) is told by the words that
-/// it covers.
+/// The span in characters; all of the text where none is stated.
 fn span(citation: &Citation, text: &str) -> (u64, u64) {
-    let (Some(start), Some(end)) = (citation.start, citation.end) else {
-        return (0, characters(text));
-    };
-    let bytes = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-    let covered = bytes.and_then(|(start, end)| Some((text.get(..start)?, text.get(start..end)?)));
-    match covered {
-        Some((before, words)) if citation.cited.as_deref() == Some(words) => {
-            (characters(before), characters(before) + characters(words))
-        }
-        Some(_) | None => (start, end),
-    }
+    citation.start.zip(citation.end).unwrap_or_else(|| (0, characters(text)))
 }
 
 fn characters(text: &str) -> u64 {

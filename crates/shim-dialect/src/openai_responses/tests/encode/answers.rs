@@ -74,9 +74,9 @@ fn citations_are_annotations() {
     let wanted = |start: u64, end: u64| json!({ "type": "url_citation", "start_index": start, "end_index": end, "url": "https://a", "title": "A" });
     assert_eq!(cite(url.clone()), (wanted(0, 7), 0));
     assert_eq!(cite(Citation { start: Some(1), end: Some(2), ..url.clone() }), (wanted(1, 2), 0));
-    // Bytes, as the words that are cited tell.
+    // The words that are cited have no place.
     assert_eq!(
-        cite(Citation { start: Some(3), end: Some(8), cited: Some("cited".into()), ..url }),
+        cite(Citation { start: Some(2), end: Some(7), cited: Some("cited".into()), ..url }),
         (wanted(2, 7), 1)
     );
 }
