@@ -66,7 +66,10 @@ pub(super) const ALL: [Agent; 4] = [
         before: &["-p"],
         after: &["--approval-mode", "yolo", "--skip-trust"],
         settings: &[
-            (".gemini/settings.json", r#"{"context": {"fileName": "OWN.md"}, /* mine */}"#),
+            (
+                ".gemini/settings.json",
+                r#"{"context": {"fileName": "OWN.md"}, /* mine */ "security": {"auth": {"selectedType": "oauth-personal"}}}"#,
+            ),
             (".gemini/OWN.md", RULE),
         ],
     },
