@@ -179,7 +179,7 @@ impl Gateway {
     }
 
     /// The record of the exchange that an answer names, once it is settled.
-    pub(crate) async fn record(&self, heard: &Heard) -> Option<Box<Settled>> {
+    pub(crate) async fn record(&self, heard: &Heard) -> Option<Settled> {
         let id = heard.headers.get("x-shim-exchange")?.to_str().ok()?;
         let found = async {
             loop {

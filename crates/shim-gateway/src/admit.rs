@@ -49,7 +49,7 @@ where
     ticket.asked_by(key.as_ref().map(|k| k.id.clone()));
     let (body, held) = collect(shared, &snapshot.limits, &parts.headers, body).await?;
     let head = read_head(codec, &route, &body)?;
-    ticket.asks(head.model.as_str().into(), head.stream, body.len());
+    ticket.asks(snapshot.name(&head.model), head.stream, body.len());
     if let Some(key) = &key
         && !head.model.is_empty()
         && !key.allows(&head.model)

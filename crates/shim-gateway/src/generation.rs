@@ -349,6 +349,11 @@ impl Snapshot {
         self.keys.get::<[u8; 32]>(&Sha256::digest(secret).into())
     }
 
+    /// The name `model`; of an alias without a copy of its own.
+    pub(crate) fn name(&self, model: &str) -> Arc<str> {
+        self.aliases.get(model).map_or_else(|| model.into(), |alias| alias.name.clone())
+    }
+
     /// What the model name `model` stands for, asked in `dialect`.
     pub(crate) fn resolve(&self, model: &str, dialect: Dialect, metrics: &Metrics) -> Option<Arc<Alias>> {
         if let Some(alias) = self.aliases.get(model) {

@@ -1,8 +1,7 @@
 //! What all workers share: the snapshot in force, metrics, log lines, recent exchanges.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -31,7 +30,7 @@ pub struct Shared {
     pub(crate) ending: Ending,
     /// Bytes of request bodies held just now, over all workers.
     pub(crate) held: AtomicUsize,
-    recent: Mutex<VecDeque<Box<Settled>>>,
+    recent: Mutex<Recent>,
 }
 
 impl Shared {
@@ -88,28 +87,51 @@ impl Shared {
 
     /// The recent exchange of this id, if it is still kept.
     #[must_use]
-    pub fn recent(&self, id: &str) -> Option<Box<Settled>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().find(|settled| settled.id.to_string() == id).cloned()
+    pub fn recent(&self, id: &str) -> Option<Settled> {
+        self.recent_ones().newest_first().find(|settled| settled.id.to_string() == id).cloned()
     }
 
     /// Up to `count` recent exchanges, newest first.
     #[must_use]
-    pub fn latest(&self, count: usize) -> Vec<Box<Settled>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().take(count).cloned().collect()
+    pub fn latest(&self, count: usize) -> Vec<Settled> {
+        self.recent_ones().newest_first().take(count).cloned().collect()
+    }
+
+    fn recent_ones(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the record of a settled exchange: a log line, and a place among the recent ones.
-    pub(crate) fn settled(&self, record: Box<Settled>) {
+    pub(crate) fn settled(&self, record: Settled) {
         if let Some((sink, format)) = &self.lines {
             sink.with(|out| write_line(*format, &record, out));
         }
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= RECENT_MAX {
-            recent.pop_front();
+        self.recent_ones().add(record);
+    }
+}
+
+/// The last exchanges, in slots that are used again and again: memory that is written in order and that the allocator
+/// never sees costs an exchange nothing it would notice, where a queue of boxes handed each one cold memory.
+#[derive(Debug, Default)]
+struct Recent {
+    slots: Vec<Settled>,
+    /// The slot of the oldest, once all are taken.
+    oldest: usize,
+}
+
+impl Recent {
+    fn add(&mut self, record: Settled) {
+        if self.slots.len() < RECENT_MAX {
+            self.slots.push(record);
+        } else if let Some(slot) = self.slots.get_mut(self.oldest) {
+            *slot = record;
+            self.oldest = (self.oldest + 1) % RECENT_MAX;
         }
-        recent.push_back(record);
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &Settled> {
+        let (newer, older) = self.slots.split_at(self.oldest.min(self.slots.len()));
+        newer.iter().rev().chain(older.iter().rev())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shim_dialect::Reading;
-use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss};
+use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, Usage};
 use shim_telemetry::{Outcome, Series, Settled};
 use tokio::time::Instant;
 
@@ -123,7 +123,8 @@ impl Ticket {
 
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
     pub(crate) fn reads(&mut self, reading: &Reading) {
-        let usage = reading.usage.clone();
+        // The upstream's own words stay with the meter.
+        let usage = reading.usage.as_ref().map(Usage::counts);
         let finish = reading.finish.as_ref().map(|f| f.reason.clone());
         self.note(|r| {
             r.usage = usage;
@@ -173,7 +174,7 @@ impl Ticket {
         self.shared.metrics.in_flight.dec();
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
         series.add(&record);
-        self.shared.settled(record);
+        self.shared.settled(*record);
     }
 }
 

@@ -33,6 +33,25 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// The counters alone, without the upstream's words.
+    #[must_use]
+    pub fn counts(&self) -> Self {
+        let Self { input_uncached, input_audio, cache_read, cache_write, cache_write_1h, .. } = *self;
+        let Self { output_text, reasoning, output_audio, output_image, .. } = *self;
+        Self {
+            input_uncached,
+            input_audio,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            output_text,
+            reasoning,
+            output_audio,
+            output_image,
+            words: None,
+        }
+    }
+
     /// All input.
     #[must_use]
     pub fn input_total(&self) -> Tokens {
