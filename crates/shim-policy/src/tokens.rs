@@ -8,7 +8,7 @@ use shim_ir::{
 };
 
 pub use self::correction::Correction;
-use self::scan::{JSON, MILLI, PROSE, Scan};
+use self::scan::{JSON, MILLI, PROSE, milli};
 
 /// What a request comes to, before any correction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,20 +34,20 @@ impl Estimate {
     /// Estimates a request, in one pass over its text.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        let mut tally = Tally::default();
+        let mut tally = Tally { milli: REQUEST, ..Tally::default() };
         tally.parts(&request.system);
         for turn in &request.turns {
-            tally.fixed = tally.fixed.saturating_add(TURN);
-            tally.prose.text(turn.name.as_deref().unwrap_or_default());
+            tally.add(TURN);
+            tally.prose(turn.name.as_deref().unwrap_or_default());
             tally.parts(&turn.parts);
         }
         request.tools.iter().for_each(|tool| tally.tool(tool));
         if let Some(OutputFormat::Schema(schema)) = &request.output {
-            tally.prose.text(schema.description.as_deref().unwrap_or_default());
-            tally.json.text(schema.schema.as_ref().map_or("", |schema| schema.get()));
+            tally.prose(schema.description.as_deref().unwrap_or_default());
+            tally.json(schema.schema.as_ref().map_or("", |schema| schema.get()));
         }
         Self {
-            text: tally.text(),
+            text: TokenEstimate(tally.milli.div_ceil(MILLI)),
             media: TokenEstimate(tally.media),
             tools: !request.tools.is_empty(),
             open: tally.open || request.state.previous.is_some() || request.state.conversation.is_some(),
@@ -71,19 +71,24 @@ impl Estimate {
 /// What a request has that costs tokens.
 #[derive(Default)]
 struct Tally {
-    prose: Scan,
-    json: Scan,
-    /// In thousandths of a token.
-    fixed: u64,
+    /// Text and template, in thousandths of a token.
+    milli: u64,
     /// In tokens.
     media: u64,
     open: bool,
 }
 
 impl Tally {
-    fn text(&self) -> TokenEstimate {
-        let scanned = self.prose.milli(&PROSE).saturating_add(self.json.milli(&JSON));
-        TokenEstimate(scanned.saturating_add(self.fixed).saturating_add(REQUEST).div_ceil(MILLI))
+    fn add(&mut self, milli: u64) {
+        self.milli = self.milli.saturating_add(milli);
+    }
+
+    fn prose(&mut self, text: &str) {
+        self.add(milli(text, &PROSE));
+    }
+
+    fn json(&mut self, text: &str) {
+        self.add(milli(text, &JSON));
     }
 
     fn parts(&mut self, parts: &[Part]) {
@@ -92,14 +97,14 @@ impl Tally {
 
     fn part(&mut self, part: &Part) {
         match part {
-            Part::Text(text) | Part::Refusal(text) => self.prose.text(&text.text),
+            Part::Text(text) | Part::Refusal(text) => self.prose(&text.text),
             Part::Media(media) => self.media(media),
             // Most templates leave out what was thought before.
             Part::Reasoning(_) => {}
             Part::ToolCall(call) => self.call(call),
             Part::ToolResult(result) => {
-                self.fixed = self.fixed.saturating_add(CALL);
-                self.prose.text(result.name.as_deref().unwrap_or_default());
+                self.add(CALL);
+                self.prose(result.name.as_deref().unwrap_or_default());
                 self.parts(&result.content);
             }
             Part::ServerResult(result) => self.foreign(result.raw.get()),
@@ -108,26 +113,26 @@ impl Tally {
     }
 
     fn call(&mut self, call: &ToolCall) {
-        self.fixed = self.fixed.saturating_add(CALL);
-        self.prose.text(&call.name);
-        self.json.text(&call.arguments);
+        self.add(CALL);
+        self.prose(&call.name);
+        self.json(&call.arguments);
     }
 
     /// What a provider makes of its own words is not known.
     fn foreign(&mut self, raw: &str) {
         self.open = true;
-        self.json.text(raw);
+        self.json(raw);
     }
 
     fn tool(&mut self, tool: &Tool) {
-        self.fixed = self.fixed.saturating_add(TOOL);
-        self.prose.text(&tool.name);
-        self.prose.text(tool.description.as_deref().unwrap_or_default());
+        self.add(TOOL);
+        self.prose(&tool.name);
+        self.prose(tool.description.as_deref().unwrap_or_default());
         match &tool.kind {
             ToolKind::Function { parameters, .. } => {
-                self.json.text(parameters.as_ref().map_or("", |schema| schema.get()));
+                self.json(parameters.as_ref().map_or("", |schema| schema.get()));
             }
-            ToolKind::Custom { format } => self.json.text(format.as_ref().map_or("", |form| form.get())),
+            ToolKind::Custom { format } => self.json(format.as_ref().map_or("", |form| form.get())),
             ToolKind::Group(tools) => tools.iter().for_each(|tool| self.tool(tool)),
             ToolKind::Native(_) => self.open = true,
         }
@@ -135,37 +140,38 @@ impl Tally {
 
     fn media(&mut self, media: &Media) {
         match &media.source {
-            Source::Plain(text) => self.prose.text(text),
+            Source::Plain(text) => self.prose(text),
             Source::Parts(parts) => self.parts(parts),
-            Source::Inline(base64) => self.add(cost(media, Some(base64.len() as u64 / 4 * 3))),
-            Source::Url(_) | Source::Handle(_) => self.add(cost(media, None)),
+            Source::Inline(base64) => self.medium(cost(media, Some(base64.len() as u64 / 4 * 3))),
+            Source::Url(_) | Source::Handle(_) => self.medium(cost(media, None)),
         }
     }
 
-    fn add(&mut self, tokens: u64) {
+    fn medium(&mut self, tokens: u64) {
         self.media = self.media.saturating_add(tokens);
     }
 }
 
-/// What an image costs: one of 1024 × 1024 is 765 tokens to GPT-4o, 1398 to Claude, 1032 to Gemini.
-/// Sources, read 2026-11-25: <https://platform.openai.com/docs/guides/images-vision>,
-/// <https://docs.anthropic.com/en/docs/build-with-claude/vision>, <https://ai.google.dev/gemini-api/docs/tokens>.
-const IMAGE: u64 = 1_000;
-/// The same where it is looked at from afar (`detail: low` of the first source).
+/// What an image costs: one of 1024 × 1024 is 1090 tokens to Gemini, 1229 to GPT, 1434 to Claude.
+/// Source: <https://huggingface.co/datasets/JOHNISKING/image-token-cost>, read 2026-11-25.
+const IMAGE: u64 = 1_200;
+/// The same where it is looked at from afar (`detail: low`), to GPT-4o.
+/// Source: <https://github.com/openai/openai-python/issues/2851>, read 2026-11-25.
 const IMAGE_LOW: u64 = 85;
-/// What a file of unknown size costs: two pages of a PDF, at Claude's 1500 to 3000 tokens each.
-/// Source: <https://docs.anthropic.com/en/docs/build-with-claude/pdf-support>, read 2026-11-25.
+/// What a file of unknown size costs: two pages of a PDF.
 const FILE: u64 = 4_000;
 
-/// What a part costs that is no text, by its size where that is known.
+/// What a part costs that is no text, by its size where that is known: a page of a PDF, taken as 50 KiB, is 2000 tokens
+/// (to Claude; 560 to Gemini), a second of sound of 128 kbit/s 32, one of pictures of 1 Mbit/s 263 (to Gemini).
+/// Sources, read 2026-11-25: <https://huggingface.co/datasets/JOHNISKING/pdf-token-cost>,
+/// <https://geminibyexample.com/027-calculate-input-tokens/>.
 fn cost(media: &Media, bytes: Option<u64>) -> u64 {
     match (media.kind, bytes) {
         (MediaKind::Image, _) if media.detail.as_deref() == Some("low") => IMAGE_LOW,
         (MediaKind::Image, _) => IMAGE,
-        // A page of 50 KiB and 2000 tokens; sound of 128 kbit/s and 32 tokens a second, pictures of 1 Mbit/s and 300.
         (MediaKind::File, Some(bytes)) => bytes / 25 + 1,
         (MediaKind::Audio, Some(bytes)) => bytes / 500 + 1,
-        (MediaKind::Video, Some(bytes)) => bytes / 400 + 1,
+        (MediaKind::Video, Some(bytes)) => bytes / 475 + 1,
         (MediaKind::File | MediaKind::Audio | MediaKind::Video, None) => FILE,
     }
 }
@@ -228,7 +234,7 @@ mod tests {
         let mut correction = Correction::default();
         (0..100).for_each(|_| correction.learn(&Estimate::of(&said(vec![])), Tokens(1_000)));
         let more = estimate.corrected(&correction).0 - estimate.corrected(&Correction::default()).0;
-        assert!(more < 1_000, "what is learned of texts does not multiply images: {more}");
+        assert!(more < IMAGE, "what is learned of texts does not multiply images: {more}");
     }
 
     #[test]

@@ -41,13 +41,6 @@ const KIND: [u8; 256] = {
     kinds
 };
 
-/// What texts are made of: how many bytes of each kind, and how many runs of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scan {
-    bytes: [u64; KINDS],
-    runs: [u64; KINDS],
-}
-
 /// Thousandths in a token.
 pub(super) const MILLI: u64 = 1_000;
 
@@ -73,25 +66,15 @@ pub(super) const JSON: Weights = Weights {
     bytes: [110, 150, 400, 0, 0, 0, 500, 800, 1_200, 0],
 };
 
-impl Scan {
-    /// Adds a text.
-    #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and a kind below KINDS")]
-    pub(super) fn text(&mut self, text: &str) {
-        let mut last = INNER;
-        for byte in text.bytes() {
-            let kind = KIND[usize::from(byte)];
-            self.bytes[usize::from(kind)] += 1;
-            self.runs[usize::from(kind)] += u64::from(kind != last);
-            last = kind;
-        }
+/// What a text costs, in thousandths of a token.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256, and a kind below KINDS")]
+pub(super) fn milli(text: &str, weights: &Weights) -> u64 {
+    let (mut sum, mut last) = (0, INNER);
+    for byte in text.bytes() {
+        let kind = KIND[usize::from(byte)];
+        let run = if kind == last { 0 } else { weights.runs[usize::from(kind)] };
+        sum += run + weights.bytes[usize::from(kind)];
+        last = kind;
     }
-
-    /// What it all costs, in thousandths of a token.
-    pub(super) fn milli(&self, weights: &Weights) -> u64 {
-        let sum = |counts: &[u64], weights: &[u64]| {
-            let terms = counts.iter().zip(weights).map(|(count, weight)| count.saturating_mul(*weight));
-            terms.fold(0, u64::saturating_add)
-        };
-        sum(&self.bytes, &weights.bytes).saturating_add(sum(&self.runs, &weights.runs))
-    }
+    sum
 }
