@@ -2,7 +2,8 @@
 //!
 //! A provider is a file of `data/providers`, written by hand after the provider's documentation. Its models are a file
 //! of `data/models`, written by `cargo xtask catalog` from models.dev and genai-prices; `docs/catalog-differences.md`
-//! lists where the two differ. What the encoders must know of a target is put together of both by [`traits`]. Both are
+//! lists where the two differ. What the encoders must know of a target is put together of both by [`traits`]. What chat
+//! templates add to a request is in `data/templates.toml`. All are
 //! in the binary as text. The provider files are parsed at the first look at any,
 //! a file of models at the first look at that provider's.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
@@ -15,6 +16,7 @@ mod price;
 mod provider;
 mod quirk;
 mod row;
+mod template;
 mod traits;
 
 pub use control::{Bounds, Control, Manner, Way};
@@ -22,6 +24,7 @@ pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{Price, PriceRow, PriceSource, PriceTier};
-pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, StreamUsage, provider, providers};
+pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, Stated, StreamUsage, provider, providers};
 pub use quirk::{Quirk, fits};
+pub use template::{Template, template};
 pub use traits::traits;

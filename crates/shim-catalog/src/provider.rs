@@ -88,9 +88,21 @@ pub struct Endpoint {
     pub source: String,
     /// What a user should know of it.
     pub note: Option<String>,
+    /// That it has no counter of tokens, though its dialect has one, and who says so.
+    pub no_counter: Option<Stated>,
     /// Its oddities.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+}
+
+/// Who says something.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Stated {
+    /// Where.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
 }
 
 /// Where a credential goes.
@@ -226,6 +238,11 @@ mod tests {
         let dialect = endpoint.dialect().unwrap_or_else(|| panic!("{id}: {endpoint:?}"));
         assert!(std::ptr::eq(provider.endpoint(dialect).unwrap(), endpoint), "{id}: {dialect} twice");
         assert!(endpoint.source.starts_with("https://"), "{id}: {endpoint:?}");
+        if let Some(stated) = &endpoint.no_counter {
+            assert!(stated.source.starts_with("https://"), "{id}: {stated:?}");
+            assert!(crate::Date::parse(&stated.read).is_some(), "{id}: {stated:?}");
+            assert_ne!(dialect, shim_ir::Dialect::OpenaiChat, "{id}: nobody counts there");
+        }
         endpoint.quirks.iter().for_each(|quirk| quirk.sound(&format!("{id}: {dialect}")));
         let base = &endpoint.base_url;
         let port = provider.probe.as_ref().map(|probe| format!("http://127.0.0.1:{}", probe.port));

@@ -13,6 +13,7 @@ use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 use tokio::time::{Instant, timeout_at};
 
+use crate::count::{estimated, has_no_counter};
 use crate::crossing::cross;
 use crate::demo;
 use crate::generation::{HttpSetup, ServedBy};
@@ -107,7 +108,7 @@ pub(crate) async fn attempt<C: Connect>(
     for step in &plan.steps {
         left -= 1;
         ticket.tries(&step.target.name, &step.target.series);
-        last = one(worker, admitted, &plan.alias.rule, step, ticket).await;
+        last = tried(worker, admitted, &plan.alias.rule, step, ticket).await;
         let fault = match &last {
             Ok(Attempt { fault: None, .. }) => return last,
             Ok(Attempt { fault: Some(fault), .. }) | Err(Failed { fault, .. }) => fault,
@@ -121,12 +122,29 @@ pub(crate) async fn attempt<C: Connect>(
     last
 }
 
+/// Tries one step; a count that its provider has no counter for is estimated.
+async fn tried<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    rule: &Rule,
+    step: &Step,
+    ticket: &mut Ticket,
+) -> Result<Attempt, Failed> {
+    if !step.estimated {
+        let asked = one(worker, admitted, rule, step, ticket).await;
+        if !has_no_counter(admitted, step, &asked) {
+            return asked;
+        }
+    }
+    Ok(estimated(&worker.shared, admitted, rule, step, ticket)?)
+}
+
 async fn one<C: Connect>(
     worker: &Worker<C>,
     admitted: &Admitted,
     rule: &Rule,
     step: &Step,
-    ticket: &Ticket,
+    ticket: &mut Ticket,
 ) -> Result<Attempt, Failed> {
     let http = match &step.endpoint.served_by {
         ServedBy::Demo => return Ok(demo::answer(&worker.shared, admitted, step, ticket)?),

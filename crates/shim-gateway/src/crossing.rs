@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use shim_dialect::{DecodeError, Operation, Reading, speaker};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::fidelity::Rule;
+use shim_policy::tokens::Estimate;
 use shim_upstream::{Answer, Connect, PiecesBody, send};
 use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
@@ -36,7 +37,7 @@ pub(crate) async fn cross<C: Connect>(
     rule: &Rule,
     step: &Step,
     http: &HttpSetup,
-    ticket: &Ticket,
+    ticket: &mut Ticket,
 ) -> Result<Attempt, Failed> {
     if admitted.route.operation == Operation::Embed {
         return embed(worker, admitted, rule, step, http, ticket).await;
@@ -46,6 +47,9 @@ pub(crate) async fn cross<C: Connect>(
     let model = step.target.id.model.as_str();
     let traits = step.target.traits(step.endpoint.dialect);
     let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, &seed, rule)?;
+    if admitted.route.operation == Operation::Generate && !step.target.provider.counts() {
+        ticket.weighs(Estimate::of(&pair.request));
+    }
     let streamed = admitted.head.stream || admitted.route.stream;
     let inbound = Inbound {
         pair,
@@ -83,8 +87,18 @@ pub(crate) async fn ask<C: Connect>(
     Err(Failed::with(fault, parts.headers))
 }
 
-/// The two dialects, and the request as it is decoded once for all targets that need it.
+/// The two dialects, and the request.
 fn pair(admitted: &Admitted, step: &Step) -> Result<Pair, Fault> {
+    let client = speaker(admitted.codec.0.dialect());
+    let operation = admitted.route.operation;
+    Ok(Pair { client, upstream: speaker(step.endpoint.dialect), operation, request: decoded(admitted)? })
+}
+
+/// The request, as it is decoded once for all targets that need it.
+///
+/// # Errors
+/// When it is not one of the client's dialect.
+pub(crate) fn decoded(admitted: &Admitted) -> Result<Arc<shim_ir::Request>, Fault> {
     let client = speaker(admitted.codec.0.dialect());
     let decode = || {
         let text = utf8(&admitted.body).map_err(|error| DecodeError::from(error).into_request_fault())?;
@@ -92,9 +106,7 @@ fn pair(admitted: &Admitted, step: &Step) -> Result<Pair, Fault> {
             client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault)?;
         Ok(Arc::new(request))
     };
-    let request = admitted.decoded.get_or_init(decode).clone()?;
-    let operation = admitted.route.operation;
-    Ok(Pair { client, upstream: speaker(step.endpoint.dialect), operation, request })
+    admitted.decoded.get_or_init(decode).clone()
 }
 
 /// The request to the upstream.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use shim_catalog::fits;
+use shim_dialect::speaker;
 use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, ThinkTags, Traits};
 use shim_policy::fidelity::Rule;
 use shim_telemetry::{Metrics, Series};
@@ -67,6 +68,8 @@ pub struct EndpointSetup {
     pub dialect: Dialect,
     /// Who answers there.
     pub served_by: ServedBy,
+    /// Whether tokens are counted there, as far as the dialect has a way to ask.
+    pub counter: bool,
 }
 
 /// Who answers at an endpoint.
@@ -204,6 +207,8 @@ pub(crate) struct Provider {
 pub(crate) struct Endpoint {
     pub(crate) dialect: Dialect,
     pub(crate) served_by: ServedBy,
+    /// Whether it counts tokens when asked.
+    pub(crate) counts: bool,
 }
 
 /// A target, as exchanges use it.
@@ -429,6 +434,11 @@ impl Provider {
     pub(crate) fn endpoint(&self, dialect: Dialect) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|e| e.dialect == dialect)
     }
+
+    /// Whether it counts tokens at any endpoint.
+    pub(crate) fn counts(&self) -> bool {
+        self.endpoints.iter().any(|e| e.counts)
+    }
 }
 
 impl Key {
@@ -475,8 +485,10 @@ impl Setup {
 }
 
 fn provider(setup: &ProviderSetup) -> Provider {
-    let endpoint =
-        |e: &EndpointSetup| Arc::new(Endpoint { dialect: e.dialect, served_by: e.served_by.clone() });
+    let endpoint = |e: &EndpointSetup| {
+        let counts = e.counter && speaker(e.dialect).counts_tokens();
+        Arc::new(Endpoint { dialect: e.dialect, served_by: e.served_by.clone(), counts })
+    };
     Provider {
         id: setup.id.clone(),
         endpoints: setup.endpoints.iter().map(endpoint).collect(),

@@ -7,6 +7,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod control;
+mod count;
 mod crossing;
 mod demo;
 mod embed;

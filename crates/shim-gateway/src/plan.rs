@@ -25,6 +25,8 @@ pub(crate) struct Plan {
 pub(crate) struct Step {
     pub(crate) target: Arc<Target>,
     pub(crate) endpoint: Arc<Endpoint>,
+    /// Whether the gateway answers by itself: a count of tokens, where the provider has no counter.
+    pub(crate) estimated: bool,
 }
 
 /// Most suggestions in a message about an unknown name.
@@ -41,27 +43,31 @@ pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) ->
     }
     let model = &admitted.head.model;
     let alias = snapshot.resolve(model, dialect, &shared.metrics).ok_or_else(|| unknown(snapshot, model))?;
-    let steps: SmallVec<[Step; 2]> = alias
-        .targets
-        .iter()
-        .filter_map(|target| {
-            let endpoint = endpoint(target, dialect, admitted.route.operation)?.clone();
-            Some(Step { target: target.clone(), endpoint })
-        })
-        .collect();
+    let steps: SmallVec<[Step; 2]> =
+        alias.targets.iter().filter_map(|target| step(target, dialect, admitted.route.operation)).collect();
     if steps.is_empty() { Err(untranslatable(&alias.targets, admitted)) } else { Ok(Plan { steps, alias }) }
+}
+
+/// How a target is tried for `operation` by a client that speaks `dialect`.
+fn step(target: &Arc<Target>, dialect: Dialect, operation: Operation) -> Option<Step> {
+    let asked = endpoint(target, dialect, operation);
+    let estimated = asked.is_none() && operation == Operation::CountTokens;
+    let endpoint = asked.or_else(|| target.provider.endpoints.first().filter(|_| estimated))?.clone();
+    Some(Step { target: target.clone(), endpoint, estimated })
 }
 
 /// Where a target is asked for `operation` by a client that speaks `dialect`.
 fn endpoint(target: &Target, dialect: Dialect, operation: Operation) -> Option<&Arc<Endpoint>> {
     let other = |endpoint: &&Arc<Endpoint>| match operation {
         Operation::Generate => true,
-        Operation::CountTokens => speaker(endpoint.dialect).counts_tokens(),
+        Operation::CountTokens => endpoint.counts,
         Operation::Embed => speaker(endpoint.dialect).embeds().is_some(),
         Operation::Models | Operation::Stored => false,
     };
     let endpoints = &target.provider.endpoints;
-    target.provider.endpoint(dialect).or_else(|| endpoints.iter().find(other))
+    let own = target.provider.endpoint(dialect);
+    let own = own.filter(|endpoint| operation != Operation::CountTokens || endpoint.counts);
+    own.or_else(|| endpoints.iter().find(other))
 }
 
 fn unknown(snapshot: &Snapshot, model: &str) -> Fault {
@@ -115,6 +121,6 @@ fn stored(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<P
     let (Some(alias), Some(target), Some(endpoint)) = (&alias, target, provider.endpoint(dialect)) else {
         return Err(Fault::new(FaultKind::Internal, "the provider has no endpoint"));
     };
-    let step = Step { target: target.clone(), endpoint: endpoint.clone() };
+    let step = Step { target: target.clone(), endpoint: endpoint.clone(), estimated: false };
     Ok(Plan { steps: SmallVec::from_iter([step]), alias: alias.clone() })
 }

@@ -156,7 +156,9 @@ fn provider_setup(
         let http = http(provider, known, dialect, &base_url, auth, secret.as_ref());
         let mut http = http.map_err(|why| SecretError::Unsendable { path: path.clone(), why })?;
         http.origin = http.origin.trusting(roots.clone());
-        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(Box::new(http)) });
+        let known = known.and_then(|known| known.endpoint(dialect));
+        let counter = known.is_none_or(|endpoint| endpoint.no_counter.is_none());
+        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(Box::new(http)), counter });
     }
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
@@ -322,7 +324,7 @@ fn seconds(date: &str) -> u64 {
 
 /// The built-in responder, always there.
 fn demo() -> ProviderSetup {
-    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo };
+    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: true };
     let hello = ModelId::new("hello").ok().map(|id| KnownModel {
         id,
         display: "demo: a built-in responder, no model".to_owned(),

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use shim_ir::ExchangeId;
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
+use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::generation::Snapshot;
 
@@ -30,6 +31,8 @@ pub struct Shared {
     pub(crate) ending: Ending,
     /// Bytes of request bodies held just now, over all workers.
     pub(crate) held: AtomicUsize,
+    /// What is learned of the counts of targets without a counter.
+    pub(crate) corrections: Corrections,
     recent: Mutex<Recent>,
 }
 
@@ -48,6 +51,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             ending: Ending::default(),
             held: AtomicUsize::new(0),
+            corrections: Corrections::default(),
             recent: Mutex::default(),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shim_dialect::Reading;
 use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, Usage};
+use shim_policy::tokens::Estimate;
 use shim_telemetry::{Outcome, Series, Settled};
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ pub(crate) struct Ticket {
     /// Taken when it is settled.
     record: Option<Box<Settled>>,
     series: Option<Arc<Series>>,
+    /// What the request comes to by estimate, where the target tried last has no counter.
+    estimate: Option<Estimate>,
     start: Instant,
 }
 
@@ -53,7 +56,8 @@ impl Ticket {
             first_token_us: None,
             duration_us: 0,
         };
-        Self { shared: shared.clone(), record: Some(Box::new(record)), series: None, start: Instant::now() }
+        let (shared, start) = (shared.clone(), Instant::now());
+        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -99,10 +103,16 @@ impl Ticket {
     /// Notes that a target is tried.
     pub(crate) fn tries(&mut self, target: &Arc<str>, series: &Arc<Series>) {
         self.series = Some(series.clone());
+        self.estimate = None;
         self.note(|r| {
             r.attempts += 1;
             r.target = Some(target.clone());
         });
+    }
+
+    /// Notes what the request comes to by estimate: what its target counts will correct the next.
+    pub(crate) fn weighs(&mut self, estimate: Estimate) {
+        self.estimate = Some(estimate);
     }
 
     /// Notes the first token, once.
@@ -174,6 +184,11 @@ impl Ticket {
         self.shared.metrics.in_flight.dec();
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
         series.add(&record);
+        if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
+            && outcome == Outcome::Delivered
+        {
+            self.shared.corrections.learn(target, estimate, usage.input_total());
+        }
         self.shared.settled(*record);
     }
 }

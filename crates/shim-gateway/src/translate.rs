@@ -94,6 +94,14 @@ pub(crate) fn judged(
     let tells = |loss: &Loss| loss.kind == LossKind::Unsupported || !client.is_bookkeeping(&loss.path);
     let telling = losses.into_iter().filter(tells);
     let losses: Vec<_> = telling.map(|loss| Loss { path: client.name_path(&loss.path), ..loss }).collect();
+    permitted(target, losses, rule)
+}
+
+/// The same losses, in the client's words.
+///
+/// # Errors
+/// When `rule` does not permit one of them.
+pub(crate) fn permitted(target: &str, losses: Vec<Loss>, rule: &Rule) -> Result<Vec<Loss>, Fault> {
     let refused = rule.refused(&losses);
     if refused.is_empty() { Ok(losses) } else { Err(untranslatable(target, &refused)) }
 }

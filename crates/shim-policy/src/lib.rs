@@ -4,3 +4,4 @@
 pub mod failover;
 pub mod fidelity;
 pub mod swap;
+pub mod tokens;

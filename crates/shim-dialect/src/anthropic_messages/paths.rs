@@ -30,6 +30,7 @@ fn known(path: &str) -> Option<&'static str> {
         "parallel_tool_calls" => "tool_choice.disable_parallel_tool_use",
         "user" => "metadata.user_id",
         "candidates[0].finish" => "stop_reason",
+        "usage.input_total" => "input_tokens",
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation in the dialect's own words.
 
 /// Begins of paths, the longest first, and what stands for them.
-const NAMES: [(&str, &str); 29] = [
+const NAMES: [(&str, &str); 30] = [
     ("inputs[", "requests["),
     ("dimensions", "outputDimensionality"),
     ("turns[", "contents["),
@@ -25,6 +25,7 @@ const NAMES: [(&str, &str); 29] = [
     ("output.schema", "generationConfig.responseJsonSchema"),
     ("output.", "generationConfig.responseJsonSchema."),
     ("output", "generationConfig.responseMimeType"),
+    ("usage.input_total", "totalTokens"),
     ("modalities", "generationConfig.responseModalities"),
     ("tool_choice", "toolConfig.functionCallingConfig"),
     ("service_tier", "serviceTier"),

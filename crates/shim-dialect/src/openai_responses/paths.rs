@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation in this dialect's words.
 
 /// What the members of a request and of an answer are called here, the longest first.
-const NAMES: [(&str, &str); 22] = [
+const NAMES: [(&str, &str); 23] = [
     ("candidates[0].parts", "output"),
     ("candidates[0].finish", "incomplete_details"),
     ("output.schema", "text.format.schema"),
@@ -11,6 +11,7 @@ const NAMES: [(&str, &str); 22] = [
     ("reasoning.mode", "reasoning.enabled"),
     ("sampling.output_max", "max_output_tokens"),
     ("sampling.logprobs", "include"),
+    ("usage.input_total", "input_tokens"),
     ("state.previous", "previous_response_id"),
     ("candidates", "output"),
     ("cache_key", "prompt_cache_key"),

@@ -213,9 +213,10 @@ pub(crate) const CONFIG: &str = r#"
     fallback = ["lab/two"]
 "#;
 
-/// A configuration from text.
+/// A configuration from text; the providers of the catalogue are known to it.
 pub(crate) fn config(text: &str) -> shim_config::Config {
-    shim_config::parse(text, "lab.toml", &[]).unwrap()
+    let known: Vec<_> = shim_catalog::providers().iter().map(|provider| provider.id.as_str()).collect();
+    shim_config::parse(text, "lab.toml", &known).unwrap()
 }
 
 impl Lab {

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 mod clients;
+mod counts;
 mod drain;
 mod embed;
 mod faults;
 mod lab;
 mod lane;
+mod recorded_counts;
 mod square;
 mod swaps;
 mod timeouts;
