@@ -155,3 +155,36 @@ impl Clock {
         ExchangeId(uuid::Uuid::now_v7().as_u128())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shim_ir::{Dialect, Generation};
+    use shim_telemetry::Metrics;
+
+    use super::{RECENT_MAX, Shared};
+    use crate::ticket::Ticket;
+
+    /// After `count` exchanges, the newest and the oldest that are kept, by their number.
+    #[track_caller]
+    fn check(count: usize, newest: u64, oldest: u64) {
+        let shared = Shared::new(Metrics::new(), None);
+        for number in 0..count {
+            Ticket::open(&shared, Generation(number as u64), Dialect::Gemini, "generate").deliver();
+        }
+        let kept = shared.latest(usize::MAX);
+        assert_eq!(kept.len(), count.min(RECENT_MAX));
+        let numbers: Vec<u64> = kept.iter().map(|settled| settled.generation.0).collect();
+        assert_eq!((numbers.first(), numbers.last()), (Some(&newest), Some(&oldest)));
+        assert!(numbers.is_sorted_by(|a, b| a > b), "{numbers:?}");
+        let id = kept.last().unwrap().id.to_string();
+        assert_eq!(shared.recent(&id).unwrap().generation.0, oldest);
+    }
+
+    #[test]
+    fn the_last_exchanges_are_kept_newest_first() {
+        check(3, 2, 0);
+        check(RECENT_MAX, 511, 0);
+        check(RECENT_MAX + 5, 516, 5);
+        check(3 * RECENT_MAX + 7, 1542, 1031);
+    }
+}
