@@ -8,7 +8,7 @@ use shim_dialect::{Meter, Operation};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::failover::{self, Next};
 use shim_policy::fidelity::Rule;
-use shim_upstream::{Answer, AttemptError, Connect, Phase, PiecesBody, Timeouts, send};
+use shim_upstream::{Answer, AttemptError, Connect, Phase, PiecesBody, Timeouts, in_time, send};
 use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 use tokio::time::{Instant, timeout_at};
@@ -327,9 +327,9 @@ pub(crate) async fn hold(answer: &mut Answer, step: &Step, bytes_max: usize) -> 
     let mut pieces: Vec<Bytes> = Vec::new();
     let mut size = 0;
     loop {
-        let (until, phase) = timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
-        let frame = timeout_at(until, answer.response.body_mut().frame()).await;
-        match frame.map_err(|_| late(provider.as_str(), phase, timeouts))? {
+        let until = || timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
+        let frame = in_time(answer.response.body_mut().frame(), until).await;
+        match frame.map_err(|phase| late(provider.as_str(), phase, timeouts))? {
             None => break,
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {

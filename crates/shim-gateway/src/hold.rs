@@ -11,7 +11,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use shim_ir::{Fault, FaultKind};
-use tokio::time::{Instant, timeout, timeout_at};
+use shim_upstream::in_time;
+use tokio::time::{Instant, timeout};
 
 use crate::generation::Limits;
 use crate::shared::Shared;
@@ -128,9 +129,11 @@ where
 {
     let trickles = since + limits.body_timeout * 2 + Duration::from_secs(so_far as u64 / RATE_MIN);
     loop {
-        let still = Instant::now() + limits.body_timeout;
-        let frame = timeout_at(still.min(trickles), body.frame()).await;
-        match frame.map_err(|_| slow(limits, still <= trickles))? {
+        let until = || {
+            let still = Instant::now() + limits.body_timeout;
+            (still.min(trickles), still <= trickles)
+        };
+        match in_time(body.frame(), until).await.map_err(|still| slow(limits, still))? {
             None => return Ok(None),
             Some(Err(e)) => {
                 return Err(Fault::new(FaultKind::InvalidRequest, "the request body ended early").detail(e));

@@ -33,9 +33,10 @@ impl Ticket {
     ) -> Self {
         shared.metrics.admitted.inc();
         shared.metrics.in_flight.inc();
+        let id = shared.clock.exchange_id();
         let record = Settled {
-            id: shared.clock.exchange_id(),
-            at_ms: shared.clock.now_ms(),
+            id,
+            at_ms: id.at_ms(),
             generation,
             dialect,
             operation,

@@ -144,6 +144,12 @@ impl fmt::Display for ExchangeId {
 }
 
 impl ExchangeId {
+    /// When it was made, in milliseconds since 1970 (RFC 9562 §5.7).
+    #[must_use]
+    pub fn at_ms(self) -> u64 {
+        u64::try_from(self.0 >> 80).unwrap_or_default()
+    }
+
     /// Writes the id into `buffer` as it is displayed, without the formatting machinery: it is in every answer and
     /// every log line.
     #[must_use]
@@ -193,5 +199,6 @@ mod tests {
     fn an_exchange_id_prints_as_a_uuid() {
         let id = ExchangeId(0x0192_3456_789a_7bcd_8123_4567_89ab_cdef);
         assert_eq!(id.to_string(), "01923456-789a-7bcd-8123-456789abcdef");
+        assert_eq!(id.at_ms(), 0x0192_3456_789a);
     }
 }

@@ -1,7 +1,8 @@
 //! One attempt: a connection, the request, the head of the answer; each phase with its timeout.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -162,11 +163,25 @@ pub async fn send<C: Connect>(
     }
 }
 
-async fn within<T>(
-    (until, phase): (Instant, Phase),
+async fn within<T>(until: (Instant, Phase), work: impl Future<Output = T>) -> Result<T, AttemptError> {
+    in_time(work, || until).await.map_err(AttemptError::Timeout)
+}
+
+/// What `work` gives, which is waited for until the time that `until` says. The clock is asked, and a timer set, only
+/// where there is something to wait for.
+///
+/// # Errors
+/// What `until` says beside the time, when that is over.
+pub async fn in_time<T, E>(
     work: impl Future<Output = T>,
-) -> Result<T, AttemptError> {
-    timeout_at(until, work).await.map_err(|_| AttemptError::Timeout(phase))
+    until: impl FnOnce() -> (Instant, E),
+) -> Result<T, E> {
+    let mut work = std::pin::pin!(work);
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        return Ok(done);
+    }
+    let (until, late) = until();
+    timeout_at(until, work).await.map_err(|_| late)
 }
 
 async fn open<C: Connect>(connect: &C, pool: &Pool, origin: &Origin) -> Result<Lease, AttemptError> {
