@@ -10,8 +10,8 @@
 //! - The subjects take turns in short rounds, forwards and then backwards, so that a machine that gets slower or
 //!   faster while the bench runs does so for all of them. Ratios are formed within a round; their median is
 //!   given, with the least and the greatest.
-//! - Every byte is compared, in both directions. A wrong byte or a failed request fails the run; a slow figure
-//!   never does.
+//! - Every byte is compared, in both directions; across dialects, what the bytes say. A wrong byte or a failed request
+//!   fails the run; a slow figure never does.
 
 mod cores;
 mod goals;
@@ -41,9 +41,9 @@ cargo xtask bench [--quick] [--only NAME]... [--docs] [--self-check] [--install-
 Measures Shim beside a direct connection, nginx and a bare hyper pass-through. Prints the figures, writes
 target/bench.json and, after a complete run, docs/performance.md.
 
-  --quick          About a minute: fewer cases, shorter samples. Leaves docs/performance.md alone.
+  --quick          About a minute and a half: fewer cases, shorter samples. Leaves docs/performance.md alone.
   --only NAME      Only this measurement; may be repeated. One of:
-                   throughput, latency, rate, chunks, held-back, memory, start
+                   throughput, latency, rate, chunks, across, held-back, memory, start
   --docs           Write docs/performance.md even so.
   --self-check     Put a second floor in Shim's place. Every ratio should be 1: what it differs by is the noise.
   --install-nginx  Where nginx is absent, install Debian's nginx-light first (needs root).

@@ -38,8 +38,8 @@ const BEFORE_WORD: &str = concat!(
 const BEFORE_NUMBER: &str = r#""},"finish_reason":null}],"obfuscation":""#;
 const AFTER_STAMP: &str = "\"}\n\n";
 
-/// Six bytes each.
-const WORDS: [&str; 8] =
+/// What chunks say in turn, escaped as in JSON. Six bytes each.
+pub(crate) const WORDS: [&str; 8] =
     [r" model", r" naïf", r".\n\nA", r#" \"s\""#, r" a 会", r" gates", r" 1.250", r"  🙂"];
 const WORD_BYTES: usize = 6;
 const NUMBER_DIGITS: usize = 6;

@@ -2,7 +2,8 @@
 //!
 //! - `bench-upstream` is a provider that answers from memory.
 //! - `bench-floor` is the least a hyper-based gateway can do: pass bytes on.
-//! - `bench-load` sends requests on a schedule and compares every byte that comes back.
+//! - `bench-load` sends requests on a schedule and compares every byte that comes back. It speaks the upstream's
+//!   dialect, or another one, so that what the subject makes of both can be measured.
 //!
 //! Upstream and load are written with blocking sockets and a thread for each connection. That is less work for the
 //! machine than an event loop when each connection has one thing to do, it can sleep to some 50 µs where tokio's timer
@@ -10,6 +11,8 @@
 
 pub mod answer;
 pub mod ask;
+pub mod check;
+pub mod messages_check;
 pub mod prompt;
 pub mod schedule;
 pub mod stream_check;

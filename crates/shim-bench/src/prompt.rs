@@ -22,6 +22,9 @@ pub enum Prompt {
 /// What stands before the array in every request; the upstream looks for it.
 pub const MESSAGES_MEMBER: &str = r#""messages":"#;
 
+/// What the operator says, in every size; there is nothing in it to escape.
+pub const SYSTEM: &str = "You are a careful assistant. Answer in one paragraph.";
+
 const OPENING: &str = r#"[{"role":"system","content":"You are a careful assistant. Answer in one paragraph."},{"role":"user","content":""#;
 const CLOSING: &str = r#""}]"#;
 
@@ -73,6 +76,13 @@ impl Prompt {
             Self::Large => &LARGE,
         }
     }
+
+    /// What the user says in [`Self::messages`], escaped as in JSON.
+    #[must_use]
+    pub fn said(self) -> &'static str {
+        let messages = self.messages();
+        messages.get(OPENING.len()..messages.len() - CLOSING.len()).unwrap_or_default()
+    }
 }
 
 fn build(bytes: usize) -> String {
@@ -93,7 +103,7 @@ fn build(bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Prompt;
+    use super::{Prompt, SYSTEM};
 
     #[test]
     fn prompts_are_json_of_the_size_they_say() {
@@ -101,6 +111,9 @@ mod tests {
             assert_eq!(prompt.messages().len(), prompt.bytes());
             let value: serde_json::Value = serde_json::from_str(prompt.messages()).unwrap();
             assert_eq!(value.as_array().unwrap().len(), 2, "{}", prompt.name());
+            assert_eq!(value[0]["content"], SYSTEM);
+            let said: String = serde_json::from_str(&format!("\"{}\"", prompt.said())).unwrap();
+            assert_eq!(value[1]["content"], said);
         }
     }
 }

@@ -62,6 +62,7 @@ impl Goal {
 pub(super) fn judge(records: &Records) -> Vec<Goal> {
     let ours = ours(records);
     let mut goals = throughput_and_latency(records, ours);
+    goals.extend(across(records, ours));
     goals.extend(memory_and_start(records, ours));
     goals
 }
@@ -114,6 +115,21 @@ fn throughput_and_latency(records: &Records, ours: &str) -> Vec<Goal> {
             AtMost,
             [0.0, 0.0],
         ),
+    ]
+}
+
+/// Against the floor that passes the upstream's own dialect on.
+fn across(records: &Records, ours: &str) -> Vec<Goal> {
+    let ratio =
+        |measure, figure| records.compare(measure, figure, [ours, "floor"], |[ours, floor]| ours / floor);
+    let work = |what, measure| {
+        goal(what, "× floor", ratio(measure, "requests_per_cpu_second"), Sense::AtLeast, [0.45, 0.60])
+    };
+    let chunk = ratio("across/chunks", "cpu_us");
+    vec![
+        work("requests per CPU-second across dialects, 1 KB prompt", "across/whole/1k"),
+        work("requests per CPU-second across dialects, 64 KB prompt", "across/whole/64k"),
+        goal("CPU per flushed stream chunk across dialects", "× floor", chunk, Sense::AtMost, [1.8, 1.3]),
     ]
 }
 
@@ -171,5 +187,23 @@ mod tests {
         let goals = judge(&records);
         let found = goals.iter().find(|goal| goal.what.starts_with("added p99")).unwrap();
         assert_eq!(found.found.unwrap().median, 1.5);
+    }
+
+    #[test]
+    fn crossing_is_measured_against_the_bare_pass_through() {
+        let mut records = Records::default();
+        for (subject, requests, cpu) in [("floor", 10_000.0, 20.0), ("shim", 5_000.0, 32.0)] {
+            for measure in ["across/whole/1k", "across/whole/64k"] {
+                records.add(measure, subject, 0, "requests_per_cpu_second", Some(requests));
+            }
+            records.add("across/chunks", subject, 0, "cpu_us", Some(cpu));
+        }
+        let goals = judge(&records);
+        let found: Vec<(f64, &str)> = goals
+            .iter()
+            .filter(|goal| goal.what.contains("across"))
+            .filter_map(|goal| Some((goal.found?.median, goal.reached())))
+            .collect();
+        assert_eq!(found, [(0.5, "first"), (0.5, "first"), (1.6, "first")]);
     }
 }

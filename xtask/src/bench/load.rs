@@ -49,6 +49,8 @@ pub(super) fn run(lab: &mut Lab, subject: &Subject, args: &str) -> Result<Report
     let said = || std::fs::read_to_string(&launch.log).unwrap_or_default();
     ensure!(output.status.success(), "bench-load failed ({}): {}", output.status, said());
     let report = Report(serde_json::from_slice(&output.stdout).context("bench-load printed no JSON")?);
+    // Every request would fail from now on, and none of them would say why.
+    lab.upstream_running.lives().context("bench-upstream")?;
     lab.total.add(subject.kind.name(), &report);
     Ok(report)
 }

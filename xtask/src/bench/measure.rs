@@ -12,8 +12,8 @@ use super::quiet::Clock;
 use super::subject::{Kind, Subject};
 
 /// What `--only` may name, in the order they are run.
-pub(super) const NAMES: [&str; 7] =
-    ["start", "memory", "held-back", "throughput", "latency", "rate", "chunks"];
+pub(super) const NAMES: [&str; 8] =
+    ["start", "memory", "held-back", "throughput", "latency", "rate", "chunks", "across"];
 
 /// Streams held open at a time by the memory measurement.
 pub(super) const OPEN_STREAMS: u32 = 1000;
@@ -60,13 +60,20 @@ const RATE: [Case; 3] = [
     Case { name: "stream/1k", args: "--prompt 1k --chunks 20 --rate 250" },
 ];
 
+/// What [`across`] sends as fast as it can. Few enough for every run.
+const ACROSS: [Case; 3] = [
+    Case { name: "whole/1k", args: "--prompt 1k" },
+    Case { name: "whole/64k", args: "--prompt 64k" },
+    Case { name: "stream/1k", args: "--prompt 1k --chunks 20" },
+];
+
 /// A chunk that is held back is held back every time; one that met a busy machine is not.
 const LOCKSTEP_ROUNDS: usize = 3;
 
 const PROMPTS: [&str; 3] = ["1k", "64k", "400k"];
 
 impl Plan {
-    /// Every case; at most eight minutes.
+    /// Every case; at most ten minutes.
     pub(super) fn full() -> Self {
         Self {
             patience: Duration::from_secs(60),
@@ -84,7 +91,7 @@ impl Plan {
         }
     }
 
-    /// The cases that have a goal; about a minute.
+    /// The cases that have a goal; about a minute and a half.
     pub(super) fn quick() -> Self {
         Self {
             patience: Duration::from_secs(20),
@@ -113,6 +120,7 @@ pub(super) fn run(name: &str, lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Res
         "latency" => latency(lab, plan, kinds),
         "rate" => rate(lab, plan, kinds),
         "chunks" => chunks(lab, plan, kinds),
+        "across" => across(lab, plan, kinds),
         other => bail!("no measurement {other:?}"),
     }
 }
@@ -201,16 +209,29 @@ fn held_back(lab: &mut Lab, kinds: &[Kind]) -> Result<()> {
 fn throughput(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
     let subjects = ready_all(kinds, lab)?;
     for case in plan.throughput {
-        let measure = format!("throughput/{}", case.name);
-        let args = format!("--mode closed --connections 64 {}", case.args);
-        for subject in &subjects {
-            load::run(lab, subject, &format!("{args} --duration-ms 200"))?;
-        }
-        for round in 0..plan.rounds {
-            for subject in turns(&subjects, round) {
-                let (report, cpu) = timed(lab, subject, &format!("{args} --duration-ms {}", plan.sample_ms))?;
-                record_throughput(lab, &measure, subject, round, &report, cpu);
-            }
+        work(lab, plan, &subjects, &format!("throughput/{}", case.name), &|_| case.args.to_owned())?;
+    }
+    Ok(())
+}
+
+/// As many requests as 64 connections can send; `args` says what to each subject.
+fn work(
+    lab: &mut Lab,
+    plan: &Plan,
+    subjects: &[Subject],
+    measure: &str,
+    args: &dyn Fn(Kind) -> String,
+) -> Result<()> {
+    let args = |subject: &Subject, ms: u32| {
+        format!("--mode closed --connections 64 {} --duration-ms {ms}", args(subject.kind))
+    };
+    for subject in subjects {
+        load::run(lab, subject, &args(subject, 200))?;
+    }
+    for round in 0..plan.rounds {
+        for subject in turns(subjects, round) {
+            let (report, cpu) = timed(lab, subject, &args(subject, plan.sample_ms))?;
+            record_throughput(lab, measure, subject, round, &report, cpu);
         }
     }
     Ok(())
@@ -263,19 +284,54 @@ fn rate(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
 /// comes alone, so none can be passed on together with its neighbour, which is how models send and what costs most.
 fn chunks(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
     let subjects = ready_all(kinds, lab)?;
-    let args = format!("--mode streams --connections 64 --chunks {} --gap-us 3000", plan.chunks_each);
+    trickle(lab, plan, &subjects, "chunks", &|_| String::new())
+}
+
+/// The streams of [`chunks`]; `args` says what else each subject is sent.
+fn trickle(
+    lab: &mut Lab,
+    plan: &Plan,
+    subjects: &[Subject],
+    measure: &str,
+    args: &dyn Fn(Kind) -> String,
+) -> Result<()> {
+    let streams = format!("--mode streams --connections 64 --chunks {} --gap-us 3000", plan.chunks_each);
     for round in 0..plan.rounds {
-        for subject in turns(&subjects, round) {
-            let (report, cpu) = timed(lab, subject, &args)?;
-            record_times(lab, "chunks", subject, round, &report, "chunk_delay_us");
+        for subject in turns(subjects, round) {
+            let (report, cpu) = timed(lab, subject, &format!("{streams} {}", args(subject.kind)))?;
+            record_times(lab, measure, subject, round, &report, "chunk_delay_us");
             let chunks = report.figure("chunks").filter(|chunks| *chunks > 0.0);
             let name = subject.kind.name();
             let each = |seconds: f64| chunks.map(|chunks| seconds * 1e6 / chunks);
-            lab.records.add("chunks", name, round, "cpu_us", cpu.and_then(|cpu| each(cpu.total())));
-            lab.records.add("chunks", name, round, "user_us", cpu.and_then(|cpu| each(cpu.user)));
+            lab.records.add(measure, name, round, "cpu_us", cpu.and_then(|cpu| each(cpu.total())));
+            lab.records.add(measure, name, round, "user_us", cpu.and_then(|cpu| each(cpu.user)));
         }
     }
     Ok(())
+}
+
+/// The work of [`throughput`] and [`chunks`] where the client speaks Messages to the gateway and the upstream Chat
+/// Completions as ever. Beside it the floor carries what it always does, in the same rounds: nothing else could pass
+/// the two dialects on. A chunk's delay is not measured, as the time it was written is told in a member that no other
+/// dialect has.
+fn across(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
+    let compared = |kind: &Kind| matches!(kind, Kind::Floor | Kind::Shim | Kind::SecondFloor);
+    let kinds: Vec<Kind> = kinds.iter().copied().filter(compared).collect();
+    let subjects = ready_all(&kinds, lab)?;
+    for case in &ACROSS {
+        let args = |kind| format!("{} {}", case.args, dialect(kind));
+        work(lab, plan, &subjects, &format!("across/{}", case.name), &args)?;
+    }
+    trickle(lab, plan, &subjects, "across/chunks", &|kind| dialect(kind).to_owned())
+}
+
+/// How the client speaks to a subject in [`across`]. What passes bytes on can be spoken to in the upstream's dialect
+/// only.
+fn dialect(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Shim => "--dialect messages",
+        Kind::Direct | Kind::Nginx | Kind::Floor | Kind::SecondFloor => "--dialect chat",
+    }
 }
 
 fn record_throughput(
@@ -359,7 +415,24 @@ fn ready_all(kinds: &[Kind], lab: &Lab) -> Result<Vec<Subject>> {
 
 #[cfg(test)]
 mod tests {
-    use super::turns;
+    use super::{NAMES, dialect, turns};
+    use crate::bench::HELP;
+    use crate::bench::subject::Kind;
+
+    #[test]
+    fn every_measurement_can_be_asked_for() {
+        for name in NAMES {
+            assert!(HELP.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_the_gateway_is_spoken_to_in_another_dialect() {
+        assert_eq!(dialect(Kind::Shim), "--dialect messages");
+        for kind in [Kind::Floor, Kind::SecondFloor] {
+            assert_eq!(dialect(kind), "--dialect chat", "{}", kind.name());
+        }
+    }
 
     #[test]
     fn every_other_round_runs_backwards() {

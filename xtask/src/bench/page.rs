@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use serde_json::json;
 
-use super::goals::Goal;
+use super::goals::{self, Goal};
 use super::lab::Lab;
 use super::measure::OPEN_STREAMS;
 use super::records::{Records, Spread};
@@ -24,8 +24,10 @@ Subjects take turns in short rounds, forwards and then backwards, so that drift 
 Figures are medians of the rounds, with (least–greatest). Ratios are formed within a round. Processor time is user and
 system time of all threads of the subject. Requests and answers are compared byte by byte, prompts by the upstream and
 answers by the load generator; a single wrong byte fails the run.
+Across dialects the upstream compares the prompt's bytes too, and the load generator what each form of event says the
+first time it comes, and from then on its bytes but for the id of the message.
 
-Repeat it with `cargo xtask bench` (at most eight minutes), or `cargo xtask bench --quick`;
+Repeat it with `cargo xtask bench` (at most ten minutes), or `cargo xtask bench --quick`;
 `cargo xtask bench --self-check` puts a second floor in Shim's place and so shows how much of a difference is noise.
 ";
 
@@ -65,6 +67,7 @@ pub(super) fn render(lab: &Lab, goals: &[Goal], quick: bool, self_check: bool) -
              of *direct*.\n",
         ),
         chunk_table(records),
+        across_tables(records),
         memory_table(records),
         start_table(records),
         METHOD.to_owned(),
@@ -110,7 +113,11 @@ type Row<'a> = (String, &'a dyn Fn(&'static str) -> Option<Spread>);
 
 /// A table with a row for each of `rows` that has a figure, and a column for each subject.
 fn table(records: &Records, corner: &str, rows: &[Row<'_>]) -> String {
-    let subjects = records.subjects();
+    columns(&records.subjects(), corner, rows)
+}
+
+/// The same with a column for each of `subjects`.
+fn columns(subjects: &[&'static str], corner: &str, rows: &[Row<'_>]) -> String {
     let mut text =
         format!("| {corner} | {} |\n|---|{}\n", subjects.join(" | "), "---|".repeat(subjects.len()));
     for (name, value) in rows {
@@ -135,23 +142,28 @@ fn throughput_tables(records: &Records) -> String {
         a subject to slow it; the others are per processor time of the subject.\n\n"
         .to_owned();
     for measure in measures {
-        let case = measure.trim_start_matches("throughput/");
-        let of = |figure: &'static str| move |subject: &'static str| records.spread(measure, subject, figure);
-        let ratio = |subject: &'static str| {
-            records
-                .compare(measure, "requests_per_cpu_second", [subject, "floor"], |[ours, floor]| ours / floor)
-        };
-        let rows: [Row<'_>; 5] = [
-            ("requests/s".into(), &of("requests_per_second")),
-            ("requests per CPU-second".into(), &of("requests_per_cpu_second")),
-            ("the same, × floor".into(), &ratio),
-            ("CPU µs per request".into(), &of("cpu_us")),
-            ("of these in user mode".into(), &of("user_us")),
-        ];
-        text += &table(records, case, &rows);
+        text += &work_table(records, &records.subjects(), measure, measure.trim_start_matches("throughput/"));
         text.push('\n');
     }
     text.trim_end().to_owned() + "\n"
+}
+
+/// What `subjects` did in a measurement of requests.
+fn work_table(records: &Records, subjects: &[&'static str], measure: &str, case: &str) -> String {
+    let of = |figure: &'static str| move |subject: &'static str| records.spread(measure, subject, figure);
+    let ratio = |subject: &'static str| against_floor(records, measure, "requests_per_cpu_second", subject);
+    let rows: [Row<'_>; 5] = [
+        ("requests/s".into(), &of("requests_per_second")),
+        ("requests per CPU-second".into(), &of("requests_per_cpu_second")),
+        ("the same, × floor".into(), &ratio),
+        ("CPU µs per request".into(), &of("cpu_us")),
+        ("of these in user mode".into(), &of("user_us")),
+    ];
+    columns(subjects, case, &rows)
+}
+
+fn against_floor(records: &Records, measure: &str, figure: &str, subject: &str) -> Option<Spread> {
+    records.compare(measure, figure, [subject, "floor"], |[ours, floor]| ours / floor)
 }
 
 fn added_table(records: &Records, prefix: &str, title: &str) -> String {
@@ -184,9 +196,7 @@ fn chunk_table(records: &Records) -> String {
     }
     let of = |figure: &'static str| move |subject: &'static str| records.spread("chunks", subject, figure);
     let lockstep = |subject: &'static str| records.spread("held-back", subject, "held_back");
-    let ratio = |subject: &'static str| {
-        records.compare("chunks", "cpu_us", [subject, "floor"], |[ours, floor]| ours / floor)
-    };
+    let ratio = |subject: &'static str| against_floor(records, "chunks", "cpu_us", subject);
     let rows: [Row<'_>; 7] = [
         ("CPU µs per chunk".into(), &of("cpu_us")),
         ("of these in user mode".into(), &of("user_us")),
@@ -201,6 +211,30 @@ fn chunk_table(records: &Records) -> String {
         upstream's write to the arrival at the client. In lockstep the upstream sends a chunk only when the client has\n\
         the last one.\n";
     format!("{intro}\n{}", table(records, "", &rows))
+}
+
+fn across_tables(records: &Records) -> String {
+    if records.measures("across/").is_empty() {
+        return String::new();
+    }
+    let subjects = ["floor", goals::ours(records)];
+    let mut text = "## Work across dialects\n\n\
+        What the gateway spends on a client of Anthropic's Messages over the upstream's Chat Completions, both ways\n\
+        translated, beside the floor that passes the same prompts and answers on in Chat Completions. Requests are sent\n\
+        and chunks paced as above.\n\n"
+        .to_owned();
+    for case in ["whole/1k", "whole/64k", "stream/1k"] {
+        text += &work_table(records, &subjects, &format!("across/{case}"), case);
+        text.push('\n');
+    }
+    let of = |figure: &'static str| move |name: &'static str| records.spread("across/chunks", name, figure);
+    let ratio = |subject: &'static str| against_floor(records, "across/chunks", "cpu_us", subject);
+    let rows: [Row<'_>; 3] = [
+        ("CPU µs per chunk".into(), &of("cpu_us")),
+        ("of these in user mode".into(), &of("user_us")),
+        ("CPU, × floor".into(), &ratio),
+    ];
+    text + &columns(&subjects, "a chunk every 3 ms", &rows)
 }
 
 fn memory_table(records: &Records) -> String {
@@ -298,13 +332,32 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{cell, civil, number};
-    use crate::bench::records::Spread;
+    use super::{across_tables, cell, civil, number};
+    use crate::bench::records::{Records, Spread};
 
     #[test]
     fn dates_are_right() {
         for (days, date) in [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (20_780, (2026, 11, 23))] {
             assert_eq!(civil(days), date);
+        }
+    }
+
+    #[test]
+    fn crossing_stands_beside_the_floor_alone() {
+        let mut records = Records::default();
+        assert_eq!(across_tables(&records), "");
+        for (subject, value) in [("direct", 1.0), ("floor", 20.0), ("shim", 30.0)] {
+            records.add("start", subject, 0, "ms", Some(value));
+        }
+        for (subject, value) in [("floor", 20.0), ("shim", 30.0)] {
+            records.add("across/whole/1k", subject, 0, "cpu_us", Some(value));
+            records.add("across/chunks", subject, 0, "cpu_us", Some(value));
+        }
+        let page = across_tables(&records);
+        for line in
+            ["| whole/1k | floor | shim |", "| CPU µs per request | 20 | 30 |", "| CPU, × floor | 1 | 1.50 |"]
+        {
+            assert!(page.contains(line), "{page}");
         }
     }
 

@@ -111,6 +111,14 @@ impl Running {
         }
     }
 
+    /// That it has not ended.
+    pub(super) fn lives(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("it ended ({status}): {}", self.log_tail()),
+        }
+    }
+
     fn proc_file(&self, name: &str) -> Result<String> {
         let path = format!("/proc/{}/{name}", self.child.id());
         fs::read_to_string(path).with_context(|| format!("the program is gone: {}", self.log_tail()))
@@ -153,7 +161,27 @@ pub(super) fn free_port() -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cpu, parse_stat};
+    use super::{Cpu, Launch, parse_stat};
+    use crate::bench::cores::Cores;
+    use std::path::Path;
+
+    #[test]
+    fn what_has_ended_is_said_to_have() {
+        let start = |program: &str, args: &[&str]| {
+            let log = std::env::temp_dir().join(format!("shim-bench-lives-{}-{program}", std::process::id()));
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            let cores = Cores::of_this_process().unwrap().subject;
+            let launch =
+                Launch { cores: &cores, program: Path::new(program), args, environment: vec![], log };
+            let running = launch.start().unwrap();
+            std::fs::remove_file(&launch.log).unwrap();
+            running
+        };
+        assert!(start("sleep", &["100"]).lives().is_ok());
+        let mut ended = start("false", &[]);
+        ended.child.wait().unwrap();
+        assert!(ended.lives().is_err());
+    }
 
     #[test]
     fn processor_time_is_found_behind_any_name() {

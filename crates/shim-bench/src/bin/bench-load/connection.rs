@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use shim_bench::answer::WHOLE;
-use shim_bench::ask::Ask;
+use shim_bench::ask::{Ask, Dialect};
+use shim_bench::check::{Answers, Check};
 use shim_bench::now_ns;
-use shim_bench::stream_check::StreamCheck;
 use shim_bench::tally::Tally;
 use shim_bench::wire::{Framing, Reader};
 
@@ -15,25 +15,36 @@ use shim_bench::wire::{Framing, Reader};
 const PATIENCE: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 32 << 10;
 
-/// The bytes of a request, made once.
+/// The bytes of a request, made once, and what its answers have to be.
 pub(crate) struct Request {
     bytes: Vec<u8>,
     ask: Ask,
+    answers: Answers,
 }
 
 impl Request {
-    pub(crate) fn new(target: SocketAddr, ask: Ask, model: &str, key: &str) -> Self {
-        let body = ask.body(model);
+    pub(crate) fn new(target: SocketAddr, ask: Ask, dialect: Dialect, model: &str, key: &str) -> Self {
+        let body = ask.body(dialect, model);
+        let own = match dialect {
+            Dialect::Chat => format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nhost: {target}\r\nauthorization: Bearer {key}\r\n\
+                 user-agent: OpenAI/Python 2.8.1\r\nx-stainless-package-version: 2.8.1\r\n"
+            ),
+            Dialect::Messages => format!(
+                "POST /v1/messages HTTP/1.1\r\nhost: {target}\r\nx-api-key: {key}\r\n\
+                 anthropic-version: 2023-06-01\r\nuser-agent: Anthropic/Python 0.75.0\r\n\
+                 x-stainless-package-version: 0.75.0\r\n"
+            ),
+        };
         let head = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: {target}\r\nauthorization: Bearer {key}\r\n\
-             content-type: application/json\r\naccept: application/json\r\naccept-encoding: identity\r\n\
-             user-agent: OpenAI/Python 2.8.1\r\nx-stainless-lang: python\r\nx-stainless-package-version: 2.8.1\r\n\
-             x-stainless-os: Linux\r\nx-stainless-arch: x64\r\nx-stainless-runtime: CPython\r\n\
-             x-stainless-runtime-version: 3.13.1\r\nx-stainless-async: false\r\nx-stainless-retry-count: 0\r\n\
-             content-length: {}\r\n\r\n",
+            "{own}content-type: application/json\r\naccept: application/json\r\naccept-encoding: identity\r\n\
+             x-stainless-lang: python\r\nx-stainless-os: Linux\r\nx-stainless-arch: x64\r\n\
+             x-stainless-runtime: CPython\r\nx-stainless-runtime-version: 3.13.1\r\nx-stainless-async: false\r\n\
+             x-stainless-retry-count: 0\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        Self { bytes: [head.as_bytes(), body.as_bytes()].concat(), ask }
+        let bytes = [head.as_bytes(), body.as_bytes()].concat();
+        Self { bytes, ask, answers: Answers::new(dialect) }
     }
 }
 
@@ -125,10 +136,16 @@ impl<'a> Connection<'a> {
         if !head.line.starts_with("HTTP/1.1 200") {
             return Ok(Outcome::Refused(refusal(reader, &head.line, head.framing)));
         }
-        let chunks = self.request.ask.stream.map(|stream| stream.chunks);
-        let right = match chunks {
-            None => take_whole(reader, head.framing, &mut self.body, due, tally)?,
-            Some(chunks) => take_stream(reader, head.framing, chunks, due, tally, chunk_seen)?,
+        let answers = &self.request.answers;
+        let right = match self.request.ask.stream {
+            None => {
+                take_whole(reader, head.framing, &mut self.body, due, tally)?;
+                answers.is_whole(&self.body)
+            }
+            Some(stream) => {
+                let check = answers.stream(stream.chunks);
+                take_stream(reader, head.framing, check, due, tally, chunk_seen)?
+            }
         };
         if head.close {
             (self.open, self.writer) = (None, None);
@@ -143,7 +160,7 @@ fn take_whole(
     body: &mut Vec<u8>,
     due: Instant,
     tally: &mut Tally,
-) -> io::Result<bool> {
+) -> io::Result<()> {
     body.clear();
     reader.body(framing, |piece| {
         body.extend_from_slice(piece);
@@ -153,18 +170,17 @@ fn take_whole(
         Ok(())
     })?;
     tally.latency.record(due.elapsed());
-    Ok(body == WHOLE.as_bytes())
+    Ok(())
 }
 
 fn take_stream(
     reader: &mut Reader<TcpStream>,
     framing: Framing,
-    chunks: u32,
+    mut check: Check<'_>,
     due: Instant,
     tally: &mut Tally,
     chunk_seen: &mut dyn FnMut() -> io::Result<()>,
 ) -> io::Result<bool> {
-    let mut check = StreamCheck::new(chunks);
     let mut first = true;
     reader.body(framing, |piece| {
         let arrived = now_ns();
@@ -174,7 +190,9 @@ fn take_stream(
         let mut result = Ok(());
         check.push(piece, |stamp| {
             tally.chunks += 1;
-            tally.chunk_delay.record_ns(arrived.saturating_sub(stamp));
+            if let Some(stamp) = stamp {
+                tally.chunk_delay.record_ns(arrived.saturating_sub(stamp));
+            }
             if result.is_ok() {
                 result = chunk_seen();
             }

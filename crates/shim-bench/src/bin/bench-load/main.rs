@@ -1,4 +1,5 @@
-//! Sends requests, compares every byte of every answer, and prints what it counted as JSON.
+//! Sends requests, compares every byte of every answer, and prints what it counted as JSON. In the Messages dialect,
+//! where a gateway writes the bytes, what they say is compared, and every later byte with those that were right.
 //!
 //! Four ways to send, for four questions:
 //! - `closed`: each connection sends its next request when the last was answered. Finds how much work the subject gets
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use shim_bench::ask::{Ask, CHUNKS_MAX, Stream};
+use shim_bench::ask::{Ask, CHUNKS_MAX, Dialect, Stream};
 use shim_bench::prompt::Prompt;
 
 use modes::Run;
@@ -35,6 +36,9 @@ struct Options {
     /// Connections, each with a thread of its own.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     connections: u32,
+    /// How the client speaks: as the upstream does, or Anthropic's Messages.
+    #[arg(long, value_enum, default_value = "chat")]
+    dialect: Dialect,
     /// Size of the prompt.
     #[arg(long, value_enum, default_value = "1k")]
     prompt: Prompt,
@@ -76,7 +80,7 @@ fn main() -> io::Result<()> {
     let stream = options.chunks.map(|chunks| Stream { chunks, gap_us: options.gap_us, lockstep });
     let ask = Ask { prompt: options.prompt, stream };
     let key = std::env::var(&options.key_env).unwrap_or_else(|_| "none".to_owned());
-    let run = Run::new(target, ask, &options.model, &key);
+    let run = Run::new(target, ask, options.dialect, &options.model, &key);
     let duration = Duration::from_millis(options.duration_ms);
     let report = match options.mode {
         Mode::Closed => run.closed(options.connections, duration),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shim_bench::ask::Ask;
+use shim_bench::ask::{Ask, Dialect};
 use shim_bench::schedule::{Schedule, wait_until};
 use shim_bench::tally::Tally;
 use shim_bench::wire::Reader;
@@ -46,8 +46,8 @@ impl Open {
 }
 
 impl Run {
-    pub(crate) fn new(target: SocketAddr, ask: Ask, model: &str, key: &str) -> Self {
-        Self { target, request: Request::new(target, ask, model, key) }
+    pub(crate) fn new(target: SocketAddr, ask: Ask, dialect: Dialect, model: &str, key: &str) -> Self {
+        Self { target, request: Request::new(target, ask, dialect, model, key) }
     }
 
     /// Every connection sends as soon as it can, for `duration`.

@@ -1,5 +1,5 @@
 //! A provider that answers from memory: it speaks the Chat Completions dialect, whole and streamed, always with the
-//! same bytes, and checks that each prompt arrived as it was sent.
+//! same bytes, and checks that each prompt arrived as it was sent, also when it was sent in another dialect.
 //!
 //! It must cost far less than anything measured. A whole answer is one read and one write of bytes made at start; a
 //! chunk of a stream is one write of about 250 bytes. A thread for each connection sleeps between chunks, so streams
