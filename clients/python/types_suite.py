@@ -1,4 +1,6 @@
-"""Answers re-encoded in every dialect, held against the official SDKs' own types: `types_suite.py FILE`.
+"""Answers re-encoded in every dialect, held against the official SDKs' own types: `types_suite.py FILE SCRIPTS`.
+
+SCRIPTS is the folder of what `shim conform` asks and answers, which `types_scripts.py` holds against them too.
 
 FILE is what `testkit-retold` writes: every answer and every failure of the corpus, and of recorded traffic where it is
 present, told to a client of each dialect, answers whole and streamed. Here
@@ -17,6 +19,7 @@ import json
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import get_args
 
 import httpx2
@@ -36,6 +39,7 @@ from openai.types.shared import ErrorObject
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from types_facts import arguments, read_chat, read_content, read_messages, read_responses
+from types_scripts import FOLDERS, Scripts
 
 # Members of answers that the SDKs' models do not name and clients of the dialect know all the same.
 NAMED_BY_NOBODY = {
@@ -488,8 +492,33 @@ def tell(name, wrong):
         print(f"      {line}", flush=True)
 
 
+def attempted(check, *arguments):
+    """How many objects a check validated, and what it found wrong."""
+    try:
+        return check(*arguments), []
+    except Exception as error:
+        more = "" if isinstance(error, Wrong) else traceback.format_exc(limit=-2)
+        return 0, [f"{error}{more}"]
+
+
+def scripts(folder):
+    """Checks what `shim conform` asks and answers. Gives whether all is right."""
+    held = Scripts(Path(folder), DIALECTS, faults, unnamed, demand)
+    right = True
+    for name in FOLDERS:
+        counted, wrong = attempted(held.finds_what_is_wrong, name)
+        for file, check in held.checks(name):
+            objects, found = attempted(check, file, name)
+            counted += objects
+            wrong += [f"{file.name}: {line}" for line in found]
+        tell(f"the scripts of shim conform in {name}: {counted} requests, bodies and events", wrong)
+        right = right and not wrong
+    return right
+
+
 def main():
     warnings.simplefilter("error", UserWarning)
+    right = scripts(sys.argv[2])
     pairs, answers, objects = {}, 0, 0
     for record in read(sys.argv[1]):
         wrong, counted = pairs.setdefault((record["from"], record["to"]), ([], [0]))
@@ -512,7 +541,7 @@ def main():
         tell(f"{count} answers and failures of {source} as {to}" + (f", {len(wrong)} wrong" if wrong else ""), wrong)
     print(f"validated {answers} answers and failures: {objects} bodies and events", flush=True)
     print(f"in {len(EXCUSED)} of them the provider's own bytes do not fit its SDK: no more than their form was checked", flush=True)
-    sys.exit(1 if any(wrong for wrong, _ in pairs.values()) else 0)
+    sys.exit(0 if right and not any(wrong for wrong, _ in pairs.values()) else 1)
 
 
 main()

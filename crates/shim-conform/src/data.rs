@@ -1,4 +1,5 @@
-//! What scripted upstreams answer and what clients ask: `data/<dialect>/<case>`, written after the API references.
+//! What scripted upstreams answer and what clients ask: `data/<dialect>/<case>`, written by hand in the
+//! form of the API references; its README says what holds them to it.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Proves a configuration: scripted upstreams behind it, every client dialect before it.
 //!
 //! A gateway is started from the configuration on a loopback port. Every connection it opens leads to a scripted
-//! upstream in the same process, which answers as `data/<dialect>/<case>` says: bytes written after the providers' API
-//! references, not by the gateway's own encoders. Then each client dialect asks each target each case, whole and
+//! upstream in the same process, which answers as `data/<dialect>/<case>` says: bytes written by hand in the form of
+//! the providers' API references, not by the gateway's own encoders. Then each client dialect asks each target each case, whole and
 //! streamed, and what came of it is checked on both sides. Nothing real is ever asked and no key is needed.
 
 mod case;

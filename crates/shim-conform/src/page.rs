@@ -157,8 +157,9 @@ case, whole and streamed, Gemini's streams in both their framings. This page is 
 the exchange's record declares. `refused`: the request is refused with the reason, before the upstream is asked. `n/a`: the
 dialects have no words for the case. A case that fails fails the test.
 
-Upstreams answer with bytes written after the providers' API references (`crates/shim-conform/data`), not by the gateway's own
-encoders, and they read requests after the same references. Connections lead to loopback and speak HTTP/1.1: TLS, HTTP/2 to
+Upstreams answer with bytes written by hand in the form of the providers' API references (`crates/shim-conform/data`), not by
+the gateway's own encoders, and they read requests by hand-written rules after the same form. `clients/python/types_suite.py`
+holds the bytes against the official SDKs' own types. Connections lead to loopback and speak HTTP/1.1: TLS, HTTP/2 to
 upstreams and real credentials are not part of the proof. Swaps in force are not either: each alias is tried with the targets that the file
 declares.
 

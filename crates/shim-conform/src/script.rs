@@ -202,7 +202,7 @@ fn told(scripts: &Scripts, scene: &Scene, at: usize, forced: Option<&str>, strea
     let dialect = scene.places.get(at)?.dialect;
     let error = |name: &str, status| Some(Told::whole(status, scripts.answer(dialect, name, false)?));
     if at < scene.plays {
-        return error("overloaded", 503);
+        return error("overloaded", if dialect == Dialect::Anthropic { 529 } else { 503 });
     }
     match &scene.case.does {
         Does::Refuses(refuses) => {

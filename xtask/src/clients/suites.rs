@@ -60,7 +60,7 @@ pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suit
 }
 
 /// Has every answer of the corpus and the recordings told to a client of each dialect, and the SDKs' own types judge
-/// what it is told: the suite `name`.
+/// what it is told, and what `shim conform` asks and answers: the suite `name`.
 ///
 /// # Errors
 /// When the answers cannot be told, or the script does not start or end in time.
@@ -71,7 +71,12 @@ pub(super) fn types(name: &str, places: &Places, installed: &Installed, tally: &
     ensure!(told.status.success(), "testkit-retold: {}", String::from_utf8_lossy(&told.stderr));
     say(&format!("{name}: {}", String::from_utf8_lossy(&told.stdout).trim()))?;
     let mut command = Command::new(python);
-    command.arg(places.scripts.join("python/types_suite.py")).arg(&retold).current_dir(&places.work);
+    let scripts = crate::root().join("crates/shim-conform/data");
+    command
+        .arg(places.scripts.join("python/types_suite.py"))
+        .arg(&retold)
+        .arg(scripts)
+        .current_dir(&places.work);
     command.env_clear().env("PYTHONDONTWRITEBYTECODE", "1");
     counted(name, &mut command, places, tally)
 }

@@ -1,5 +1,6 @@
 //! Gemini generateContent.
-//! Source: <https://ai.google.dev/api/generate-content>, read 2026-11-25.
+//! The members are those that the official SDK (google-genai 2.34.0) has for this API; the page of the reference was not read again:
+//! <https://ai.google.dev/api/generate-content>.
 
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ const MEMBERS: [&str; 8] = [
     "serviceTier",
 ];
 
-const CONFIG_MEMBERS: [&str; 20] = [
+const CONFIG_MEMBERS: [&str; 25] = [
     "stopSequences",
     "responseMimeType",
     "responseSchema",
@@ -41,6 +42,11 @@ const CONFIG_MEMBERS: [&str; 20] = [
     "thinkingConfig",
     "imageConfig",
     "mediaResolution",
+    "audioTranscriptionConfig",
+    "enableAffectiveDialog",
+    "modelSelectionConfig",
+    "responseFormat",
+    "translationConfig",
 ];
 
 /// The signature of all thoughts in these scripts.
@@ -101,7 +107,8 @@ impl Tongue for Content {
         Some((error["status"].as_str()?.to_owned(), error["message"].as_str()?.to_owned()))
     }
 
-    /// Source: <https://ai.google.dev/gemini-api/docs/troubleshooting>, read 2026-11-25.
+    /// Source: <https://ai.google.dev/gemini-api/docs/generate-content/api-errors>, read 2026-11-25 in a stored copy. It
+    /// has no 401, whose word is that of `google.rpc.Code`.
     fn error_words(&self, status: u16) -> &'static [&'static str] {
         match status {
             400 => &["INVALID_ARGUMENT", "FAILED_PRECONDITION"],

@@ -1,5 +1,6 @@
 //! Anthropic Messages.
-//! Source: <https://platform.claude.com/docs/en/api/messages>, read 2026-11-25.
+//! The members are those of the official SDK (anthropic 2.12.0), and those for sampling, which it dropped because the newest
+//! models refuse them; the page of the reference was not read again: <https://platform.claude.com/docs/en/api/messages>.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::{Asked, Gist, Said, Tongue};
 
 pub(super) struct Messages;
 
-const MEMBERS: [&str; 18] = [
+const MEMBERS: [&str; 24] = [
     "model",
     "messages",
     "max_tokens",
@@ -28,6 +29,12 @@ const MEMBERS: [&str; 18] = [
     "tool_choice",
     "tools",
     "top_p",
+    "cache_control",
+    "diagnostics",
+    "speed",
+    "user_profile_id",
+    "workspace_id",
+    "top_k",
 ];
 
 /// The signature of all thinking in these scripts.
@@ -100,7 +107,7 @@ impl Tongue for Messages {
         Some((error["type"].as_str()?.to_owned(), error["message"].as_str()?.to_owned()))
     }
 
-    /// Source: <https://platform.claude.com/docs/en/api/errors>, read 2026-11-25.
+    /// Source: <https://platform.claude.com/docs/en/api/errors>, read 2026-11-25 in a stored copy.
     fn error_words(&self, status: u16) -> &'static [&'static str] {
         match status {
             400 => &["invalid_request_error"],
@@ -138,7 +145,8 @@ fn conversation(messages: &Value, gist: &mut Gist, faults: &mut Vec<String>) {
 }
 
 /// A turn of tools that is gone on with while the model thinks must begin with what it thought.
-/// Source: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, read 2026-11-25.
+/// Not checked against <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, which was not at hand; the
+/// provider's refusal is "expected thinking or redacted_thinking".
 fn resumed(messages: &Value, faults: &mut Vec<String>) {
     let Some([.., turn, result]) = messages.as_array().map(Vec::as_slice) else { return };
     let first = turn["content"][0]["type"].as_str().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! OpenAI's two dialects.
-//! Sources: <https://platform.openai.com/docs/api-reference/chat/create>,
-//! <https://platform.openai.com/docs/api-reference/responses/create>, read 2026-11-25.
+//! The members are those of the official SDK (openai 3.54.0); the pages of the reference were not read again:
+//! <https://platform.openai.com/docs/api-reference/chat/create>,
+//! <https://platform.openai.com/docs/api-reference/responses/create>.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ pub(super) struct Chat;
 /// Responses.
 pub(super) struct Responses;
 
-const CHAT_MEMBERS: [&str; 37] = [
+const CHAT_MEMBERS: [&str; 41] = [
     "messages",
     "model",
     "audio",
@@ -48,6 +49,10 @@ const CHAT_MEMBERS: [&str; 37] = [
     "user",
     "verbosity",
     "web_search_options",
+    "function_call",
+    "functions",
+    "moderation",
+    "prompt_cache_options",
     // Other providers' words, which the catalogue has for them.
     "thinking",
     "reasoning",
@@ -55,7 +60,7 @@ const CHAT_MEMBERS: [&str; 37] = [
     "thinking_budget",
 ];
 
-const RESPONSES_MEMBERS: [&str; 28] = [
+const RESPONSES_MEMBERS: [&str; 34] = [
     "background",
     "conversation",
     "include",
@@ -84,6 +89,12 @@ const RESPONSES_MEMBERS: [&str; 28] = [
     "top_p",
     "truncation",
     "user",
+    "access_programs",
+    "background_options",
+    "context_management",
+    "image",
+    "moderation",
+    "prompt_cache_options",
 ];
 
 /// The sealed form of all reasoning in these scripts.
@@ -230,13 +241,20 @@ fn error(error: &Value) -> Option<(String, String)> {
     Some((kind.to_owned(), error["message"].as_str()?.to_owned()))
 }
 
-/// The words of `error.type`. Source: <https://platform.openai.com/docs/guides/error-codes>, read 2026-11-25.
+/// The words of `error.type`. Not checked against <https://platform.openai.com/docs/guides/error-codes>, which was not at
+/// hand; the words for 503 after <https://www.developersdigest.tech/errors/api/openai-api>, read 2026-11-25, which sums it up.
 fn error_words(status: u16) -> &'static [&'static str] {
     match status {
         400 => &["invalid_request_error"],
         401 => &["invalid_request_error", "authentication_error"],
         429 => &["requests", "tokens", "rate_limit_error", "rate_limit_exceeded"],
-        _ => &["server_error", "api_error", "overloaded_error", "service_unavailable"],
+        _ => &[
+            "server_error",
+            "api_error",
+            "overloaded_error",
+            "service_unavailable",
+            "service_unavailable_error",
+        ],
     }
 }
 

@@ -90,8 +90,8 @@ pub(super) fn is_bookkeeping(path: &str) -> bool {
     KEPT.contains(&path) || (nested && NOTES.contains(&last)) || last == "form"
 }
 
-/// Whether a path of an answer is the mark of the machine that gave it, which says nothing of what it says. OpenAI calls
-/// it deprecated: <https://platform.openai.com/docs/api-reference/chat/object>, read 2026-11-25.
+/// Whether a path of an answer is the mark of the machine that gave it, which is bookkeeping as the answer's id is: it says
+/// nothing of what was said, and serves none but who compares answers of one `seed`, whose own loss is told.
 pub(super) fn is_imprint(path: &str) -> bool {
     path == "system_fingerprint"
 }
