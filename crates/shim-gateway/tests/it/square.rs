@@ -212,7 +212,7 @@ async fn losses_are_told_in_the_clients_words() {
     let body = r#"{"model":"chat","input":[{"role":"user","content":"hi"},
         {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"c2VhbGVk"},
         {"role":"user","content":"well?"}]}"#;
-    let (status, body) = read(lab.send(post("/v1/responses", body.to_owned())).await).await;
+    let (status, body) = read(lab.send(post("/v1/responses", body)).await).await;
     assert_eq!(status, 200, "{body}");
     let losses = lab.control.shared().latest(1)[0].losses.clone().unwrap_or_default();
     let paths: Vec<_> = losses.iter().map(|loss| &*loss.path).collect();
