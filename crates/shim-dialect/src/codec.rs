@@ -106,6 +106,12 @@ pub trait Encode: Decode {
     /// `messages[2].content[0]`.
     fn name_path(&self, path: &str) -> String;
 
+    /// The same of a part that is no content of a message (reasoning, a call, a result), where the dialect has an item of
+    /// its own for it.
+    fn name_item(&self, path: &str) -> String {
+        self.name_path(path)
+    }
+
     /// Whether what stands at a path of the intermediate representation means nothing to a model (an id, a status, the
     /// client's own notes), so that leaving it out is no loss.
     fn is_bookkeeping(&self, path: &str) -> bool;

@@ -74,7 +74,10 @@ pub(crate) fn of_fault(
     snapshot: &Snapshot,
     mut ticket: Ticket,
 ) -> Response<AnswerBody> {
-    let Failed { fault, headers: theirs } = failed;
+    let Failed { fault, headers: theirs, losses } = failed;
+    if let Some(losses) = losses {
+        ticket.carried(losses);
+    }
     let body = codec.encode_fault(&fault);
     let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(AnswerBody::whole(body.clone()));

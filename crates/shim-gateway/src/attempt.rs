@@ -43,17 +43,25 @@ pub(crate) struct Attempt {
 pub(crate) struct Failed {
     pub(crate) fault: Fault,
     pub(crate) headers: Option<Box<HeaderMap>>,
+    /// What the translation of the request could not carry; none where it was not translated.
+    pub(crate) losses: Option<Vec<Loss>>,
 }
 
 impl Failed {
     pub(crate) fn with(fault: Fault, headers: HeaderMap) -> Self {
-        Self { fault, headers: Some(Box::new(headers)) }
+        Self { fault, headers: Some(Box::new(headers)), losses: None }
+    }
+
+    /// The same, after a request that lost these.
+    pub(crate) fn after(mut self, losses: Vec<Loss>) -> Self {
+        self.losses = Some(losses);
+        self
     }
 }
 
 impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
-        Self { fault, headers: None }
+        Self { fault, headers: None, losses: None }
     }
 }
 

@@ -58,7 +58,10 @@ pub(crate) async fn cross<C: Connect>(
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
     };
-    let answer = ask(worker, admitted, step, http, streamed, body).await?;
+    let answer = match ask(worker, admitted, step, http, streamed, body).await {
+        Ok(answer) => answer,
+        Err(failed) => return Err(failed.after(losses)),
+    };
     answered(admitted, step, http, answer, inbound, losses).await
 }
 
@@ -154,7 +157,7 @@ async fn answered(
     let status = answer.response.status();
     let mut headers = std::mem::take(answer.response.headers_mut());
     if let Some(fault) = encoded(&headers, step) {
-        return Err(Failed::with(fault, headers));
+        return Err(Failed::with(fault, headers).after(losses));
     }
     let comes = framing(&headers);
     let framing = inbound.framing;
@@ -171,7 +174,7 @@ async fn answered(
                 losses.extend(more);
                 body
             }
-            Err(fault) => return Err(Failed::with(fault, headers)),
+            Err(fault) => return Err(Failed::with(fault, headers).after(losses)),
         }
     };
     let kind = if framing == Some(Framing::Sse) { "text/event-stream" } else { "application/json" };

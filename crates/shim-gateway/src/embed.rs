@@ -37,11 +37,14 @@ pub(crate) async fn embed<C: Connect>(
     let goal = Goal { operation: Operation::Embed, model, traits: &traits, seed: &seed };
     let sent = theirs.encode_embed(&request, &goal);
     let mut losses = judged(client, &step.target.name, sent.losses, rule)?;
-    let mut answer = ask(worker, admitted, step, http, false, sent.body.into()).await?;
+    let mut answer = match ask(worker, admitted, step, http, false, sent.body.into()).await {
+        Ok(answer) => answer,
+        Err(failed) => return Err(failed.after(losses)),
+    };
     let status = answer.response.status();
     let mut headers = std::mem::take(answer.response.headers_mut());
     if let Some(fault) = encoded(&headers, step) {
-        return Err(Failed::with(fault, headers));
+        return Err(Failed::with(fault, headers).after(losses));
     }
     let put = |_: &[u8], text: &str| {
         let embeddings = theirs.decode_embeddings(text).map_err(unanswered)?;
@@ -49,7 +52,7 @@ pub(crate) async fn embed<C: Connect>(
         let told = ours.encode_embeddings(&embeddings, &request);
         let (usage, model) = (embeddings.usage, embeddings.model);
         let reading = Reading { usage, model, content: true, complete: true, ..Reading::default() };
-        Ok((told.body.into(), reading, of_answer(upstream, &told.losses)))
+        Ok((told.body.into(), reading, of_answer(client, upstream, &told.losses)))
     };
     match whole(step, http, &mut answer, put).await {
         Ok((body, more)) => {
@@ -58,7 +61,7 @@ pub(crate) async fn embed<C: Connect>(
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(crossed(admitted, step, status, headers, body, losses))
         }
-        Err(fault) => Err(Failed::with(fault, headers)),
+        Err(fault) => Err(Failed::with(fault, headers).after(losses)),
     }
 }
 

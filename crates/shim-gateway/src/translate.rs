@@ -7,7 +7,7 @@ use shim_dialect::{
     AnswerError, Asker, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
 };
 use shim_ir::{
-    Event, Fault, FaultKind, FoldError, Loss, LossKind, Request, Response, Retry, ToolChoice, ToolKind,
+    Event, Fault, FaultKind, FoldError, Loss, LossKind, Part, Request, Response, Retry, ToolChoice, ToolKind,
     Traits, fold, unfold,
 };
 use shim_policy::fidelity::Rule;
@@ -62,8 +62,21 @@ impl Pair {
     ) -> Result<Outbound, Fault> {
         let goal = Goal { operation: self.operation, model, traits, seed };
         let encoded = self.upstream.encode_request(&self.request, &goal);
-        let losses = judged(self.client, target, self.unforced(encoded.losses), rule)?;
+        let losses = self.unforced(encoded.losses);
+        let losses = judged_as(self.client, target, losses, rule, |path| self.named(path))?;
         Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
+    }
+
+    /// A path of the request in the client's words: what is no content of a message may be an item there.
+    fn named(&self, path: &str) -> String {
+        let part = || {
+            let (turn, part) = path.strip_prefix("turns[")?.strip_suffix(']')?.split_once("].parts[")?;
+            self.request.turns.get(turn.parse::<usize>().ok()?)?.parts.get(part.parse::<usize>().ok()?)
+        };
+        match part() {
+            Some(Part::Text(_) | Part::Refusal(_) | Part::Media(_)) | None => self.client.name_path(path),
+            Some(_) => self.client.name_item(path),
+        }
     }
 
     /// A provider's own tool that the model need not call is left out, not refused: coding agents offer theirs with
@@ -91,9 +104,20 @@ pub(crate) fn judged(
     losses: Vec<Loss>,
     rule: &Rule,
 ) -> Result<Vec<Loss>, Fault> {
+    judged_as(client, target, losses, rule, |path| client.name_path(path))
+}
+
+/// The same, each path as `named` puts it.
+fn judged_as(
+    client: &dyn Encode,
+    target: &str,
+    losses: Vec<Loss>,
+    rule: &Rule,
+    named: impl Fn(&str) -> String,
+) -> Result<Vec<Loss>, Fault> {
     let tells = |loss: &Loss| loss.kind == LossKind::Unsupported || !client.is_bookkeeping(&loss.path);
     let telling = losses.into_iter().filter(tells);
-    let losses: Vec<_> = telling.map(|loss| Loss { path: client.name_path(&loss.path), ..loss }).collect();
+    let losses: Vec<_> = telling.map(|loss| Loss { path: named(&loss.path), ..loss }).collect();
     permitted(target, losses, rule)
 }
 
@@ -106,10 +130,12 @@ pub(crate) fn permitted(target: &str, losses: Vec<Loss>, rule: &Rule) -> Result<
     if refused.is_empty() { Ok(losses) } else { Err(untranslatable(target, &refused)) }
 }
 
-/// The losses of an answer that mean something, each with a path that nobody takes for one of the request.
-pub(crate) fn of_answer(upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
+/// The losses of an answer that mean something, each with the path the client knows, which nobody takes for one of the
+/// request.
+pub(crate) fn of_answer(client: &dyn Encode, upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
     let telling = losses.iter().filter(|loss| !upstream.is_answer_bookkeeping(&loss.path));
-    telling.map(|loss| Loss { path: format!("response.{}", loss.path), ..loss.clone() }).collect()
+    let named = |path: &str| format!("response.{}", client.name_path(path));
+    telling.map(|loss| Loss { path: named(&loss.path), ..loss.clone() }).collect()
 }
 
 /// The fault of a request that a target cannot be asked. Another target may be able to.
@@ -180,14 +206,18 @@ impl Inbound {
         let reading = read(&response);
         let Some(framing) = self.framing else {
             let told = self.pair.client.encode_response(&response, &self.asker(Framing::Sse));
-            return (told.body.into(), reading, of_answer(self.pair.upstream, &told.losses));
+            return (
+                told.body.into(),
+                reading,
+                of_answer(self.pair.client, self.pair.upstream, &told.losses),
+            );
         };
         let mut encoder = self.pair.client.encoder(&self.asker(framing));
         let mut out = Vec::new();
         for event in unfold(response) {
             encoder.push(&event, &mut out);
         }
-        (out.into(), reading, of_answer(self.pair.upstream, encoder.losses()))
+        (out.into(), reading, of_answer(self.pair.client, self.pair.upstream, encoder.losses()))
     }
 
     /// A translation of the stream that an upstream frames as `upstream`.
@@ -200,6 +230,7 @@ impl Inbound {
             restorer: self.echo.restorer(),
             restored: Vec::new(),
             encoder,
+            client: self.pair.client,
             upstream: self.pair.upstream,
             reading: Reading::default(),
             #[cfg(debug_assertions)]
@@ -257,6 +288,7 @@ pub(crate) struct Translation {
     /// Events in the client's words that wait to be written.
     restored: Vec<Event>,
     encoder: Box<dyn Encoder>,
+    client: &'static dyn Encode,
     upstream: &'static dyn Encode,
     reading: Reading,
     #[cfg(debug_assertions)]
@@ -321,7 +353,7 @@ impl Translation {
 
     /// What the answer's dialect could not carry so far.
     pub(crate) fn losses(&self) -> Vec<Loss> {
-        of_answer(self.upstream, self.encoder.losses())
+        of_answer(self.client, self.upstream, self.encoder.losses())
     }
 
     pub(crate) fn keep_alive(&self) -> Option<&'static [u8]> {

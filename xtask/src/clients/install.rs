@@ -14,6 +14,8 @@ use crate::say;
 pub(super) struct Installed {
     /// The Python that has the SDKs.
     pub(super) python: Option<PathBuf>,
+    /// The Python that has the frameworks.
+    pub(super) frameworks: Option<PathBuf>,
     /// The folder whose `node_modules` has the SDKs.
     pub(super) js: Option<PathBuf>,
     /// The folder with the agents' programs.
@@ -29,12 +31,16 @@ impl Installed {
     /// When our own files cannot be read or written. What cannot be installed is told of in `missing`.
     pub(super) fn all(places: &Places) -> Result<Self> {
         let mut installed = Self::default();
+        // Apart, so that one framework that cannot be installed does not take the SDKs with it.
         let venv = places.work.join("venv");
         let wanted = places.scripts.join("requirements.txt");
-        if installed
-            .get("the Python SDKs and frameworks", &wanted, &venv, |folder| python(folder, &wanted))?
-        {
+        if installed.get("the Python SDKs", &wanted, &venv, |folder| python(folder, &wanted))? {
             installed.python = Some(venv.join("bin/python"));
+        }
+        let venv = places.work.join("venv-frameworks");
+        let wanted = places.scripts.join("frameworks.txt");
+        if installed.get("the Python frameworks", &wanted, &venv, |folder| python(folder, &wanted))? {
+            installed.frameworks = Some(venv.join("bin/python"));
         }
         let js = places.work.join("js");
         let wanted = places.scripts.join("js/package.json");

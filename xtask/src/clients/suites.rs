@@ -21,8 +21,9 @@ const SDKS: [(&str, &str); 3] =
 
 /// The scripts that go over the upstreams of every dialect, which `shim up` does not find.
 const SQUARE: (&str, &str) = ("square", "square");
-const PYTHON: [(&str, &str); 3] =
-    [SQUARE, ("langchain", "langchain_suite"), ("pydantic-ai", "pydantic_ai_suite")];
+const PYTHON: [(&str, &str); 1] = [SQUARE];
+const FRAMEWORKS: [(&str, &str); 2] =
+    [("langchain", "langchain_suite"), ("pydantic-ai", "pydantic_ai_suite")];
 const JS: [(&str, &str); 2] = [SQUARE, ("ai-sdk", "ai_sdk_suite")];
 
 /// A script to run.
@@ -40,14 +41,15 @@ pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suit
     let every = |over_all: &'static [(&'static str, &'static str)]| {
         SDKS.into_iter().chain(over_all.iter().copied().filter(|_| how == "serve"))
     };
-    let python = installed.python.iter().flat_map(|python| {
-        every(&PYTHON).map(|(name, script)| Suite {
-            name: format!("{how} python {name}"),
-            program: python.clone(),
-            script: places.scripts.join(format!("python/{script}.py")),
-            copied_from: None,
-        })
-    });
+    let in_python = |python: &PathBuf, (name, script): (&str, &str)| Suite {
+        name: format!("{how} python {name}"),
+        program: python.clone(),
+        script: places.scripts.join(format!("python/{script}.py")),
+        copied_from: None,
+    };
+    let sdks = installed.python.iter().flat_map(|python| every(&PYTHON).map(|one| in_python(python, one)));
+    let over_all = installed.frameworks.iter().filter(|_| how == "serve");
+    let frameworks = over_all.flat_map(|python| FRAMEWORKS.map(|one| in_python(python, one)));
     let js = installed.js.iter().flat_map(|js| {
         every(&JS).map(|(name, script)| Suite {
             name: format!("{how} js {name}"),
@@ -56,7 +58,7 @@ pub(super) fn all(how: &str, places: &Places, installed: &Installed) -> Vec<Suit
             copied_from: Some(places.scripts.join("js")),
         })
     });
-    python.chain(js).collect()
+    sdks.chain(frameworks).chain(js).collect()
 }
 
 /// Has every answer of the corpus and the recordings told to a client of each dialect, and the SDKs' own types judge

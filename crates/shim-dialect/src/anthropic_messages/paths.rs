@@ -43,6 +43,7 @@ fn segment(segment: &str) -> String {
         "parts" => "content",
         "cache" => "cache_control",
         "arguments" => "input",
+        "opaque" => "signature",
         "parameters" => "input_schema",
         "stop" => "stop_sequences",
         other => other,

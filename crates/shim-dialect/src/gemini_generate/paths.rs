@@ -31,6 +31,7 @@ const NAMES: [(&str, &str); 30] = [
     ("service_tier", "serviceTier"),
     ("metadata", "labels"),
     ("state.store", "store"),
+    ("usage", "usageMetadata"),
     ("model", "model"),
 ];
 
@@ -56,9 +57,23 @@ const BOOKKEEPING: [&str; 15] = [
 
 /// A path in this dialect's words.
 pub(super) fn name_path(path: &str) -> String {
+    let path = &answered(path);
     let found = NAMES.iter().find_map(|(ours, theirs)| Some((theirs, path.strip_prefix(ours)?)));
     let named = found.map_or_else(|| path.to_owned(), |(theirs, rest)| format!("{theirs}{rest}"));
     if path.starts_with("inputs[") && path.ends_with(".task") { format!("{named}Type") } else { named }
+}
+
+/// A path with the words for what stands in a part or a candidate.
+fn answered(path: &str) -> String {
+    let path = match path.strip_suffix(".opaque") {
+        Some(part) => format!("{part}.thoughtSignature"),
+        None => path.to_owned(),
+    };
+    if !path.starts_with("candidates[") {
+        return path;
+    }
+    let path = path.replacen(".parts[", ".content.parts[", 1).replacen(".finish", ".finishReason", 1);
+    path.replacen(".citations", ".citationMetadata", 1)
 }
 
 /// Whether what stands at a path means nothing to a model, or is said by what is beside it.

@@ -35,6 +35,11 @@ pub(super) fn name_path(path: &str) -> String {
 }
 
 fn inside(begin: &str, rest: &str, content: &str) -> String {
+    // Sealed reasoning stands beside the content, where clients of the dialect know it at all.
+    if let Some((turn, _)) = rest.strip_suffix(".opaque").and_then(|part| part.split_once(".parts[")) {
+        let message = content.strip_suffix("content").unwrap_or_default();
+        return format!("{begin}{turn}.{message}reasoning_details");
+    }
     let rest = rest.replacen(".parts[", &format!(".{content}["), 1);
     let rest = rest.replacen(".finish", ".finish_reason", 1);
     format!("{begin}{}", last(&rest, ".cache", ".cache_control"))

@@ -111,6 +111,10 @@ impl Encode for OpenaiResponses {
         paths::name_path(path)
     }
 
+    fn name_item(&self, path: &str) -> String {
+        paths::name_item(path)
+    }
+
     fn is_bookkeeping(&self, path: &str) -> bool {
         paths::is_bookkeeping(path)
     }

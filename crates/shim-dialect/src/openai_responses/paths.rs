@@ -44,6 +44,11 @@ pub(super) fn name_path(path: &str) -> String {
     }
 }
 
+/// The path of a part that is an item of its own: that of the item, as for what is said of it.
+pub(super) fn name_item(path: &str) -> String {
+    name_path(path.rsplit_once(".parts[").map_or(path, |(turn, _)| turn))
+}
+
 /// What stands behind `name` in `path`, where the path begins with that whole name.
 fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(name)?;

@@ -189,6 +189,38 @@ async fn a_strict_alias_refuses_before_the_upstream_is_asked_and_says_what() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exchange_that_fails_keeps_its_losses() {
+    for (folder, case) in [("anthropic_messages", "rate_limited"), ("anthropic_messages", "plain")] {
+        let mut answer = replay::answer(folder, case).unwrap().unwrap();
+        if case == "plain" {
+            answer.body = b"no answer".to_vec().into();
+        }
+        let lab = lab("anthropic", "", move |_| Some(told(&answer)));
+        let (path, sent) = asked(Dialect::OpenaiChat, false, |request| request.sampling.seed = Some(7));
+        let (status, body) = read(lab.send(post(&path, sent)).await).await;
+        let record = lab.control.shared().latest(1)[0].clone();
+        assert!(status >= 400 && record.fault.is_some(), "{body}");
+        let losses = record.losses.clone().unwrap_or_default();
+        assert!(losses.iter().any(|loss| loss.path == "seed"), "{case}: {losses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn losses_are_told_in_the_clients_words() {
+    let answer = replay::answer("anthropic_messages", "plain").unwrap().unwrap();
+    let lab = lab("anthropic", "", move |_| Some(told(&answer)));
+    let body = r#"{"model":"chat","input":[{"role":"user","content":"hi"},
+        {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"c2VhbGVk"},
+        {"role":"user","content":"well?"}]}"#;
+    let (status, body) = read(lab.send(post("/v1/responses", body)).await).await;
+    assert_eq!(status, 200, "{body}");
+    let losses = lab.control.shared().latest(1)[0].losses.clone().unwrap_or_default();
+    let paths: Vec<_> = losses.iter().map(|loss| &*loss.path).collect();
+    assert!(paths.iter().any(|path| path.starts_with("input[1]")), "{paths:?}");
+    assert!(paths.iter().all(|path| !path.contains("input[1].content")), "{paths:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_field_of_an_alias_may_be_refused_or_let_go() {
     let refuse = "losses = { seed = \"refuse\" }\n";
     let drop = "fidelity = \"strict\"\nlosses = { seed = \"drop\", max_tokens = \"drop\" }\n";

@@ -368,6 +368,7 @@ fn paths_are_named_in_this_dialects_words() {
         ("output.schema", "output_config.format.schema"),
         ("output.name", "output_config.format.name"),
         ("candidates[0].parts[1].arguments", "content[1].input"),
+        ("candidates[0].parts[1].opaque", "content[1].signature"),
         ("context_management", "context_management"),
     ] {
         assert_eq!(AnthropicMessages.name_path(path), wanted);

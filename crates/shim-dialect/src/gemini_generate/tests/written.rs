@@ -646,6 +646,9 @@ fn paths_are_named_in_the_dialects_words() {
     check("reasoning.effort", "generationConfig.thinkingConfig.thinkingLevel");
     check("tools[1].cache", "tools[1].cache");
     check("output.name", "generationConfig.responseJsonSchema.name");
+    check("turns[1].parts[0].opaque", "contents[1].parts[0].thoughtSignature");
+    check("candidates[0].parts[1].opaque", "candidates[0].content.parts[1].thoughtSignature");
+    check("candidates[0].finish", "candidates[0].finishReason");
     assert!(GeminiGenerate.is_bookkeeping("turns[1].role"));
     assert!(GeminiGenerate.is_bookkeeping("tools[0].parameters"));
     assert!(!GeminiGenerate.is_bookkeeping("safetySettings"));

@@ -309,6 +309,9 @@ fn paths_are_named_as_clients_write_them() {
         ("tools[1].cache", "tools[1].cache_control"),
         ("tools[1].parameters", "tools[1].function.parameters"),
         ("candidates[0].finish", "choices[0].finish_reason"),
+        ("turns[1].parts[0].opaque", "messages[1].reasoning_details"),
+        ("candidates[0].parts[1].opaque", "choices[0].message.reasoning_details"),
+        ("candidates[0].parts[1].citations", "choices[0].message.content[1].citations"),
         ("cache_key", "prompt_cache_key"),
         ("user", "user"),
     ] {

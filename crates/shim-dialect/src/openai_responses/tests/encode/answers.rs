@@ -115,10 +115,12 @@ fn paths_are_told_in_these_words() {
         ("tools[1].cache", "tools[1].prompt_cache_breakpoint"),
         ("cache_key", "prompt_cache_key"),
         ("candidates[0].parts[1].citations", "output[1].annotations"),
+        ("candidates[0].parts[1].opaque", "output[1].encrypted_content"),
         ("verbosity", "verbosity"),
     ] {
         assert_eq!(OpenaiResponses.name_path(path), wanted, "{path}");
     }
+    assert_eq!(OpenaiResponses.name_item("turns[1].parts[0]"), "input[1]");
     for (path, wanted) in [
         ("turns[0].parts[0].status", true),
         ("client_metadata", true),
