@@ -121,7 +121,7 @@ fn judged_as(
     permitted(target, losses, rule)
 }
 
-/// The same losses, in the client's words.
+/// Losses in the client's words, all of which must be permitted.
 ///
 /// # Errors
 /// When `rule` does not permit one of them.

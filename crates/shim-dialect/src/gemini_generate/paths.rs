@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation in the dialect's own words.
 
 /// Begins of paths, the longest first, and what stands for them.
-const NAMES: [(&str, &str); 30] = [
+const NAMES: [(&str, &str); 31] = [
     ("inputs[", "requests["),
     ("dimensions", "outputDimensionality"),
     ("turns[", "contents["),
