@@ -80,6 +80,8 @@ pub(crate) fn answer(codec: &dyn Decode, data: &[u8]) {
     meter.whole(body);
     let reading = meter.reading();
     match codec.decode_response(body) {
+        // A count is an answer of its own to who asked for one; the meter was told that it is for a conversation.
+        Ok(response) if response.is_count() => across::answer(&response),
         Ok(response) => {
             agrees(reading, &response);
             across::answer(&response);

@@ -171,6 +171,10 @@ impl Inbound {
     /// When the answer cannot be read, or tells of a failure.
     pub(crate) fn whole(&self, text: &str) -> Result<(Bytes, Reading, Vec<Loss>), Fault> {
         let response = self.pair.upstream.decode_response(text).map_err(unanswered)?;
+        if self.pair.operation == Operation::Generate && response.is_count() {
+            let message = "the upstream counted tokens where it was asked for an answer";
+            return Err(Fault::new(FaultKind::UpstreamMalformed, message));
+        }
         Ok(self.told(response))
     }
 

@@ -21,6 +21,18 @@ pub struct Response {
     pub rest: Rest,
 }
 
+impl Response {
+    /// Whether it is what a counter of tokens answers: what would be used, and nothing else.
+    #[must_use]
+    pub fn is_count(&self) -> bool {
+        self.usage.is_some()
+            && self.candidates.is_empty()
+            && self.id.is_none()
+            && self.model.is_none()
+            && self.rest.members().is_empty()
+    }
+}
+
 /// One of the answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Candidate {

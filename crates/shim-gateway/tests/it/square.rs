@@ -189,6 +189,15 @@ async fn a_strict_alias_refuses_before_the_upstream_is_asked_and_says_what() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_count_is_no_answer_to_who_did_not_ask_for_one() {
+    let lab = lab("anthropic", "", |_| Some(Told::whole(200, "application/json", r#"{"input_tokens":2}"#)));
+    let (path, sent) = asked(Dialect::OpenaiChat, false, |_| ());
+    let (status, body) = read(lab.send(post(&path, sent)).await).await;
+    assert_eq!(status, 502, "{body}");
+    assert!(body.contains("counted tokens"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_exchange_that_fails_keeps_its_losses() {
     for (folder, case) in [("anthropic_messages", "rate_limited"), ("anthropic_messages", "plain")] {
         let mut answer = replay::answer(folder, case).unwrap().unwrap();
