@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use shim_dialect::{Asker, Operation, Reading, speaker};
-use shim_ir::{Fault, Loss, LossKind, Response, Tokens, Usage};
+use shim_ir::{ExchangeId, Fault, Loss, LossKind, Response, Tokens, Usage};
 use shim_policy::fidelity::Rule;
 use shim_policy::tokens::{Correction, Estimate};
 
@@ -25,11 +25,23 @@ pub(crate) struct Corrections(Mutex<HashMap<Arc<str>, Correction>>);
 /// Most targets whose corrections are kept; of more, what is known from the first is used.
 pub(crate) const CORRECTIONS_MAX: usize = 1024;
 
+/// So many exchanges teach each; after them one in [`ONE_IN`].
+const EACH_OF_THE_FIRST: u64 = 64;
+
+/// One in so many, by the random end of its id.
+const ONE_IN: u128 = 16;
+
 impl Corrections {
     /// The correction of the target of this name.
     pub(crate) fn of(&self, target: &str) -> Correction {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(target).copied().unwrap_or_else(|| first(target))
+    }
+
+    /// Whether the exchange `id` with the target of this name is to teach something: each of the first ones, then one in
+    /// a few, since reading all of a long prompt for a correction that hardly moves any more would cost too much.
+    pub(crate) fn wants(&self, target: &str, id: ExchangeId) -> bool {
+        self.of(target).observed() < EACH_OF_THE_FIRST || id.0.is_multiple_of(ONE_IN)
     }
 
     /// Learns from an exchange with the target of this name.
@@ -112,10 +124,22 @@ pub(crate) fn has_no_counter(admitted: &Admitted, step: &Step, asked: &Result<At
 mod tests {
     use std::sync::Arc;
 
-    use shim_ir::{Request, Tokens};
+    use shim_ir::{ExchangeId, Request, Tokens};
     use shim_policy::tokens::Estimate;
 
-    use super::{CORRECTIONS_MAX, Corrections};
+    use super::{CORRECTIONS_MAX, Corrections, EACH_OF_THE_FIRST};
+
+    #[test]
+    fn the_first_exchanges_teach_and_then_one_in_a_few() {
+        let (corrections, estimate) = (Corrections::default(), Estimate::of(&Request::default()));
+        let name = Arc::from("lab/one");
+        let taught = |corrections: &Corrections| {
+            (0..160).filter(|id| corrections.wants("lab/one", ExchangeId(*id))).count()
+        };
+        assert_eq!(taught(&corrections), 160);
+        (0..EACH_OF_THE_FIRST).for_each(|_| corrections.learn(&name, &estimate, Tokens(100)));
+        assert_eq!(taught(&corrections), 10);
+    }
 
     #[test]
     fn invented_models_do_not_fill_the_corrections() {

@@ -47,7 +47,10 @@ pub(crate) async fn cross<C: Connect>(
     let model = step.target.id.model.as_str();
     let traits = step.target.traits(step.endpoint.dialect);
     let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, &seed, rule)?;
-    if admitted.route.operation == Operation::Generate && !step.target.provider.counts() {
+    if admitted.route.operation == Operation::Generate
+        && !step.target.provider.counts()
+        && worker.shared.corrections.wants(&step.target.name, ticket.id())
+    {
         ticket.weighs(Estimate::of(&pair.request));
     }
     let streamed = admitted.head.stream || admitted.route.stream;

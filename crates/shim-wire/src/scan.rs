@@ -464,13 +464,19 @@ fn special_marks(word: u64) -> u64 {
     (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES * 0x80)
 }
 
-/// How many bytes are before the first special one of a block. Marks are made without a branch, so that the compiler
-/// turns them into vector instructions.
+/// How many bytes are before the first special one of a block.
 #[inline]
 fn first_special(block: &[u8; 16]) -> Option<usize> {
+    first_of(block, is_special)
+}
+
+/// How many bytes are before the first one of a block that `is` marks. Marks are made without a branch, so that the
+/// compiler turns them into vector instructions; `is` must have none either.
+#[inline]
+pub(crate) fn first_of(block: &[u8; 16], is: impl Fn(u8) -> bool) -> Option<usize> {
     let mut marks = [0; 16];
     for (mark, byte) in marks.iter_mut().zip(block) {
-        *mark = if is_special(*byte) { u8::MAX } else { 0 };
+        *mark = if is(*byte) { u8::MAX } else { 0 };
     }
     let marks = u128::from_le_bytes(marks);
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)

@@ -1,6 +1,7 @@
 //! JSON written straight into a buffer: no tree, members in the order they are put.
 
 use crate::RawJson;
+use crate::scan::first_of;
 
 /// Writes one JSON text behind what a buffer holds.
 ///
@@ -182,18 +183,33 @@ fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte, lines)) {
-        let (plain, from) = rest.split_at(at);
+    loop {
+        let (plain, from) = rest.split_at(plain_len(rest, lines));
         out.extend_from_slice(plain);
+        if from.is_empty() {
+            break;
+        }
         rest = escape(out, from, lines);
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
+/// How many bytes at the front need no escape.
+fn plain_len(bytes: &[u8], lines: bool) -> usize {
+    let (blocks, tail) = bytes.as_chunks();
+    for (at, block) in blocks.iter().enumerate() {
+        if let Some(plain) = first_of(block, |byte| needs_escape(byte, lines)) {
+            return at * 16 + plain;
+        }
+    }
+    let plain = tail.iter().position(|byte| needs_escape(*byte, lines)).unwrap_or(tail.len());
+    blocks.len() * 16 + plain
+}
+
 /// Bytes that need an escape, or begin a character that may.
+#[inline]
 fn needs_escape(byte: u8, lines: bool) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || (lines && (byte == 0xC2 || byte == 0xE2))
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (lines & ((byte == 0xC2) | (byte == 0xE2)))
 }
 
 /// Writes what `from` begins with, which [`needs_escape`]; gives what follows it.
