@@ -242,8 +242,15 @@ given(ANSWERS, "responses are retrieved", async () => {
 });
 
 given(ANSWERS, "responses input tokens", async () => {
-  const counted = await client.responses.inputTokens.count({ model: `${ANSWERS.provider}/plain`, input: "Hello" });
-  assert.equal(counted.input_tokens, 11);
+  const asked = client.responses.inputTokens.count({ model: `${ANSWERS.provider}/plain`, input: "Hello" });
+  const { data, response } = await asked.withResponse();
+  const [counted, fidelity] = [data.input_tokens, response.headers.get("x-shim-fidelity")];
+  if (WANTS_KEYS) {
+    assert.deepEqual([counted, fidelity], [11, "exact"]);
+  } else {
+    // `shim up` found the provider where Ollama listens, which has no counter: an estimate, and told as one.
+    assert.deepEqual([5 <= counted && counted <= 15, fidelity], [true, "mapped; losses=1"]);
+  }
 });
 
 given(ANSWERS, "responses swap under one client", () =>

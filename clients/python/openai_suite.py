@@ -350,8 +350,14 @@ def responses_are_retrieved():
 
 @given(ANSWERS)
 def responses_input_tokens():
-    counted = client.responses.input_tokens.count(model=f"{ANSWERS['provider']}/plain", input="Hello")
-    equal(counted.input_tokens, 11)
+    count = client.responses.input_tokens.with_raw_response.count
+    raw = count(model=f"{ANSWERS['provider']}/plain", input="Hello")
+    counted, fidelity = raw.parse().input_tokens, raw.headers["x-shim-fidelity"]
+    if WANTS_KEYS:
+        equal((counted, fidelity), (11, "exact"))
+    else:
+        # `shim up` found the provider where Ollama listens, which has no counter: an estimate, and told as one.
+        equal((5 <= counted <= 15, fidelity), (True, "mapped; losses=1"))
 
 
 @given(ANSWERS)
