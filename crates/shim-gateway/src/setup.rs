@@ -324,7 +324,7 @@ fn seconds(date: &str) -> u64 {
 
 /// The built-in responder, always there.
 fn demo() -> ProviderSetup {
-    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: true };
+    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: false };
     let hello = ModelId::new("hello").ok().map(|id| KnownModel {
         id,
         display: "demo: a built-in responder, no model".to_owned(),

@@ -52,6 +52,11 @@ fn a_first_word_needs_neither_key_nor_configuration() {
         assert_eq!(heard.header("x-shim-target"), Some("demo/hello"), "{path}");
         exchanges.push(heard.header("x-shim-exchange").unwrap().to_owned());
     }
+    let asked = r#"{"model":"demo/hello","messages":[{"role":"user","content":"Hi there"}]}"#;
+    let counted = gateway.post("/v1/messages/count_tokens", asked);
+    let told = (counted.status, counted.header("x-shim-fidelity"));
+    assert_eq!(told, (200, Some("mapped; losses=1")), "{}", counted.body);
+    exchanges.push(counted.header("x-shim-exchange").unwrap().to_owned());
     let models = http(&gateway.clients, "GET", "/v1/models", "", CLIENT).unwrap();
     exchanges.push(models.header("x-shim-exchange").unwrap_or_default().to_owned());
     assert!(models.body.contains("\"demo/hello\""), "{}", models.body);
@@ -87,7 +92,7 @@ fn a_first_word_needs_neither_key_nor_configuration() {
             "one line for {id}: {said}"
         );
     }
-    assert_eq!(lines.len(), 12, "{said}");
+    assert_eq!(lines.len(), 13, "{said}");
 }
 
 /// The operators' pages after eight exchanges.
