@@ -39,9 +39,14 @@ impl Corrections {
     }
 
     /// Whether the exchange `id` with the target of this name is to teach something: each of the first ones, then one in
-    /// a few, since reading all of a long prompt for a correction that hardly moves any more would cost too much.
+    /// a few, since reading all of a long prompt for a correction that hardly moves any more would cost too much. None
+    /// where there is no room to keep it.
     pub(crate) fn wants(&self, target: &str, id: ExchangeId) -> bool {
-        self.of(target).observed() < EACH_OF_THE_FIRST || id.0.is_multiple_of(ONE_IN)
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(target) {
+            Some(known) => known.observed() < EACH_OF_THE_FIRST || id.0.is_multiple_of(ONE_IN),
+            None => all.len() < CORRECTIONS_MAX,
+        }
     }
 
     /// Learns from an exchange with the target of this name.
@@ -147,6 +152,7 @@ mod tests {
         let name = |n: usize| Arc::<str>::from(format!("lab/{n}"));
         (0..CORRECTIONS_MAX + 10).for_each(|n| corrections.learn(&name(n), &estimate, Tokens(100)));
         assert_eq!(corrections.0.lock().unwrap().len(), CORRECTIONS_MAX);
+        assert!(!corrections.wants(&name(CORRECTIONS_MAX + 5), ExchangeId(0)));
         corrections.learn(&name(0), &estimate, Tokens(100));
         let observed = |n| corrections.of(&name(n)).observed();
         assert_eq!((observed(0), observed(1), observed(CORRECTIONS_MAX)), (2, 1, 0));

@@ -31,7 +31,7 @@ use crate::shared::Shared;
 /// Bounds on connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// Most connections of clients at once, over one worker.
+    /// Most connections of clients at once, over one worker; more than `u32::MAX` counts as that.
     pub connections_max: usize,
     /// How long a client may take for the head of a request, and an idle connection is kept.
     pub head_timeout: Duration,
@@ -143,8 +143,8 @@ pub async fn serve<C: Connect, L: Listen>(
     limits: ServeLimits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let all = limits.connections_max.min(u32::MAX as usize / 2);
-    let places = Arc::new(Semaphore::new(all));
+    let all = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
+    let places = Arc::new(Semaphore::new(all as usize));
     let closing = Arc::new(Ending::default());
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
@@ -167,7 +167,7 @@ pub async fn serve<C: Connect, L: Listen>(
     }
     closing.declare();
     // Every place is free again when the last connection is over.
-    let over = places.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    let over = places.acquire_many(all);
     let drained = async { tokio::join!(over, last_call(&worker, listener, &tls, limits)) };
     let mut drained = std::pin::pin!(drained);
     if timeout(limits.drain_timeout, drained.as_mut()).await.is_err() {
