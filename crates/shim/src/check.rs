@@ -17,9 +17,18 @@ use crate::serve::{secret, tls};
 
 /// Reads and validates a file.
 pub(crate) fn load(path: &Path) -> Result<Result<Config, Problems>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(validate(path, &read(path)?))
+}
+
+/// Reads a file.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Validates the text of the file at `path`.
+pub(crate) fn validate(path: &Path, text: &str) -> Result<Config, Problems> {
     let known: Vec<&str> = shim_catalog::providers().iter().map(|p| p.id.as_str()).collect();
-    Ok(shim_config::parse(&text, &path.display().to_string(), &known))
+    shim_config::parse(text, &path.display().to_string(), &known)
 }
 
 /// What a well-formed configuration needs and this machine does not have.

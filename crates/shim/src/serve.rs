@@ -19,11 +19,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::announce::{tell, tell_json};
-use crate::check::load;
+use crate::check::{read, validate};
 use crate::cli::{Listen, Serve};
 use crate::found::{configuration, look};
 use crate::host::Host;
-use crate::watch::watch_file;
+use crate::watch::Watched;
 
 /// Serves what can be found.
 pub(crate) fn up(args: &Listen) -> Result<()> {
@@ -47,20 +47,21 @@ pub(crate) fn up(args: &Listen) -> Result<()> {
 
 /// Serves what a file says.
 pub(crate) fn serve(args: &Serve) -> Result<()> {
-    let config = match load(&args.config)? {
+    let text = read(&args.config)?;
+    let config = match validate(&args.config, &text) {
         Ok(config) => config,
         Err(problems) => bail!("the configuration has problems:\n{problems}"),
     };
     let announce = |clients: SocketAddr, operators: SocketAddr, _: &Config| {
         crate::console::error(&format!("serving clients on {clients}, operators on {operators}"));
     };
-    host(&config, Some(&args.config), args.ready_file.as_deref(), announce)
+    host(&config, Some(Watched::new(&args.config, text)), args.ready_file.as_deref(), announce)
 }
 
 /// Runs the gateway until it is told to stop.
 fn host(
     config: &Config,
-    file: Option<&Path>,
+    file: Option<Watched>,
     ready: Option<&Path>,
     announce: impl FnOnce(SocketAddr, SocketAddr, &Config),
 ) -> Result<()> {
@@ -80,7 +81,7 @@ fn host(
         told_ready(ready, at)?;
         announce(at.0, at.1, config);
         let server = config.server.clone();
-        let watching = file.map(|file| tokio::spawn(watch_file(file.to_owned(), control.clone(), server)));
+        let watching = file.map(|file| tokio::spawn(file.watch(control.clone(), server)));
         signals.wait().await;
         if let Some(watching) = watching {
             watching.abort();
