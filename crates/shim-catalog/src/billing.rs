@@ -29,6 +29,8 @@ pub struct StatedCost {
     pub path: String,
     /// Digits behind the decimal point that the number lacks: 0 for dollars, 10 for ten-thousand-millionths.
     pub scale: u8,
+    /// The member that, where it is `true`, says that it is not the whole cost.
+    pub unless: Option<String>,
     /// Where that is documented.
     pub source: String,
     /// When that was read, as a date.
@@ -115,6 +117,12 @@ impl Pricing {
     #[must_use]
     pub fn stated_at(&self) -> Option<&'static str> {
         self.billing?.stated.as_ref().map(|stated| stated.path.as_str())
+    }
+
+    /// The member of the usage that, where it is `true`, says that the stated cost is not the whole.
+    #[must_use]
+    pub fn stated_unless(&self) -> Option<&'static str> {
+        self.billing?.stated.as_ref()?.unless.as_deref()
     }
 
     /// The prices in force on a day; `None` where none are known for it.

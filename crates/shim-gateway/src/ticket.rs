@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shim_catalog::{Answered, Date, Pricing};
-use shim_dialect::{Reading, number_at};
+use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
@@ -171,7 +171,8 @@ impl Ticket {
     /// What an answer costs, as far as it was read.
     fn bill(&self, reading: &Reading) -> Bill {
         let (Some(usage), Some(record)) = (&reading.usage, &self.record) else { return Bill::default() };
-        let words = usage.words.as_ref();
+        let unless = self.pricing.stated_unless();
+        let words = usage.words.as_ref().filter(|words| !unless.is_some_and(|name| is_set(words, name)));
         self.pricing.bill(&Answered {
             usage,
             service: reading.billed.service.as_deref(),
