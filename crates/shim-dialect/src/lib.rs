@@ -14,6 +14,8 @@ mod flat;
 pub mod gemini_generate;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod lost;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;

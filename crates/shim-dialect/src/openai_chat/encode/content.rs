@@ -60,6 +60,7 @@ pub(super) fn element(part: &Part, site: Site, to: &mut To<'_>, w: &mut JsonWrit
         Part::Refusal(text) => w.element().object(|w| {
             w.string("type", "refusal");
             w.string("refusal", &text.text);
+            to.bare_losses(text, site);
             to.losses.write_own(&text.rest, &site, w);
         }),
         Part::Media(media) => media::part(media, site, to, w),
@@ -130,9 +131,18 @@ impl To<'_> {
 
     /// What hangs on a text and cannot be written.
     pub(super) fn text_losses(&mut self, text: &Text, site: Site) {
-        if text.cache.as_ref().is_some_and(|cache| self.mark(cache).is_none()) {
-            self.lose_mark(text.cache.as_ref(), site.at("cache"));
-        }
+        let unmarked = text.cache.as_ref().filter(|cache| self.mark(cache).is_none());
+        self.lose_mark(unmarked, site.at("cache"));
+        self.beside_losses(text, site);
+    }
+
+    /// The same where a text takes no marker.
+    pub(super) fn bare_losses(&mut self, text: &Text, site: Site) {
+        self.lose_mark(text.cache.as_ref(), site.at("cache"));
+        self.beside_losses(text, site);
+    }
+
+    fn beside_losses(&mut self, text: &Text, site: Site) {
         if !text.opaque.is_empty() {
             self.losses.dropped(site.at("opaque"), "only its origin can read it");
         }

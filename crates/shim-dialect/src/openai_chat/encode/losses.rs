@@ -17,7 +17,10 @@ const LOSSES_MAX: usize = 1024;
 
 impl Losses {
     pub(crate) fn add(&mut self, path: impl Display, kind: LossKind, why: &'static str) {
-        let loss = Loss::new(path.to_string(), kind, why);
+        self.tell(Loss::new(path.to_string(), kind, why));
+    }
+
+    fn tell(&mut self, loss: Loss) {
         if self.0.len() < LOSSES_MAX && !self.0.contains(&loss) {
             self.0.push(loss);
         }
@@ -44,8 +47,10 @@ impl Losses {
         rest: &'r Rest,
         path: &dyn Display,
     ) -> impl Iterator<Item = (&'r str, &'r RawJson)> + use<'r> {
+        let mut others = Vec::new();
         let members =
-            if rest.is_empty() { &[] } else { own_rest(rest, DIALECT, &path.to_string(), &mut self.0) };
+            if rest.is_empty() { &[] } else { own_rest(rest, DIALECT, &path.to_string(), &mut others) };
+        others.into_iter().for_each(|loss| self.tell(loss));
         members.iter().map(|(key, raw)| (&**key, raw)).filter(|(key, _)| *key != FORM)
     }
 

@@ -141,6 +141,7 @@ fn located(member: &str, url: &str, media: &Media, site: Site, to: &mut To<'_>, 
                 w.string("url", url);
                 w.maybe("detail", media.detail.as_deref(), JsonWriter::string);
             });
+            lose_name(media, site, &mut to.losses);
         }
         finish(media, site, to, w);
     });
@@ -222,6 +223,12 @@ fn spread(media: &Media, parts: &[Part], site: Site, to: &mut To<'_>, w: &mut Js
 
 /// Sound that the model made, as it is told and as it is referred to later.
 pub(crate) fn sound(media: &Media, w: &mut JsonWriter<'_>, losses: &mut Losses, site: Site) {
+    if matches!(media.source, Source::Url(_) | Source::Plain(_) | Source::Parts(_)) {
+        losses.dropped(site, "sound is told with its bytes");
+    }
+    if !media.opaque.is_empty() {
+        losses.dropped(site.at("opaque"), "only its origin can read it");
+    }
     let (id, data) = match &media.source {
         Source::Handle(id) => (Some(id), None),
         Source::Inline(data) => (None, Some(data).filter(|data| !data.is_empty())),

@@ -356,6 +356,9 @@ fn legacy_call(at: usize, site: Site, call: &ToolCall, losses: &mut Losses, w: &
         w.string("arguments", &call.arguments);
         losses.write_own(&call.rest, &site, w);
     });
+    if !call.opaque.is_empty() {
+        losses.dropped(site.at("opaque"), "clients have no place for it");
+    }
 }
 
 /// What hangs on a text and cannot be told.

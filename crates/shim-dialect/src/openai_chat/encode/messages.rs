@@ -178,6 +178,7 @@ fn said(
         if role == "user" {
             lose_operators(request, turns, to);
         }
+        lose_citations(parts, to);
         beside(request, turns, to, w);
     });
 }
@@ -200,6 +201,15 @@ fn lose_operators(request: &Request, turns: &[usize], to: &mut To<'_>) {
     }
 }
 
+/// Only what the assistant said has a place for citations.
+fn lose_citations(parts: &[Sited<'_>], to: &mut To<'_>) {
+    for (site, part) in parts {
+        if matches!(part, Part::Text(text) if !text.citations.is_empty()) {
+            to.losses.dropped(site.at("citations"), "they are not sent back");
+        }
+    }
+}
+
 fn is_operator(role: &Role) -> bool {
     matches!(role, Role::System | Role::Developer)
 }
@@ -213,9 +223,10 @@ fn beside(request: &Request, turns: &[usize], to: &mut To<'_>, w: &mut JsonWrite
         if turn.id.is_some() {
             to.losses.dropped(format!("{path}.id"), "a message has no id here");
         }
-        if let Some(name) = turn.name.as_deref().filter(|_| !named) {
-            named = true;
-            if to.has("no_message_name") {
+        if let Some(name) = turn.name.as_deref() {
+            if std::mem::replace(&mut named, true) {
+                to.losses.dropped(format!("{path}.name"), "a message has one name");
+            } else if to.has("no_message_name") {
                 to.losses.dropped(format!("{path}.name"), "the provider refuses it");
             } else {
                 w.string("name", name);
@@ -237,7 +248,7 @@ fn assistant(
         let mut more = reasoning(parts, to, w);
         more |= parts.iter().any(|(_, part)| !matches!(part, Part::Text(_) | Part::Reasoning(_)));
         spoken(parts, more, to, w);
-        refused(parts, w);
+        refused(parts, to, w);
         annotations(parts, to, w);
         made(parts, to, w);
         calls(parts, to, w);
@@ -246,15 +257,19 @@ fn assistant(
 }
 
 /// Writes what the assistant refused.
-fn refused(parts: &[Sited<'_>], w: &mut JsonWriter<'_>) {
-    let refusals: Vec<_> = parts.iter().filter_map(refusal).map(|text| text.text.as_str()).collect();
+fn refused(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
+    let mut refusals = Vec::new();
+    for (site, text) in parts.iter().filter_map(refusal) {
+        to.bare_losses(text, site);
+        refusals.push(text.text.as_str());
+    }
     if !refusals.is_empty() {
         w.string("refusal", &refusals.concat());
     }
 }
 
-fn refusal<'r>((_, part): &Sited<'r>) -> Option<&'r Text> {
-    if let Part::Refusal(text) = part { Some(text) } else { None }
+fn refusal<'r>((site, part): &Sited<'r>) -> Option<(Site, &'r Text)> {
+    if let Part::Refusal(text) = part { Some((*site, text)) } else { None }
 }
 
 /// Writes what the assistant said. Its texts are pieces of one, so nothing stands between them; a list is written only
@@ -440,6 +455,7 @@ fn tool(result: &ToolResult, site: Site, role: &str, to: &mut To<'_>, w: &mut Js
         } else {
             given(result, &parts, site, to, w);
         }
+        lose_citations(&parts, to);
         to.losses.write_own(&result.rest, &site, w);
     });
     to.lose_mark(result.cache.as_ref(), site.at("cache"));

@@ -223,11 +223,17 @@ fn bound(ask: &ReasoningAsk, form: Form, budget: Option<Tokens>, to: &mut To<'_>
         || budget == Some(Tokens(0))
         || (budget.is_none() && ask.effort == Some(Effort::None));
     let budget = budget.filter(|budget| !off && *budget > Tokens(0));
+    match (&ask.effort, budget) {
+        (Some(_), None) if !off => {
+            to.losses.approximated("reasoning.effort", "the model is told to reason, not how hard");
+        }
+        (Some(_), Some(_)) if ask.budget.is_some() => {
+            to.losses.dropped("reasoning.effort", "a bound says how hard to reason");
+        }
+        _ => {}
+    }
     if form == Form::Object {
         return bound_object(ask, budget, off, to, w);
-    }
-    if ask.effort.is_some() && budget.is_none() && !off {
-        to.losses.approximated("reasoning.effort", "the model is told to reason, not how hard");
     }
     w.bool("enable_thinking", !off);
     w.maybe("thinking_budget", budget.map(|budget| budget.0), JsonWriter::number);

@@ -51,12 +51,14 @@ fn add<'r>(
             if tool.description.is_some() {
                 to.losses.dropped(format!("{path}.description"), "a group has none here");
             }
+            to.lose_mark(tool.cache.as_ref(), format!("{path}.cache"));
             to.losses.own(&tool.rest, &path).for_each(drop);
             return;
         }
         ToolKind::Native(word)
             if word == WEB_SEARCH || is_own(&tool.rest) || web_search(tool, to).is_some() =>
         {
+            to.lose_mark(tool.cache.as_ref(), format!("{path}.cache"));
             offered.push(Offer { tool, sent: tool.name.clone(), path, free_text: false });
             return;
         }
@@ -120,6 +122,9 @@ pub(super) fn write(request: &Request, offered: &[Offer<'_>], to: &mut To<'_>, w
     }
     if let Some(search) = searches.first() {
         w.nested(WEB_SEARCH, |w| search_options(search, to, w));
+    }
+    for search in searches.iter().skip(1) {
+        to.losses.dropped(&search.path, "the web is searched in one way");
     }
     let any = !newer.is_empty() || !older.is_empty();
     choice(request, offered, answer.as_ref().map(|(name, _)| name.as_str()), any, to, w);

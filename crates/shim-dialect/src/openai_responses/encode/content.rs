@@ -8,6 +8,7 @@ use super::ask::Ask;
 use super::cite::{is_told, put_annotation};
 use super::loss::{At, verbatim};
 use super::output::lose_citations;
+use crate::common::why_foreign;
 
 /// Whose words content parts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,20 @@ pub(super) fn put_part(
         | Part::Reasoning(_)
         | Part::ToolCall(_)
         | Part::ToolResult(_)
+        | Part::ServerResult(_) => lose_unsaid(part, at, ask),
+    }
+}
+
+/// Tells of a part that is nothing that is said or shown.
+pub(super) fn lose_unsaid(part: &Part, at: At<'_>, ask: &mut Ask<'_>) {
+    match part {
+        Part::Foreign(foreign) => ask.losses.unsupported(at, why_foreign(foreign)),
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
         | Part::ServerResult(_) => {
             ask.losses.dropped(at, "nothing like it can stand inside a message");
         }
@@ -83,9 +98,7 @@ fn put_text(
         verbatim(w, members, &[]);
     });
     lose_citations(text, at, &mut ask.losses);
-    if text.logprobs.is_some() && !ask.own {
-        ask.losses.dropped(at.member("logprobs"), "they mean nothing to a model");
-    }
+    lose_logprobs(text, at, ask);
 }
 
 /// A refusal of the model's; anybody else's is text.
@@ -96,12 +109,24 @@ fn put_refusal(place: Place<'_, '_>, text: &Text, side: Side, at: At<'_>, ask: &
         if side == Side::Output || ask.own {
             w.string("type", "refusal");
             w.string("refusal", &text.text);
+            if text.cache.as_ref().is_some_and(|mark| ask.marks(mark)) {
+                ask.losses.dropped(at.member("cache"), "a refusal has no markers");
+            }
         } else {
+            ask.losses.approximated(at, "a refusal of anybody but the model is text");
             w.string("type", "input_text");
             w.string("text", &text.text);
+            put_mark(w, text.cache.as_ref(), at, ask);
         }
         verbatim(w, members, &[]);
     });
+    lose_logprobs(text, at, ask);
+}
+
+fn lose_logprobs(text: &Text, at: At<'_>, ask: &mut Ask<'_>) {
+    if text.logprobs.is_some() && !ask.own {
+        ask.losses.dropped(at.member("logprobs"), "they mean nothing to a model");
+    }
 }
 
 fn lose_mark(mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
@@ -172,6 +197,7 @@ fn put_nested(
     ask: &mut Ask<'_>,
 ) {
     ask.losses.approximated(at, "a document made of parts goes as those parts");
+    lose_mark(mark, at, ask);
     ask.losses.own(&media.rest, at);
     if let Some(name) = &media.name {
         put_text(w.element(), &Text::new(name), Side::Input, None, at, ask);
@@ -203,6 +229,7 @@ fn put_plain(
     ask: &mut Ask<'_>,
 ) {
     ask.losses.approximated(at, "a document of plain text goes as text");
+    lose_mark(mark, at, ask);
     ask.losses.own(&media.rest, at);
     let titled = media.name.as_ref().map(|name| format!("{name}\n\n{text}"));
     let text = Text::new(titled.unwrap_or_else(|| text.to_owned()));
@@ -213,6 +240,7 @@ fn put_image(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at
     lose_mark(mark, at, ask);
     let members = ask.losses.own(&media.rest, at);
     let detail = detail(media, at, ask);
+    lose_name(media, at, ask);
     w.element().object(|w| {
         w.string("type", "input_image");
         match &media.source {
@@ -228,6 +256,13 @@ fn put_image(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at
         put_mark(w, mark, at, ask);
         verbatim(w, members, &[]);
     });
+}
+
+/// Only a file has a name here.
+fn lose_name(media: &Media, at: At<'_>, ask: &mut Ask<'_>) {
+    if media.name.is_some() && !ask.own {
+        ask.losses.dropped(at.member("name"), "media of this kind has no name here");
+    }
 }
 
 /// How closely an image is to be looked at. Google's words are of its own.
@@ -305,6 +340,7 @@ fn put_audio(w: &mut JsonWriter<'_>, media: &Media, side: Side, at: At<'_>, ask:
         return ask.losses.unsupported(at, "sound goes as WAV or MP3, with its bytes");
     };
     let members = ask.losses.own(&media.rest, at);
+    lose_name(media, at, ask);
     if media.cache.is_some() {
         ask.losses.dropped(at.member("cache"), "sound has no markers");
     }
@@ -352,6 +388,10 @@ fn put_video(w: &mut JsonWriter<'_>, media: &Media, at: At<'_>, ask: &mut Ask<'_
         return ask.losses.unsupported(at, "the target is not known to take moving pictures");
     };
     let members = ask.losses.own(&media.rest, at);
+    lose_name(media, at, ask);
+    if media.cache.is_some() {
+        ask.losses.dropped(at.member("cache"), "moving pictures have no markers");
+    }
     w.element().object(|w| {
         w.string("type", "input_video");
         w.string("video_url", &url);

@@ -8,10 +8,11 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::DIALECT;
 use super::ask::Ask;
-use super::content::{Side, data_url, is_bare, lose_beside, put_part, put_parts};
+use super::content::{Side, data_url, is_bare, lose_beside, lose_unsaid, put_part, put_parts};
 use super::item::{CallItem, put_reasoning_item};
 use super::loss::{At, verbatim};
 use super::reason::encrypted;
+use crate::common::why_foreign;
 use crate::echo::free_text_arguments;
 
 /// Writes `input`: what the operator says that `instructions` cannot hold, and the turns.
@@ -163,7 +164,7 @@ fn put_item(w: &mut JsonWriter<'_>, part: &Part, place: (usize, usize), at: At<'
         Part::ServerResult(_) => {
             ask.losses.dropped(at, "what another provider's tool gave is read by that provider alone");
         }
-        Part::Foreign(_) => ask.losses.dropped(at, "no other dialect has it"),
+        Part::Foreign(foreign) => ask.losses.unsupported(at, why_foreign(foreign)),
         Part::Text(_) | Part::Refusal(_) => {}
     }
 }
@@ -277,7 +278,9 @@ fn put_output(w: &mut JsonWriter<'_>, result: &ToolResult, at: At<'_>, ask: &mut
         }
         [Part::Media(screen)] if is_computers(result) => put_screenshot(w, screen, at, ask),
         parts if !ask.own && parts.iter().all(is_unsaid) => {
-            parts.iter().for_each(|_| ask.losses.dropped(at.member("content"), "no other dialect has it"));
+            for (n, part) in parts.iter().enumerate() {
+                lose_unsaid(part, at.nth("content", n), ask);
+            }
             w.string("output", "");
         }
         [] if matches!(result.kind, ToolCallKind::Native(_)) => {}

@@ -86,11 +86,14 @@ fn wanted(wish: &ReasoningAsk, ask: &mut Ask<'_>) -> Option<Effort> {
     if is_off(wish) {
         return Some(Effort::None);
     }
+    let at = At::of("reasoning");
     if wish.effort.is_some() {
+        if wish.budget.is_some() {
+            ask.losses.dropped(at.member("budget"), "a word says how hard to reason");
+        }
         return wish.effort.clone();
     }
     let budget = wish.budget?;
-    let at = At::of("reasoning");
     ask.losses.approximated(at.member("budget"), "the target takes a word for how hard to reason");
     Some(Effort::of_budget(budget))
 }
@@ -136,13 +139,19 @@ fn bound(wish: &ReasoningAsk, limits: (Tokens, Tokens, bool), asked: &mut Asked<
     }
     let stated = wish.budget.or_else(|| wish.effort.as_ref().and_then(Effort::budget));
     let Some(wanted) = stated else {
+        if wish.effort.is_some() {
+            ask.losses.dropped(root.member("effort"), "the target does not know the word");
+        }
         asked.enabled = wish.mode.map(|_| true);
         return;
     };
     let given = wanted.clamp(min, max.max(min));
     if wish.budget.is_none() {
         ask.losses.approximated(root.member("effort"), "the model takes a bound on tokens");
-    } else if given != wanted {
+    } else if wish.effort.is_some() {
+        ask.losses.dropped(root.member("effort"), "a bound says how hard to reason");
+    }
+    if wish.budget.is_some() && given != wanted {
         ask.losses.approximated(root.member("budget"), "the model takes other bounds");
     }
     asked.max_tokens = Some(given.0);

@@ -51,6 +51,9 @@ fn put_tool(w: &mut JsonWriter<'_>, tool: &Tool, tools: &[Tool], group: &str, at
 /// A group that is sent as the tools in it.
 fn put_spread(w: &mut JsonWriter<'_>, group: &Tool, tools: &[Tool], at: At<'_>, ask: &mut Ask<'_>) {
     ask.losses.own(&group.rest, at);
+    if group.description.is_some() {
+        ask.losses.dropped(at.member("description"), "a tool has no group that could be described");
+    }
     for (n, inner) in tools.iter().enumerate() {
         put_tool(w, inner, tools, &group.name, at.nth("tools", n), ask);
     }
@@ -272,6 +275,9 @@ pub(super) fn put_choice(w: &mut JsonWriter<'_>, choice: &ToolChoice, tools: &[T
         ToolChoice::Auto => w.string("tool_choice", "auto"),
         ToolChoice::None => w.string("tool_choice", "none"),
         ToolChoice::Required => w.string("tool_choice", "required"),
+        ToolChoice::Named(name) if is_left_out(name, tools, ask) => {
+            ask.losses.unsupported(At::of("tool_choice"), "the tool is not offered");
+        }
         ToolChoice::Named(name) => put_chosen(w.member("tool_choice"), name, tools, ask),
         ToolChoice::Allowed { names, required } => w.nested("tool_choice", |w| {
             w.string("type", "allowed_tools");
@@ -283,6 +289,12 @@ pub(super) fn put_choice(w: &mut JsonWriter<'_>, choice: &ToolChoice, tools: &[T
             ask.losses.unsupported(At::of("tool_choice"), "the target has no choice like it");
         }
     }
+}
+
+/// Whether the tool of this name is another provider's own, which could not be offered.
+fn is_left_out(name: &str, tools: &[Tool], ask: &Ask<'_>) -> bool {
+    let found = tools.iter().find(|tool| tool.name == name).map(|tool| &tool.kind);
+    matches!(found, Some(ToolKind::Native(word)) if !ask.own && word != "mcp" && native(word).is_none())
 }
 
 /// A tool by its name: the kind of it is that of the one on offer.

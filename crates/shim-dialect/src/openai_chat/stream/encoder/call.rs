@@ -3,18 +3,18 @@
 use shim_ir::{PartId, ToolCall, ToolCallKind};
 use shim_wire::JsonWriter;
 
-use super::super::super::encode::{Form, call_id, write_rest};
+use super::super::super::encode::{Form, Site, call_id, write_rest};
 use super::ChunkEncoder;
-use super::part::Kind;
+use super::part::{Kind, Open};
 
 impl ChunkEncoder {
-    pub(super) fn call_kind(&mut self, candidate: u32, id: PartId, call: &ToolCall) -> Kind {
+    pub(super) fn call_kind(&mut self, candidate: u32, site: Site, call: &ToolCall) -> Kind {
         let legacy = self.asker.legacy;
         let choice = self.choice(candidate);
         let number = choice.calls;
         choice.calls += 1;
         match legacy {
-            true if number > 0 => self.silent(Self::site(candidate, id), "the deprecated form has one call"),
+            true if number > 0 => self.silent(site, "the deprecated form has one call"),
             true => Kind::Legacy,
             false if matches!(call.kind, ToolCallKind::Native(_)) => Kind::Held(number),
             false => Kind::Call { number, custom: Form::of(&call.kind) == Form::Custom },
@@ -25,27 +25,23 @@ impl ChunkEncoder {
         let Some(open) = self.part(id) else { return };
         self.note(id, |open| open.told.add(&call.arguments));
         match open.kind {
-            Kind::Call { number, .. } => self.call(id, open.candidate, number, call, out),
+            Kind::Call { number, .. } => self.call(id, open, number, call, out),
             Kind::Held(_) => self.held.push((id, call.clone())),
-            Kind::Legacy => self.delta(open.candidate, false, out, |w| {
-                w.nested("function_call", |w| {
-                    w.string("name", &call.name);
-                    w.string("arguments", &call.arguments);
+            Kind::Legacy => {
+                self.delta(open.candidate, false, out, |w| {
+                    w.nested("function_call", |w| {
+                        w.string("name", &call.name);
+                        w.string("arguments", &call.arguments);
+                    });
                 });
-            }),
+                call.opaque.iter().for_each(|opaque| self.opaque(id, opaque.kind, &opaque.value, out));
+            }
             Kind::Text | Kind::Refusal | Kind::Reasoning(_) | Kind::Sound | Kind::Image | Kind::Silent => {}
         }
     }
 
-    pub(super) fn call(
-        &mut self,
-        id: PartId,
-        candidate: u32,
-        number: u32,
-        call: &ToolCall,
-        out: &mut Vec<u8>,
-    ) {
-        let site = Self::site(candidate, id);
+    pub(super) fn call(&mut self, id: PartId, open: Open, number: u32, call: &ToolCall, out: &mut Vec<u8>) {
+        let (site, candidate) = (open.site(), open.candidate);
         let made = call.id.is_empty().then(|| call_id(&self.asker.id, candidate as usize, number));
         let mut losses = std::mem::take(&mut self.losses);
         self.call_member(candidate, number, out, |w| {

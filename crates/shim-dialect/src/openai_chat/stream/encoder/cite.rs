@@ -3,14 +3,14 @@
 use shim_ir::{Citation, PartId};
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::super::encode::{Kind as Cited, Losses, are_ours, kind, logprobs, made};
+use super::super::super::encode::{Kind as Cited, Losses, Site, are_ours, kind, logprobs, made};
 use super::ChunkEncoder;
 use super::part::{Kind, Open};
 
 /// A citation of a text that is complete.
 pub(super) struct Note {
     candidate: u32,
-    id: PartId,
+    site: Site,
     /// Where its text stands in all text of the answer, in characters.
     within: (u64, u64),
     citation: Citation,
@@ -21,7 +21,7 @@ impl ChunkEncoder {
     pub(super) fn cite(&mut self, id: PartId, citation: &Citation) {
         let Some(open) = self.part(id).filter(|open| open.kind == Kind::Text) else { return };
         self.note(id, |open| open.cited += 1);
-        let cited = kind(citation, Self::site(open.candidate, id), &mut self.losses);
+        let cited = kind(citation, open.site(), &mut self.losses);
         if cited.and_then(|cited| self.sources.keep(cited)).is_some() {
             self.cited.push((id, citation.clone()));
         }
@@ -29,10 +29,10 @@ impl ChunkEncoder {
 
     /// The text that citations are of is complete.
     pub(super) fn close_text(&mut self, open: Open, id: PartId) {
-        let candidate = open.candidate;
+        let (candidate, site) = (open.candidate, open.site());
         let within = (open.base, self.choice(candidate).chars);
         let complete = self.cited.extract_if(.., |(of, _)| *of == id);
-        self.notes.extend(complete.map(|(id, citation)| Note { candidate, id, within, citation }));
+        self.notes.extend(complete.map(|(_, citation)| Note { candidate, site, within, citation }));
     }
 
     /// Tells all citations of a candidate at once: of lists in deltas, official SDKs keep the last one (JS) or refuse a
@@ -53,8 +53,7 @@ impl ChunkEncoder {
         let Some(open) = self.part(id) else { return };
         let Some(key) = open.kind.member() else { return };
         if !are_ours(list) {
-            let site = Self::site(open.candidate, id);
-            self.losses.dropped(site.at("logprobs"), "they have another form");
+            self.losses.dropped(open.site().at("logprobs"), "they have another form");
             return;
         }
         self.chunks.choice(open.candidate, out, |w| {
@@ -68,7 +67,7 @@ impl ChunkEncoder {
 
 impl Note {
     fn write(&self, losses: &mut Losses, w: &mut JsonWriter<'_>) {
-        match kind(&self.citation, ChunkEncoder::site(self.candidate, self.id), losses) {
+        match kind(&self.citation, self.site, losses) {
             Some(Cited::Annotation(raw)) => w.element().raw(raw),
             Some(Cited::Made(url)) => made(&self.citation, url, self.within, w),
             Some(Cited::Result(_) | Cited::Address(_)) | None => {}

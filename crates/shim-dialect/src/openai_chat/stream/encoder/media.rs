@@ -4,13 +4,13 @@ use shim_ir::{Media, PartId, Source};
 
 use super::super::super::encode::{image, sound, sound_defaults};
 use super::ChunkEncoder;
-use super::part::Kind;
+use super::part::{Kind, Open};
 
 impl ChunkEncoder {
     pub(super) fn open_media(&mut self, id: PartId, media: &Media, out: &mut Vec<u8>) {
         let Some(open) = self.part(id) else { return };
         match open.kind {
-            Kind::Sound => self.open_sound(id, open.candidate, media, out),
+            Kind::Sound => self.open_sound(id, open, media, out),
             Kind::Image => self.images.push((id, media.clone())),
             Kind::Text
             | Kind::Refusal
@@ -23,7 +23,7 @@ impl ChunkEncoder {
     }
 
     /// Sound of this dialect's tells its id and the rest as they come; other sound gets what clients insist on.
-    pub(super) fn open_sound(&mut self, id: PartId, candidate: u32, media: &Media, out: &mut Vec<u8>) {
+    pub(super) fn open_sound(&mut self, id: PartId, open: Open, media: &Media, out: &mut Vec<u8>) {
         if let Source::Inline(data) = &media.source {
             self.note(id, |open| open.told.add(data));
         }
@@ -33,10 +33,10 @@ impl ChunkEncoder {
         }
         let (asker, created) = (self.asker.id.clone(), self.asker.created);
         let mut losses = std::mem::take(&mut self.losses);
-        self.delta(candidate, false, out, |w| {
+        self.delta(open.candidate, false, out, |w| {
             w.nested("audio", |w| {
                 sound_defaults(media, &asker, created, w);
-                sound(media, w, &mut losses, Self::site(candidate, id));
+                sound(media, w, &mut losses, open.site());
             });
         });
         self.losses = losses;
@@ -60,7 +60,7 @@ impl ChunkEncoder {
         let Some(open) = self.part(id) else { return };
         let mut losses = std::mem::take(&mut self.losses);
         self.delta(open.candidate, false, out, |w| {
-            w.array("images", |w| image(&media, Self::site(open.candidate, id), &mut losses, w));
+            w.array("images", |w| image(&media, open.site(), &mut losses, w));
         });
         self.losses = losses;
     }

@@ -20,9 +20,7 @@ use self::chunk::Chunks;
 use self::cite::Note;
 use self::part::Open;
 use super::super::decode::DIALECT;
-use super::super::encode::{
-    Ending, Losses, Site, Sources, finish_word, id_of, is_legacy, service_tier, usage,
-};
+use super::super::encode::{Ending, Losses, Sources, finish_word, id_of, is_legacy, service_tier, usage};
 use super::super::errors;
 use crate::common::each_member;
 use crate::{Asker, Encoder};
@@ -87,6 +85,8 @@ impl Client {
 #[derive(Clone, Copy, Debug, Default)]
 struct Choice {
     begun: bool,
+    /// Number of its parts so far.
+    parts: usize,
     calls: u32,
     /// Characters of its text so far.
     chars: u64,
@@ -255,9 +255,5 @@ impl ChunkEncoder {
         let told = Ending { calls: choice.calls > 0, refused: choice.refused, legacy };
         let word = finish_word(finish, told, at, &mut self.losses);
         self.chunks.end(candidate, first, word, finish.sequence.as_deref(), out);
-    }
-
-    fn site(candidate: u32, id: PartId) -> Site {
-        Site::Answer(candidate as usize, id.0 as usize)
     }
 }

@@ -11,12 +11,21 @@ use super::ChunkEncoder;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
     pub(super) candidate: u32,
+    /// Its number in its candidate.
+    at: usize,
     pub(super) kind: Kind,
     pub(super) told: Told,
     /// How many citations were told.
     pub(super) cited: usize,
     /// Where its text begins in the whole text of the candidate, in characters.
     pub(super) base: u64,
+}
+
+impl Open {
+    /// Where the part stands in the answer.
+    pub(super) fn site(&self) -> Site {
+        Site::Answer(self.candidate as usize, self.at)
+    }
 }
 
 /// What a part is told as.
@@ -99,9 +108,11 @@ pub(super) const BETWEEN: &str = "\n\n";
 impl ChunkEncoder {
     pub(super) fn open(&mut self, candidate: u32, part: &Part, out: &mut Vec<u8>) {
         let id = PartId(u32::try_from(self.parts.len()).unwrap_or(u32::MAX));
-        let base = self.choice(candidate).chars;
-        let kind = self.kind(candidate, id, part);
-        self.parts.push(Open { candidate, kind, told: Told::default(), cited: 0, base });
+        let choice = self.choice(candidate);
+        let (base, at) = (choice.chars, choice.parts);
+        choice.parts += 1;
+        let kind = self.kind(candidate, Site::Answer(candidate as usize, at), part);
+        self.parts.push(Open { candidate, at, kind, told: Told::default(), cited: 0, base });
         match part {
             Part::Text(text) => self.open_text(id, text, out),
             Part::Refusal(text) => {
@@ -119,13 +130,14 @@ impl ChunkEncoder {
     }
 
     /// What a part is told as; what cannot be told is a loss.
-    fn kind(&mut self, candidate: u32, id: PartId, part: &Part) -> Kind {
-        let site = Self::site(candidate, id);
+    fn kind(&mut self, candidate: u32, site: Site, part: &Part) -> Kind {
         match part {
             Part::Text(_) => Kind::Text,
             Part::Refusal(_) => Kind::Refusal,
             Part::Reasoning(_) => Kind::Reasoning(None),
-            Part::ToolCall(call) if call.executor == Executor::Client => self.call_kind(candidate, id, call),
+            Part::ToolCall(call) if call.executor == Executor::Client => {
+                self.call_kind(candidate, site, call)
+            }
             Part::Media(media) if media.kind == MediaKind::Audio => Kind::Sound,
             Part::Media(media) if media.kind == MediaKind::Image => Kind::Image,
             Part::Media(_) => self.silent(site, "an answer here holds no such media"),
@@ -252,8 +264,7 @@ impl ChunkEncoder {
                 });
             }
             _ => {
-                let site = Self::site(open.candidate, id);
-                self.losses.dropped(site.at("opaque"), "clients have no place for it");
+                self.losses.dropped(open.site().at("opaque"), "clients have no place for it");
             }
         }
     }
@@ -261,7 +272,7 @@ impl ChunkEncoder {
     /// More members of a part. Those of another dialect are told as left out.
     pub(super) fn part_rest(&mut self, id: PartId, rest: &Rest, out: &mut Vec<u8>) {
         let Some(open) = self.part(id).filter(|_| !rest.is_empty()) else { return };
-        let site = Self::site(open.candidate, id);
+        let site = open.site();
         let mut own = self.losses.own(rest, &site).peekable();
         if own.peek().is_none() {
             return;
@@ -304,8 +315,8 @@ impl ChunkEncoder {
     pub(super) fn close(&mut self, id: PartId, out: &mut Vec<u8>) {
         if let Some(at) = self.held.iter().position(|(of, _)| *of == id) {
             let (_, call) = self.held.remove(at);
-            if let Some(Open { candidate, kind: Kind::Held(number), .. }) = self.part(id) {
-                self.call(id, candidate, number, &call, out);
+            if let Some(open @ Open { kind: Kind::Held(number), .. }) = self.part(id) {
+                self.call(id, open, number, &call, out);
             }
         }
         match self.part(id) {

@@ -36,8 +36,7 @@ impl ChunkEncoder {
 
     fn differs(&mut self, id: PartId) {
         if let Some(open) = self.part(id) {
-            let site = Self::site(open.candidate, id);
-            self.losses.approximated(site, "its end says something else than what was told");
+            self.losses.approximated(open.site(), "its end says something else than what was told");
         }
     }
 

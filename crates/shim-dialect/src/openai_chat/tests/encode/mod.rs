@@ -1,6 +1,7 @@
 //! What is written: requests for targets of this dialect, and answers for its clients.
 
 mod answers;
+mod losses;
 mod recorded;
 mod requests;
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod laws;
+mod losses;
 mod requests;
 mod streams;
 mod tools;
