@@ -3,6 +3,7 @@
 //! Each check takes what it needs as values and returns complaints, one line each. All are told at once.
 
 mod edges;
+mod losses;
 mod pages;
 mod purity;
 mod shape;
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Result<()> {
     let mut found = edges::check(&metadata::declared()?);
     found.extend(purity::check(&root, &sources));
     found.extend(words::check(&sources));
+    found.extend(losses::check(&sources));
     found.extend(pages::check(&root, &sources)?);
     let shape = shape::Shape::of(&sources);
     crate::say(&shape.report())?;

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// One source file. The three texts have the lines and columns of the file; what they leave out is blank.
+/// One source file. The texts have the lines and columns of the file; what they leave out is blank.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     /// From the root of the repository, with slashes.
     pub(super) path: String,
+    /// As it is.
+    pub(super) text: String,
     /// Without comments and without what stands in quotes.
     pub(super) code: String,
     /// Only the comments.
@@ -34,7 +36,7 @@ impl Source {
     pub(super) fn new(path: &str, text: &str) -> Self {
         let (code, comments) = split(text);
         let shipped = without_tests(&code);
-        Self { path: path.to_owned(), code, comments, shipped }
+        Self { path: path.to_owned(), text: text.to_owned(), code, comments, shipped }
     }
 
     /// The crate it belongs to.
@@ -176,6 +178,23 @@ fn blank(c: char) -> char {
     if c == '\n' { c } else { ' ' }
 }
 
+/// The strings of a text: where each stands, in characters, and what is between its quotes, as it is written.
+pub(super) fn strings(text: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut at, mut in_word, mut rest) = (Vec::new(), 0, false, text);
+    while !rest.is_empty() {
+        let (kind, len) = token(rest, in_word);
+        let (token, after) = rest.split_at(len);
+        let bare = token.trim_start_matches(['b', 'r', '#']).trim_end_matches('#');
+        if let Some(inner) = bare.strip_prefix('"').filter(|_| kind == Kind::Quoted) {
+            found.push((at, inner.strip_suffix('"').unwrap_or(inner)));
+        }
+        at += token.chars().count();
+        in_word = kind == Kind::Code && ends_in_word(token);
+        rest = after;
+    }
+    found
+}
+
 /// Code and comments of a text, each blank where the other is. Strings and characters are blank in both.
 fn split(text: &str) -> (String, String) {
     let (mut code, mut comments) = (String::with_capacity(text.len()), String::new());
@@ -258,7 +277,7 @@ fn character(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, functions, split, test_modules};
+    use super::{Source, functions, split, strings, test_modules};
 
     #[track_caller]
     fn code(text: &str, wanted: &str) {
@@ -277,6 +296,13 @@ mod tests {
         code("'é' x 'ab", "x 'ab");
         let (_, comments) = split("a // \"b\"\nc /* d\ne */ \"// f\"");
         assert_eq!(comments.split_whitespace().collect::<Vec<_>>(), ["//", "\"b\"", "/*", "d", "e", "*/"]);
+    }
+
+    #[test]
+    fn strings_are_found_where_they_stand() {
+        let text = "é(\"a b\", '\"', r#\"c\"d\"#) // \"e\"\n\"f \\\" g\"";
+        let wanted = [(2, "a b"), (14, "c\"d"), (31, "f \\\" g")];
+        assert_eq!(strings(text), wanted);
     }
 
     #[test]

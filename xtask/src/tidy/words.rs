@@ -38,7 +38,7 @@ fn names_issue(line: &str) -> bool {
 }
 
 /// The dialect whose folder a source is in.
-fn dialect(source: &Source) -> Option<&str> {
+pub(super) fn dialect(source: &Source) -> Option<&str> {
     Some(source.path.strip_prefix(DIALECTS)?.split_once('/')?.0)
 }
 
