@@ -7,6 +7,8 @@
 pub mod anthropic_messages;
 mod base64;
 mod billed;
+#[cfg(test)]
+mod carried;
 mod codec;
 mod common;
 mod echo;

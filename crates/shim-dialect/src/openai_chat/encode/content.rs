@@ -113,7 +113,6 @@ impl To<'_> {
             if !is_own(&cache.rest) {
                 w.string(word, kind);
             }
-            // OpenAI has one life for all breakpoints, and asks for none here.
             let life = cache.ttl.as_deref().filter(|_| is_own(&cache.rest) || mark == Mark::Control);
             w.maybe("ttl", life, JsonWriter::string);
             if is_own(&cache.rest) {
@@ -129,10 +128,21 @@ impl To<'_> {
         }
     }
 
+    /// How long a prefix is to be kept, where its marker cannot say it: OpenAI has one life for all breakpoints, half an
+    /// hour, which holds for what asks for five minutes, too.
+    pub(super) fn lose_life(&mut self, cache: Option<&CacheMark>, site: Site) {
+        let Some(cache) = cache.filter(|cache| !is_own(&cache.rest)) else { return };
+        let held = matches!(cache.ttl.as_deref(), None | Some("5m" | "30m"));
+        if !held && self.mark(cache) == Some(Mark::Breakpoint) {
+            self.losses.approximated(site.at("cache.ttl"), "all breakpoints have one life");
+        }
+    }
+
     /// What hangs on a text and cannot be written.
     pub(super) fn text_losses(&mut self, text: &Text, site: Site) {
         let unmarked = text.cache.as_ref().filter(|cache| self.mark(cache).is_none());
         self.lose_mark(unmarked, site.at("cache"));
+        self.lose_life(text.cache.as_ref(), site);
         self.beside_losses(text, site);
     }
 

@@ -31,6 +31,7 @@ fn finish(media: &Media, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     if media.cache.as_ref().is_some_and(|cache| to.mark(cache).is_none()) {
         to.lose_mark(media.cache.as_ref(), site.at("cache"));
     }
+    to.lose_life(media.cache.as_ref(), site);
     to.write_mark(media.cache.as_ref(), w);
     if !media.opaque.is_empty() {
         to.losses.dropped(site.at("opaque"), "only its origin can read it");
@@ -84,7 +85,7 @@ fn detail<'m>(media: &'m Media, site: Site, losses: &mut Losses) -> Option<&'m s
     }
 }
 
-fn lose_name(media: &Media, site: Site, losses: &mut Losses) {
+pub(super) fn lose_name(media: &Media, site: Site, losses: &mut Losses) {
     if media.name.is_some() {
         losses.dropped(site.at("name"), "media of this kind has no name here");
     }
@@ -226,6 +227,7 @@ pub(crate) fn sound(media: &Media, w: &mut JsonWriter<'_>, losses: &mut Losses, 
     if matches!(media.source, Source::Url(_) | Source::Plain(_) | Source::Parts(_)) {
         losses.dropped(site, "sound is told with its bytes");
     }
+    lose_name(media, site, losses);
     if !media.opaque.is_empty() {
         losses.dropped(site.at("opaque"), "only its origin can read it");
     }

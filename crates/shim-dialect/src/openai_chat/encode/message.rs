@@ -341,6 +341,7 @@ pub(crate) fn image(media: &Media, site: Site, losses: &mut Losses, w: &mut Json
         });
         losses.write_own(&media.rest, &site, w);
     });
+    media::lose_name(media, site, losses);
     if !media.opaque.is_empty() {
         losses.dropped(site.at("opaque"), "clients have no place for it");
     }

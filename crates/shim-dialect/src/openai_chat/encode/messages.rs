@@ -407,7 +407,10 @@ fn made(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
         let Part::Media(of) = part else { continue };
         let kept = matches!(of.source, Source::Handle(_)) || is_own(&of.rest);
         match of.kind {
-            MediaKind::Audio if kept => w.nested("audio", |w| media::sound(of, w, &mut to.losses, *site)),
+            MediaKind::Audio if kept => {
+                to.lose_mark(of.cache.as_ref(), site.at("cache"));
+                w.nested("audio", |w| media::sound(of, w, &mut to.losses, *site));
+            }
             MediaKind::Image if has_form(&of.rest, "images") => images.push((site, of)),
             MediaKind::Image | MediaKind::Audio | MediaKind::Video | MediaKind::File => {
                 to.losses.dropped(site, "media the model made is not sent back");

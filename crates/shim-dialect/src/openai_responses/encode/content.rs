@@ -94,7 +94,7 @@ fn put_text(
             });
         }
         w.maybe("logprobs", text.logprobs.as_ref().filter(|_| ask.own), JsonWriter::raw);
-        put_mark(w, text.cache.as_ref().or(around), at, ask);
+        put_mark(w, text.cache.as_ref().or(around), ask);
         verbatim(w, members, &[]);
     });
     lose_citations(text, at, &mut ask.losses);
@@ -116,7 +116,7 @@ fn put_refusal(place: Place<'_, '_>, text: &Text, side: Side, at: At<'_>, ask: &
             ask.losses.approximated(at, "a refusal of anybody but the model is text");
             w.string("type", "input_text");
             w.string("text", &text.text);
-            put_mark(w, text.cache.as_ref(), at, ask);
+            put_mark(w, text.cache.as_ref(), ask);
         }
         verbatim(w, members, &[]);
     });
@@ -129,27 +129,38 @@ fn lose_logprobs(text: &Text, at: At<'_>, ask: &mut Ask<'_>) {
     }
 }
 
-fn lose_mark(mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
-    if mark.is_some_and(|mark| !ask.marks(mark)) {
-        ask.losses.dropped(at.member("cache"), "the target caches prefixes by itself");
+/// Tells what is lost of the marker of what stands `at`.
+pub(super) fn lose_mark(mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
+    let Some(mark) = mark else { return };
+    let cache = at.member("cache");
+    if !ask.marks(mark) {
+        ask.losses.dropped(cache, "the target caches prefixes by itself");
+    // Half an hour, the least there is, holds for what asks for five minutes.
+    } else if life(mark, ask).is_none() && !matches!(mark.ttl.as_deref(), None | Some("5m")) {
+        ask.losses.approximated(cache.member("ttl"), "the target has no such life");
     }
+}
+
+/// How long a prefix is to be kept, in the target's words.
+fn life<'m>(mark: &'m CacheMark, ask: &Ask<'_>) -> Option<&'m str> {
+    let own = is_own(mark, ask);
+    mark.ttl.as_deref().filter(|ttl| own || matches!(*ttl, "30m" | "12h"))
+}
+
+fn is_own(mark: &CacheMark, ask: &Ask<'_>) -> bool {
+    ask.own || mark.rest.origin() == Some(DIALECT)
 }
 
 /// A marker of a cached prefix. Source: `prompt_cache_breakpoint`,
 /// <https://developers.openai.com/api/docs/guides/prompt-caching>, read 2026-11-25.
-fn put_mark(w: &mut JsonWriter<'_>, mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
+fn put_mark(w: &mut JsonWriter<'_>, mark: Option<&CacheMark>, ask: &Ask<'_>) {
     let Some(mark) = mark.filter(|mark| ask.marks(mark)) else { return };
-    let own = ask.own || mark.rest.origin() == Some(DIALECT);
-    let life = mark.ttl.as_deref().filter(|ttl| own || matches!(*ttl, "30m" | "12h"));
-    // Half an hour, the least there is, holds for what asks for five minutes.
-    if life.is_none() && !matches!(mark.ttl.as_deref(), None | Some("5m")) {
-        ask.losses.approximated(at.member("cache").member("ttl"), "the target has no such life");
-    }
+    let own = is_own(mark, ask);
     w.nested("prompt_cache_breakpoint", |w| {
         if !own {
             w.string("mode", "explicit");
         }
-        w.maybe("ttl", life, JsonWriter::string);
+        w.maybe("ttl", life(mark, ask), JsonWriter::string);
         verbatim(w, if own { mark.rest.members() } else { &[] }, &[]);
     });
 }
@@ -197,7 +208,7 @@ fn put_nested(
     ask: &mut Ask<'_>,
 ) {
     ask.losses.approximated(at, "a document made of parts goes as those parts");
-    lose_mark(mark, at, ask);
+    lose_mark(media.cache.as_ref(), at, ask);
     ask.losses.own(&media.rest, at);
     if let Some(name) = &media.name {
         put_text(w.element(), &Text::new(name), Side::Input, None, at, ask);
@@ -229,7 +240,7 @@ fn put_plain(
     ask: &mut Ask<'_>,
 ) {
     ask.losses.approximated(at, "a document of plain text goes as text");
-    lose_mark(mark, at, ask);
+    lose_mark(media.cache.as_ref(), at, ask);
     ask.losses.own(&media.rest, at);
     let titled = media.name.as_ref().map(|name| format!("{name}\n\n{text}"));
     let text = Text::new(titled.unwrap_or_else(|| text.to_owned()));
@@ -237,7 +248,7 @@ fn put_plain(
 }
 
 fn put_image(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
-    lose_mark(mark, at, ask);
+    lose_mark(media.cache.as_ref(), at, ask);
     let members = ask.losses.own(&media.rest, at);
     let detail = detail(media, at, ask);
     lose_name(media, at, ask);
@@ -253,7 +264,7 @@ fn put_image(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at
             Source::Plain(_) | Source::Parts(_) => {}
         }
         w.maybe("detail", detail, JsonWriter::string);
-        put_mark(w, mark, at, ask);
+        put_mark(w, mark, ask);
         verbatim(w, members, &[]);
     });
 }
@@ -293,7 +304,7 @@ fn sniffed(data: &str) -> &'static str {
 }
 
 fn put_file(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at: At<'_>, ask: &mut Ask<'_>) {
-    lose_mark(mark, at, ask);
+    lose_mark(media.cache.as_ref(), at, ask);
     let members = ask.losses.own(&media.rest, at);
     let name = file_name(media, at, ask);
     w.element().object(|w| {
@@ -307,7 +318,7 @@ fn put_file(w: &mut JsonWriter<'_>, media: &Media, mark: Option<&CacheMark>, at:
             (Source::Plain(_) | Source::Parts(_), _) => {}
         }
         w.maybe("filename", name, JsonWriter::string);
-        put_mark(w, mark, at, ask);
+        put_mark(w, mark, ask);
         verbatim(w, members, &[]);
     });
 }

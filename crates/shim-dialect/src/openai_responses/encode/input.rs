@@ -8,7 +8,7 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::DIALECT;
 use super::ask::Ask;
-use super::content::{Side, data_url, is_bare, lose_beside, lose_unsaid, put_part, put_parts};
+use super::content::{Side, data_url, is_bare, lose_beside, lose_mark, lose_unsaid, put_part, put_parts};
 use super::item::{CallItem, put_reasoning_item};
 use super::loss::{At, verbatim};
 use super::reason::encrypted;
@@ -296,11 +296,8 @@ fn is_unsaid(part: &Part) -> bool {
 /// The marker behind a result, which stands behind its last part.
 fn inherited<'r>(result: &'r ToolResult, at: At<'_>, ask: &mut Ask<'_>) -> Option<&'r CacheMark> {
     let mark = result.cache.as_ref()?;
-    if !ask.marks(mark) {
-        ask.losses.dropped(at.member("cache"), "the target caches prefixes by itself");
-        return None;
-    }
-    Some(mark)
+    lose_mark(Some(mark), at, ask);
+    ask.marks(mark).then_some(mark)
 }
 
 fn is_computers(result: &ToolResult) -> bool {

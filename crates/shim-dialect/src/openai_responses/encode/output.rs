@@ -332,6 +332,9 @@ pub(crate) fn lose_part(part: &Part, own: bool, at: At<'_>, losses: &mut Losses)
     if let Part::Text(text) | Part::Refusal(text) = part {
         lose_beside(text, at, losses);
     }
+    if matches!(part, Part::Media(media) if media.name.is_some()) {
+        losses.dropped(at.member("name"), "media of this kind has no name here");
+    }
     let Some((rest, opaque)) = unread(part) else { return };
     if opaque.iter().any(|own| own.kind != OpaqueKind::Encrypted) {
         losses.dropped(at.member("opaque"), "only its origin can read it");

@@ -104,7 +104,8 @@ fn instructions_are_one_text_unless_they_are_marked() {
         { "type": "text", "text": "a" },
         { "type": "text", "text": "b", "prompt_cache_breakpoint": { "mode": "explicit" } },
     ] }]);
-    check(&request, &traits(&["prompt_cache_breakpoint"]), "messages", &breakpoint, &[]);
+    let life = ["system[1].cache.ttl approximated"];
+    check(&request, &traits(&["prompt_cache_breakpoint"]), "messages", &breakpoint, &life);
 }
 
 #[test]

@@ -152,6 +152,13 @@ fn media_of_an_answer_that_has_no_place_is_told() {
         ("candidates[0].parts[0].opaque", Dropped, "clients have no place for it"),
         &[Gone("sealed"), Has("QUJD")],
     );
+    for kind in [MediaKind::Image, MediaKind::Audio] {
+        told(
+            Part::Media(Media { name: Some("title".into()), ..inline(kind) }),
+            ("candidates[0].parts[0].name", Dropped, "media of this kind has no name here"),
+            &[Gone("title"), Has("QUJD")],
+        );
+    }
     told(
         Part::Media(media(MediaKind::Audio, Source::Url("https://a".into()), None)),
         (PART, Dropped, "sound is told with its bytes"),

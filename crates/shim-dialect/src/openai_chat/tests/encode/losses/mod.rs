@@ -10,7 +10,9 @@ mod tools;
 use shim_ir::{CacheMark, Dialect, Opaque, OpaqueKind, Part, Request, Rest, Role, Traits};
 
 use super::{encode, of_turns, raw, turn};
+use crate::carried;
 use crate::lost::{self, Lost, Seen};
+use crate::openai_chat::{OpenaiChat, QUIRKS};
 
 /// What is lost of a request.
 #[track_caller]
@@ -42,4 +44,11 @@ fn opaque(kind: OpaqueKind) -> Vec<Opaque> {
 /// A member that only another dialect has.
 fn odd() -> Rest {
     Rest::from_owned(Dialect::Anthropic, vec![("odd".into(), raw("\"strange\""))])
+}
+
+#[test]
+fn every_word_is_carried_or_told() {
+    carried::turns_are_carried(&OpenaiChat, QUIRKS);
+    carried::requests_are_carried(&OpenaiChat, QUIRKS);
+    carried::answers_are_carried(&OpenaiChat);
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use shim_ir::{
-    Citation, Dialect, Executor, Foreign, LossKind, Media, MediaKind, OpaqueKind, Part, Reasoning, Request,
-    Rest, Role, ServerResult, Source, Text, ToolCall, ToolCallKind, ToolResult, Turn,
+    CacheMark, Citation, Dialect, Executor, Foreign, LossKind, Media, MediaKind, OpaqueKind, Part, Reasoning,
+    Request, Rest, Role, ServerResult, Source, Text, ToolCall, ToolCallKind, ToolResult, Turn,
 };
 
 use super::super::{call, media, of_turns, raw, result, text, traits, turn};
@@ -56,6 +56,21 @@ fn what_hangs_on_a_text_is_told() {
             said(role, part(told), back, &[Gone("[7]"), Has("words")]);
         }
     }
+    let hour = || Some(CacheMark { ttl: Some("1h".into()), rest: Rest::default() });
+    let life = ("turns[0].parts[0].cache.ttl", Approximated, "all breakpoints have one life");
+    row(
+        &saying(Role::User, Part::Text(Text { cache: hour(), ..words() })),
+        &traits(&["prompt_cache_breakpoint"]),
+        &[life],
+        &[As("/messages/0/content/0/prompt_cache_breakpoint", json!({ "mode": "explicit" })), Gone("1h")],
+    );
+    let image = media(MediaKind::Image, Source::Url("https://i".into()), None);
+    row(
+        &saying(Role::User, Part::Media(Media { cache: hour(), ..image })),
+        &traits(&["prompt_cache_breakpoint"]),
+        &[life],
+        &[As("/messages/0/content/0/prompt_cache_breakpoint", json!({ "mode": "explicit" })), Gone("1h")],
+    );
     let request = Request { system: vec![Part::Text(Text { cache: mark(), ..words() })], ..of_turns(vec![]) };
     let of_system = ("system[0].cache", Dropped, "it cannot be marked for the prompt cache");
     row(&request, &traits(&[]), &[of_system], &[Gone("cache")]);
@@ -260,6 +275,13 @@ fn media_of_earlier_answers_is_told() {
         kept(Source::Url("https://a".into()), vec![]),
         (PART, Dropped, "sound is told with its bytes"),
         &[Gone("https://a")],
+    );
+    let marked = |media| Part::Media(Media { cache: mark(), ..media });
+    said(
+        Role::Assistant,
+        marked(media(MediaKind::Audio, Source::Handle("audio_7".into()), None)),
+        ("turns[0].parts[0].cache", Dropped, "it cannot be marked for the prompt cache"),
+        &[As("/messages/0/audio/id", json!("audio_7")), Gone("cache")],
     );
     said(
         Role::Assistant,

@@ -176,6 +176,11 @@ fn media_of_an_answer_that_has_no_place_is_told() {
         let lost = (PART, Dropped, "an answer holds text and images");
         told(Part::Media(inline(kind, mime)), lost, &[Gone("QUJD")]);
     }
+    told(
+        Part::Media(Media { name: Some("title".into()), ..inline(MediaKind::Image, None) }),
+        ("candidates[0].parts[0].name", Dropped, "media of this kind has no name here"),
+        &[Gone("title"), Has("QUJD")],
+    );
     let sealed = Media { opaque: opaque(OpaqueKind::ThoughtSignature), ..inline(MediaKind::Image, None) };
     told(
         Part::Media(sealed),

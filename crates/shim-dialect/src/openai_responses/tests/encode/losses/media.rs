@@ -36,7 +36,7 @@ fn media_that_cannot_be_shown_is_told() {
     let nothing = As("/input/0/content", json!([]));
     let text_alone = Traits { media: Some(vec![]), ..Traits::default() };
     let kind = (PART, Unsupported, "the model does not take media of this kind");
-    row(&saying(Role::User, Part::Media(url(Image))), &text_alone, &[kind], &[nothing.clone()]);
+    row(&saying(Role::User, Part::Media(url(Image))), &text_alone, &[kind], std::slice::from_ref(&nothing));
     for kind in [Image, File, Audio, Video] {
         let kept = media(kind, Source::Handle("files/7".into()), None);
         let lost = (PART, Unsupported, "the file is kept by another provider");

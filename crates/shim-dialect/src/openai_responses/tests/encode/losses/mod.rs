@@ -9,7 +9,10 @@ mod tools;
 use shim_ir::{Dialect, Media, MediaKind, Opaque, OpaqueKind, Part, Request, Rest, Role, Source, Traits};
 
 use super::{encode, raw, turn};
+use crate::carried;
 use crate::lost::{self, Lost, Seen};
+use crate::openai_responses::OpenaiResponses;
+use crate::openai_responses::encode::QUIRKS;
 
 /// What is lost of a request.
 #[track_caller]
@@ -50,4 +53,11 @@ fn media(kind: MediaKind, source: Source, mime: Option<&str>) -> Media {
         opaque: vec![],
         rest: Rest::default(),
     }
+}
+
+#[test]
+fn every_word_is_carried_or_told() {
+    carried::turns_are_carried(&OpenaiResponses, QUIRKS);
+    carried::requests_are_carried(&OpenaiResponses, QUIRKS);
+    carried::answers_are_carried(&OpenaiResponses);
 }

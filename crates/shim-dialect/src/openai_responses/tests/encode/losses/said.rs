@@ -261,6 +261,14 @@ fn what_hangs_on_a_result_is_told() {
         ("turns[0].parts[0].odd", Dropped, "no other dialect has it"),
         &[Gone("strange"), Has("seen")],
     );
+    let hour = CacheMark { ttl: Some("1h".into()), rest: Rest::default() };
+    said(
+        Role::Tool,
+        Part::ToolResult(ToolResult { cache: Some(hour), ..seen() }),
+        &["cache_breakpoints"],
+        ("turns[0].parts[0].cache.ttl", Approximated, "the target has no such life"),
+        &[As("/input/0/output/0/prompt_cache_breakpoint", json!({ "mode": "explicit" })), Gone("1h")],
+    );
     let inner = "turns[0].parts[0].content[0]";
     let empty = As("/input/0/output", json!(""));
     let other = (inner, Unsupported, "no other dialect has it");
