@@ -3,8 +3,6 @@
 //! Each case is one thing with a word of its own in each of its members, encoded for every oddity that a dialect knows of
 //! its targets. What became of a word must be seen in the bytes or in the path of a loss.
 
-mod parts;
-
 use std::collections::BTreeMap;
 
 use shim_ir::{
@@ -14,6 +12,7 @@ use shim_ir::{
 use shim_wire::RawJson;
 use shim_wire::frame::Framing;
 
+use crate::carried_parts as parts;
 use crate::laws::asker;
 use crate::{Encode, Goal, Operation};
 

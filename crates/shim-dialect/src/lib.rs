@@ -9,6 +9,8 @@ mod base64;
 mod billed;
 #[cfg(test)]
 mod carried;
+#[cfg(test)]
+mod carried_parts;
 mod codec;
 mod common;
 mod echo;

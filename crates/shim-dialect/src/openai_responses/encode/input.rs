@@ -8,9 +8,10 @@ use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::DIALECT;
 use super::ask::Ask;
-use super::content::{Side, data_url, is_bare, lose_beside, lose_mark, lose_unsaid, put_part, put_parts};
+use super::content::{Side, data_url, is_bare, lose_beside, lose_unsaid, put_part, put_parts};
 use super::item::{CallItem, put_reasoning_item};
 use super::loss::{At, verbatim};
+use super::mark::lose_mark;
 use super::reason::encrypted;
 use crate::common::why_foreign;
 use crate::echo::free_text_arguments;

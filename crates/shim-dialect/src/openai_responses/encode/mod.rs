@@ -13,6 +13,7 @@ mod input;
 mod item;
 mod logprobs;
 mod loss;
+mod mark;
 mod mcp;
 mod names;
 mod output;

@@ -5,12 +5,12 @@ use shim_ir::{
     ServerResult, Source, Text, ToolCall, ToolCallKind, ToolResult,
 };
 
-use super::Words;
+use crate::carried::Words;
 
 type Say = fn(&mut Words) -> Part;
 
 /// Every kind of part, and its name.
-pub(super) const ALL: [(&str, Say); 30] = [
+pub(crate) const ALL: [(&str, Say); 30] = [
     ("text", |w| Part::Text(text(w))),
     // A refusal cites nothing.
     ("refusal", |w| {
@@ -52,7 +52,7 @@ pub(super) const ALL: [(&str, Say); 30] = [
 ];
 
 /// A marker of a cached prefix.
-pub(super) fn mark(w: &mut Words) -> CacheMark {
+pub(crate) fn mark(w: &mut Words) -> CacheMark {
     CacheMark { ttl: Some(w.word("cache.ttl")), rest: Rest::default() }
 }
 
