@@ -41,8 +41,8 @@ pub trait Codec: Send + Sync + 'static {
     /// A meter for one answer that passes through unchanged.
     fn meter(&self, operation: Operation) -> Box<dyn Meter>;
 
-    /// Whether a whole answer to a conversation is JSON and tells of no failure, as far as that is seen at a glance: where
-    /// this is so, the meter finds no fault in it. `false` says nothing.
+    /// Whether a whole answer to a conversation has the look of one that tells of no failure, seen at a glance, without
+    /// reading it: it may go to the client before the meter has. `false` says nothing.
     fn is_plainly_good(&self, body: &str) -> bool {
         let _ = body;
         false

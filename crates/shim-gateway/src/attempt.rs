@@ -295,7 +295,8 @@ fn framing_of(admitted: &Admitted, headers: &HeaderMap) -> Option<Framing> {
     (grows && kind.starts_with(b"application/json")).then_some(Framing::JsonArray)
 }
 
-/// Checks a whole answer: it must be complete JSON, and tell of no failure. Whether the meter had to read it for that.
+/// Checks a whole answer: it must be complete JSON, and tell of no failure. What has the look of a good answer goes to the
+/// client as it is, before it is read. Returns whether the meter has read it.
 fn checked(
     admitted: &Admitted,
     step: &Step,
