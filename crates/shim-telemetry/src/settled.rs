@@ -111,7 +111,7 @@ impl Settled {
             "fault": self.fault.map(FaultKind::code),
             "detail": self.detail.as_deref(),
             "fidelity": self.fidelity(),
-            "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
+            "losses": losses_json(self.losses.as_deref().unwrap_or_default()),
             "streamed": self.streamed,
             "usage": usage,
             "finish": self.finish.as_ref().map(finish_word),
@@ -121,6 +121,12 @@ impl Settled {
             "duration_ms": milliseconds(self.duration_us),
         })
     }
+}
+
+/// Losses as JSON.
+#[must_use]
+pub fn losses_json(losses: &[Loss]) -> serde_json::Value {
+    losses.iter().map(loss).collect()
 }
 
 fn loss(loss: &Loss) -> serde_json::Value {
@@ -133,7 +139,8 @@ fn milliseconds(us: u64) -> f64 {
 }
 
 /// The word for a reason to finish.
-pub(crate) fn finish_word(reason: &FinishReason) -> &'static str {
+#[must_use]
+pub fn finish_word(reason: &FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Sequence => "sequence",
