@@ -6,6 +6,7 @@
 
 pub mod anthropic_messages;
 mod base64;
+mod billed;
 mod codec;
 mod common;
 mod echo;
@@ -21,6 +22,7 @@ mod think;
 mod think_tests;
 mod vector;
 
+pub use billed::{Billed, is_set, number_at};
 pub use codec::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,

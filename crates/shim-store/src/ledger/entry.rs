@@ -33,8 +33,6 @@ pub struct Exchange {
     pub client_id: Option<Arc<str>>,
     /// How much of it may be kept. What may not is not stored, whatever else stands here.
     pub record: Record,
-    /// Whether its admission was told and taken.
-    pub announced: bool,
     /// The request, as the client sent it.
     pub request: Kept,
     /// The answer, as the client got it.

@@ -21,8 +21,8 @@ const BEFORE: [&str; 18] = [
     "reason",
     "fault",
     "streamed",
-    "cost_picodollars",
-    "basis",
+    "cost_pico_usd",
+    "cost_basis",
     "finish",
 ];
 

@@ -21,8 +21,8 @@ use crate::StoreError;
 pub(super) struct Part {
     /// Those admitted that were not settled in the same batch.
     pub(super) opened: Vec<Admission>,
-    /// Those settled.
-    pub(super) settled: Vec<Box<Exchange>>,
+    /// Those settled, and whether they were admitted in the same batch.
+    pub(super) settled: Vec<(Box<Exchange>, bool)>,
     /// How many were admitted.
     pub(super) admitted: u64,
 }
@@ -110,32 +110,36 @@ impl DayFile {
         let transaction = self.connection.unchecked_transaction()?;
         let mut written = Written::default();
         let (mut next_row, mut sums) = (self.next_row, sums::Batch::default());
+        let mut admitted = part.admitted;
         for admission in &part.opened {
             open(&transaction, admission)?;
         }
         packer.begin(self.next_segment);
-        for exchange in &part.settled {
+        for (exchange, admitted_with) in &part.settled {
+            let is_open = self.open.contains(&exchange.settled.id.0);
             if insert(&transaction, next_row, exchange, packer)? {
                 let (cost, unknown) = (cost(exchange), unknown(exchange));
                 sums.add(sums::of(exchange), &Sums::of(exchange, next_row, cost, unknown));
                 next_row += 1;
                 written.rows += 1;
+                // Its admission had no room in the queue, or went with a damaged file.
+                admitted += u64::from(!admitted_with && !is_open);
             } else {
                 written.doubled += 1;
             }
-            if self.open.contains(&exchange.settled.id.0) {
+            if is_open {
                 close(&transaction, exchange.settled.id)?;
             }
         }
         let next_segment = packer.write(&transaction)?;
         let sums_rows = sums.write(&transaction, self.sums_rows)?;
-        count(&transaction, "admitted", part.admitted.saturating_sub(written.doubled))?;
+        count(&transaction, "admitted", admitted)?;
         count(&transaction, "doubled", written.doubled)?;
         settings.fails(Step::Commit)?;
         transaction.commit()?;
         (self.next_row, self.next_segment, self.sums_rows) = (next_row, next_segment, sums_rows);
         self.open.extend(part.opened.iter().map(|admission| admission.id.0));
-        for exchange in &part.settled {
+        for (exchange, _) in &part.settled {
             self.open.remove(&exchange.settled.id.0);
         }
         Ok(written)
@@ -275,11 +279,11 @@ const INSERT: &str = "
     INSERT OR IGNORE INTO exchanges (
         row, id, at_ms, generation, dialect, operation, key, team, model, target, attempts, status, outcome, reason,
         fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, cache_write_1h, output_text,
-        reasoning, output_audio, output_image, cost, basis, finish, losses, failed, request_bytes, answer_bytes,
+        reasoning, output_audio, output_image, cost, unknown, basis, finish, losses, failed, request_bytes, answer_bytes,
         first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut
     ) VALUES (
         ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42
+        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43
     )";
 
 /// Inserts a row; `false` where the exchange has one already.
@@ -328,6 +332,7 @@ fn insert(
         tokens(|u| u.output_audio),
         tokens(|u| u.output_image),
         cost(exchange).map(column),
+        unknown(exchange),
         basis(exchange),
         s.finish.as_ref().filter(|_| told).map(shim_telemetry::finish_word),
         losses,
@@ -350,8 +355,8 @@ fn insert(
 fn abandoned(connection: &Connection, row: i64, crashed: &Crashed, reason: &str) -> rusqlite::Result<bool> {
     let sql = "
         INSERT OR IGNORE INTO exchanges (row, id, at_ms, generation, dialect, operation, key, model, attempts, status,
-            outcome, reason, streamed, basis, record)
-        VALUES (?1, ?2, ?3, 0, '', '', ?4, ?5, 0, 0, ?6, ?7, 0, 'none', 'off')";
+            outcome, reason, streamed, unknown, basis, record)
+        VALUES (?1, ?2, ?3, 0, '', '', ?4, ?5, 0, 0, ?6, ?7, 0, 1, 'unknown', 'off')";
     let key = crashed.key.as_ref().map(KeyId::as_str);
     let (id, at_ms) = (crashed.id.0.to_be_bytes(), column(crashed.at_ms));
     let outcome = Outcome::Abandoned.name();

@@ -69,15 +69,6 @@ struct Inner {
     crashed: Vec<Crashed>,
 }
 
-/// What became of an admission that was told.
-#[derive(Debug)]
-pub struct Admitted {
-    /// Whether it was taken; otherwise the exchange is accounted when it is settled.
-    pub announced: bool,
-    /// Ready once it is on the disk, where `strict` asks for that.
-    pub receipt: Receipt,
-}
-
 impl Ledger {
     /// Opens the ledger, settles what a crash left open, and starts the writer.
     ///
@@ -97,13 +88,14 @@ impl Ledger {
         Ok(Self(Arc::new(Inner { queue, health, settings, crashed })))
     }
 
-    /// Tells that an exchange was admitted.
+    /// Tells that an exchange was admitted. The receipt is ready once that is on the disk, where `strict` asks for it. Where
+    /// the queue has no room for it, the exchange is accounted when it is settled.
     #[must_use]
-    pub fn admitted(&self, admission: Admission) -> Admitted {
+    pub fn admitted(&self, admission: Admission) -> Receipt {
         let (receipt, promise) = self.receipt();
         let shed = self.0.queue.add(Entry::Admitted(admission, promise));
         self.0.health.metrics.admissions_shed.inc_by(u64::from(shed.entry));
-        Admitted { announced: !shed.entry, receipt }
+        receipt
     }
 
     /// Tells what became of an exchange. The receipt is ready once that is on the disk, where `strict` asks for it.

@@ -38,6 +38,7 @@ const MIGRATIONS: [&str; 1] = ["
         output_audio INTEGER,
         output_image INTEGER,
         cost INTEGER,
+        unknown INTEGER NOT NULL,
         basis TEXT,
         finish TEXT,
         losses TEXT,

@@ -194,11 +194,9 @@ impl Owned {
 
 /// The sums of all rows of a file, added up anew.
 pub(super) fn of_rows(connection: &Connection) -> rusqlite::Result<BTreeMap<Owned, Sums>> {
-    let values = VALUES.iter().skip(2).copied().collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "SELECT at_ms, key, team, model, target, outcome, row, row, 1, \
-         cost IS NULL AND (attempts > 0 OR reason IN ('crash', 'shed')), {values} FROM main.exchanges"
-    );
+    let values = VALUES.iter().skip(1).copied().collect::<Vec<_>>().join(", ");
+    let sql =
+        format!("SELECT at_ms, key, team, model, target, outcome, row, row, 1, {values} FROM main.exchanges");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut found: BTreeMap<Owned, Sums> = BTreeMap::new();

@@ -49,6 +49,9 @@ fn settled(n: u64) -> Settled {
         detail: None,
         streamed: false,
         usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
+        cost: Some(PicoUsd(1000 + n)),
+        basis: shim_ir::Basis::Listed,
+        failed: Vec::new(),
         finish: None,
         losses: None,
         request_bytes: 10,
@@ -58,14 +61,13 @@ fn settled(n: u64) -> Settled {
     }
 }
 
-fn exchange(n: u64, announced: bool) -> Box<Exchange> {
+fn exchange(n: u64) -> Box<Exchange> {
     let body = |text: String| Kept { pieces: vec![Bytes::from(text)], cut: false };
     Box::new(Exchange {
         settled: settled(n),
         team: None,
         client_id: None,
         record: Record::Full,
-        announced,
         request: body(format!(r#"{{"messages":[{{"content":"question number{n} of many"}}]}}"#)),
         answer: body(format!(r#"{{"choices":[{{"message":{{"content":"answer number{n}"}}}}]}}"#)),
     })
@@ -86,8 +88,8 @@ fn open(settings: &Settings) -> Ledger {
 /// Admits and settles the exchanges `of`.
 fn run(ledger: &Ledger, of: std::ops::Range<u64>) {
     for n in of {
-        let admitted = ledger.admitted(admission(n));
-        drop(ledger.settled(exchange(n, admitted.announced)));
+        drop(ledger.admitted(admission(n)));
+        drop(ledger.settled(exchange(n)));
     }
 }
 

@@ -37,11 +37,15 @@ impl Batch {
     /// Sorts entries by the day of their exchange. What was admitted and settled in one batch is never open.
     pub(super) fn of(entries: Vec<Entry>) -> Self {
         let mut batch = Self::default();
-        let settled = |entry: &Entry| match entry {
-            Entry::Settled(exchange, _) if exchange.announced => Some(exchange.settled.id),
-            Entry::Settled(..) | Entry::Admitted(..) | Entry::Feedback(..) => None,
-        };
-        let settled: HashSet<_> = entries.iter().filter_map(settled).collect();
+        let mut settled = HashSet::new();
+        let mut admitted = HashSet::new();
+        for entry in &entries {
+            match entry {
+                Entry::Admitted(admission, _) => drop(admitted.insert(admission.id)),
+                Entry::Settled(exchange, _) => drop(settled.insert(exchange.settled.id)),
+                Entry::Feedback(..) => {}
+            }
+        }
         for entry in entries {
             match entry {
                 Entry::Admitted(admission, promise) => {
@@ -55,8 +59,8 @@ impl Batch {
                 Entry::Settled(exchange, promise) => {
                     batch.promises.extend(promise);
                     let part = batch.part(Day::of_ms(exchange.settled.id.at_ms()));
-                    part.admitted += u64::from(!exchange.announced);
-                    part.settled.push(exchange);
+                    let admitted_with = admitted.contains(&exchange.settled.id);
+                    part.settled.push((exchange, admitted_with));
                 }
                 Entry::Feedback(feedback, reply) => batch.feedback.push((feedback, reply)),
             }
@@ -77,7 +81,7 @@ impl Batch {
         self.promises.clear();
         let mut stripped = Stripped::default();
         for (_, part) in &mut self.parts {
-            for exchange in &mut part.settled {
+            for (exchange, _) in &mut part.settled {
                 let bytes = exchange.body_bytes();
                 stripped.bodies += u64::from(bytes > 0 && exchange.record == Record::Full);
                 stripped.bytes += bytes;

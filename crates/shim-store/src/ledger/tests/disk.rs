@@ -51,8 +51,7 @@ fn a_really_full_file_is_a_full_disk() {
     file.connection.pragma_update(None, "max_page_count", 30).unwrap();
     let mut packer = super::super::body::Packer::new().unwrap();
     let part = |from: u64| super::super::file::Part {
-        settled: (from..from + 100).map(|n| exchange(n, false)).collect(),
-        admitted: 100,
+        settled: (from..from + 100).map(|n| (exchange(n), false)).collect(),
         ..Default::default()
     };
     let refused =
@@ -108,8 +107,8 @@ fn strict_does_not_wait_for_a_disk_that_refuses() {
     let ledger = open(&strict);
     disk.fail(Some((Step::Commit, SQLITE_FULL)));
     let admitted = ledger.admitted(admission(0));
-    until("the admission's end", || admitted.receipt.is_ready());
-    let receipt = ledger.settled(exchange(0, true));
+    until("the admission's end", || admitted.is_ready());
+    let receipt = ledger.settled(exchange(0));
     disk.fail(None);
     until("the settlement", || receipt.is_ready());
     assert!(ledger.close(true));
@@ -193,7 +192,7 @@ fn damage_found_while_writing_sets_the_file_aside_and_writing_goes_on() {
     until("the alarm", || !ledger.alarms().is_empty());
     disk.fail(None);
     run(&ledger, 11..20);
-    drop(ledger.settled(exchange(50, true)));
+    drop(ledger.settled(exchange(50)));
     assert!(ledger.close(true));
     let verified = Reader::new(folder.path()).verify(true).unwrap();
     assert!(verified.holds() && !verified.set_aside.is_empty(), "{verified:#?}");
@@ -220,7 +219,7 @@ fn a_day_larger_than_the_bound_loses_its_bodies_and_keeps_its_rows() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&settings(folder.path()));
     for n in 0..400 {
-        let mut large = exchange(n, false);
+        let mut large = exchange(n);
         // What does not compress.
         let noise: Vec<u8> = (0..20_000u64).map(|k| (k * k * 2_654_435_761 + n * 97 >> 11) as u8).collect();
         large.request.pieces = vec![bytes::Bytes::from(noise)];

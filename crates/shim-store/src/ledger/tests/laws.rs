@@ -114,7 +114,7 @@ impl World {
     }
 
     fn settle(&mut self, n: u64) {
-        self.waiting.push(Entry::Settled(exchange(n, true), None));
+        self.waiting.push(Entry::Settled(exchange(n), None));
         self.told.push((n, true));
     }
 

@@ -29,7 +29,7 @@ fn what_is_under_way_at_a_crash_is_abandoned_and_told_of() {
     let ledger = open(&settings(folder.path()));
     run(&ledger, 0..3);
     for n in 3..6 {
-        assert!(ledger.admitted(admission(n)).announced);
+        drop(ledger.admitted(admission(n)));
     }
     // The process goes without a word; what it had told was written.
     assert!(ledger.close(false));
@@ -65,16 +65,16 @@ fn strict_gives_receipts_that_are_ready_when_it_is_written() {
     let strict = Settings { durability: Durability::Strict, ..settings(folder.path()) };
     let ledger = open(&strict);
     let admitted = ledger.admitted(admission(0));
-    until("the admission", || admitted.receipt.is_ready());
+    until("the admission", || admitted.is_ready());
     assert_eq!(Reader::new(folder.path()).verify(false).unwrap().to_json()["open"], 1);
-    let mut receipt = ledger.settled(exchange(0, true));
+    let mut receipt = ledger.settled(exchange(0));
     until("the settlement", || receipt.is_ready());
     let mut cx = Context::from_waker(Waker::noop());
     assert_eq!(receipt.poll_ready(&mut cx), Poll::Ready(()));
     // No closing: it is there all the same.
     check(folder.path(), 1, 0, 0);
     let window = open(&settings(&folder.path().join("other")));
-    assert!(window.settled(exchange(1, false)).is_ready());
+    assert!(window.settled(exchange(1)).is_ready());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn age_alone_lets_days_go() {
 fn feedback_stands_beside_its_exchange_and_only_its_own_key_gives_it() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&settings(folder.path()));
-    let mut named = exchange(0, false);
+    let mut named = exchange(0);
     named.client_id = Some("order-7".into());
     drop(ledger.settled(named));
     let feedback = |subject: Subject, key: &str| Feedback {
@@ -167,7 +167,7 @@ fn invented_models_do_not_fill_the_sums() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&Settings { commit_every: Duration::from_millis(50), ..settings(folder.path()) });
     for n in 0..10_050 {
-        let mut invented = exchange(n % 3600, false);
+        let mut invented = exchange(n % 3600);
         invented.settled.id =
             shim_ir::ExchangeId(id(n % 3600).0 + u128::from(n) << 20 >> 20 | u128::from(n) << 40);
         invented.settled.model = format!("model-{n}").into();

@@ -15,7 +15,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(&settings(folder.path()));
         for (n, level) in levels.iter().enumerate() {
-            let mut exchange = exchange(n as u64, false);
+            let mut exchange = exchange(n as u64);
             exchange.record = Record::parse(Record::NAMES[*level]).unwrap();
             // Noise does not compress: what is stored of it is found in the file as it is.
             let secret = format!("zq{n}x{level}-private-words");

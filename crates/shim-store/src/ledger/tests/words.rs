@@ -8,7 +8,7 @@ fn the_moment_is_found_in_which_a_user_asked_something() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&settings(folder.path()));
     run(&ledger, 0..700);
-    let mut failed = exchange(700, false);
+    let mut failed = exchange(700);
     failed.settled.detail = Some("the upstream caught fire".into());
     failed.settled.key = None;
     drop(ledger.settled(failed));
