@@ -73,6 +73,28 @@ impl FromStr for Day {
     }
 }
 
+/// A text that is no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no time; write it as 2026-11-26, 2026-11-26T08:00:00Z, or so long ago: 30m, 2h, 7d")]
+pub struct NoTime(pub String);
+
+/// Reads a time, in milliseconds since 1970: a day, a time of one, or how long before `now_ms`.
+///
+/// # Errors
+/// When it is none of these.
+pub fn time(text: &str, now_ms: u64) -> Result<u64, NoTime> {
+    let no_time = || NoTime(text.to_owned());
+    if let Ok(day) = text.parse::<Day>() {
+        return Ok(day.start_ms());
+    }
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return u64::try_from(at.as_millisecond()).map_err(|_| no_time());
+    }
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", HOUR_MS), ("d", DAY_MS)];
+    let read = |(unit, ms): &(&str, u64)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*ms);
+    units.iter().find_map(read).map(|ago| now_ms.saturating_sub(ago)).ok_or_else(no_time)
+}
+
 /// The hour of a time in milliseconds, as hours since 1970.
 pub(super) fn hour(at_ms: u64) -> u64 {
     at_ms / HOUR_MS
@@ -127,7 +149,7 @@ pub(super) fn remove(file: &Path) -> std::io::Result<()> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Day;
+    use super::{Day, NoTime, time};
 
     #[test]
     fn a_day_is_a_date() {
@@ -136,6 +158,17 @@ mod tests {
         assert_eq!("2026-11-18".parse(), Ok(Day::of_ms(1_795_000_000_123)));
         for no_day in ["", "2026-11", "1969-12-31", "2026-11-18.words", "2026-13-01"] {
             assert!(no_day.parse::<Day>().is_err(), "{no_day}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_day_a_moment_or_so_long_ago() {
+        assert_eq!(time("1970-01-02", 0), Ok(86_400_000));
+        assert_eq!(time("1970-01-01T00:00:01Z", 0), Ok(1000));
+        assert_eq!(time("2h", 10_000_000), Ok(2_800_000));
+        assert_eq!(time("1000d", 5), Ok(0));
+        for wrong in ["", "h", "2w", "-1h", "yesterday"] {
+            assert_eq!(time(wrong, 0), Err(NoTime(wrong.to_owned())));
         }
     }
 

@@ -45,7 +45,7 @@ use health::Health;
 use queue::{Entry, Queue};
 use writer::Writer;
 
-pub use day::{Day, NoDay};
+pub use day::{Day, NoDay, NoTime, time};
 pub use entry::{Admission, Exchange, Kept};
 pub use export::{csv_columns, csv_line};
 pub use feedback::{Feedback, FeedbackError, Subject};
@@ -108,8 +108,14 @@ impl Ledger {
         receipt
     }
 
+    /// Whether the end of an answer waits for the disk.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.0.settings.durability == Durability::Strict
+    }
+
     fn receipt(&self) -> (Receipt, Option<receipt::Promise>) {
-        if self.0.settings.durability == Durability::Window {
+        if !self.is_strict() {
             return (Receipt::ready(), None);
         }
         let (receipt, promise) = Receipt::waiting();

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 use shim_ir::ExchangeId;
 
 use super::body::{Gone, Segments};
-use super::day::{Day, days, hour};
+use super::day::{Day, NoDay, days, hour};
 use super::row::{COLUMNS, Row};
 use super::sums::{self, Owned, Sums};
 use super::verify::{Verified, verify};
@@ -47,6 +47,30 @@ pub struct Cursor {
     pub day: Day,
     /// Its row.
     pub row: i64,
+}
+
+impl Cursor {
+    /// The place right behind it.
+    #[must_use]
+    pub fn behind(self) -> Self {
+        Self { row: self.row.saturating_add(1), ..self }
+    }
+}
+
+/// As in `2026-11-26.17`.
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.day, self.row)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = NoDay;
+    fn from_str(text: &str) -> Result<Self, NoDay> {
+        let no_place = || NoDay(text.to_owned());
+        let (day, row) = text.split_once('.').ok_or_else(no_place)?;
+        Ok(Self { day: day.parse()?, row: row.parse().map_err(|_| no_place())? })
+    }
 }
 
 /// An exchange with all that is kept of it.
