@@ -223,18 +223,18 @@ async fn strict_holds_the_end_of_an_answer_until_it_is_on_the_disk() {
     let told = Mutex::new(Some(told));
     let lab = Lab::new(CONFIG, move |_| told.lock().unwrap().take());
     lab.control.shared().record_in(recorded.ledger.clone());
-    let (begin, end) = STREAM.split_once("data: [DONE]").unwrap();
-    sender.send(Ok(Bytes::copy_from_slice(begin.as_bytes()))).unwrap();
+    let begin = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"go\"}}]}\n\n";
+    sender.send(Ok(Bytes::from_static(begin.as_bytes()))).unwrap();
     let mut response = lab.ask(PATH, ASK_STREAM).await;
     let first = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(first, begin, "a piece before the end is never held back");
     recorded.gate.shut(true);
-    sender.send(Ok(Bytes::from(format!("data: [DONE]{end}")))).unwrap();
+    sender.send(Ok(Bytes::from_static(STREAM.as_bytes()))).unwrap();
     drop(sender);
     let mut rest = tokio::spawn(async move { response.into_body().collect().await.unwrap().to_bytes() });
     assert!(waits(&mut rest).await, "the end waits");
     recorded.gate.shut(false);
-    assert_eq!(rest.await.unwrap(), format!("data: [DONE]{end}"));
+    assert_eq!(rest.await.unwrap(), STREAM);
     // It is there without any closing.
     let reader = recorded.ledger.reader();
     assert_eq!(reader.verify(true).unwrap().to_json()["settled"], 2);
