@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shim_catalog::{Answered, Date, Pricing};
+use shim_catalog::{Answered, Date};
 use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
 use shim_policy::tokens::Estimate;
 use shim_store::ledger::Receipt;
-use shim_telemetry::{Outcome, Series, Settled, Tried};
+use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
@@ -24,9 +24,8 @@ pub(crate) struct Ticket {
     shared: Arc<Shared>,
     /// Taken when it is settled.
     record: Option<Box<Settled>>,
-    series: Option<Arc<Series>>,
-    /// What the target tried last costs.
-    pricing: Pricing,
+    /// The target tried last.
+    target: Option<Arc<Target>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
     /// What is kept for the ledger.
@@ -72,9 +71,8 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        let pricing = Pricing::default();
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
-        Self { shared, record, series: None, pricing, estimate: None, recorder, start }
+        Self { shared, record, target: None, estimate: None, recorder, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -118,9 +116,8 @@ impl Ticket {
     }
 
     /// Notes that a target is tried.
-    pub(crate) fn tries(&mut self, target: &Target) {
-        self.series = Some(target.series.clone());
-        self.pricing = target.pricing();
+    pub(crate) fn tries(&mut self, target: &Arc<Target>) {
+        self.target = Some(target.clone());
         self.estimate = None;
         self.note(|r| {
             r.attempts += 1;
@@ -189,14 +186,17 @@ impl Ticket {
 
     /// What an answer costs, as far as it was read.
     fn bill(&self, reading: &Reading) -> Bill {
-        let (Some(usage), Some(record)) = (&reading.usage, &self.record) else { return Bill::default() };
-        let unless = self.pricing.stated_unless();
+        let (Some(usage), Some(record), Some(target)) = (&reading.usage, &self.record, &self.target) else {
+            return Bill::default();
+        };
+        let pricing = target.pricing();
+        let unless = pricing.stated_unless();
         let words = usage.words.as_ref().filter(|words| !unless.is_some_and(|name| is_set(words, name)));
-        self.pricing.bill(&Answered {
+        pricing.bill(&Answered {
             usage,
             service: reading.billed.service.as_deref(),
             searches: reading.billed.searches,
-            stated: words.zip(self.pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
+            stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
             complete: reading.complete,
             day: Date::at(record.at_ms / 1000),
         })
@@ -243,8 +243,7 @@ impl Ticket {
         record.duration_us = micros(self.start);
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
-        let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
-        series.add(&record);
+        self.target.as_ref().map_or(&self.shared.unrouted, |target| &target.series).add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
             && outcome == Outcome::Delivered
         {

@@ -40,9 +40,8 @@ fn billed(provider: &str, model: &str, class: Class, tokens: u64) -> Option<u64>
 /// Compares every price of a statement with the bill of as many tokens as it is of; how many were compared.
 #[track_caller]
 fn check(provider: &str, model: &str, statement: &Statement, wrong: &mut Vec<String>) -> usize {
-    let since = statement.since.iter().flatten();
     let is_past = |from: &Option<String>| from.as_deref().is_none_or(|day| day <= merge::GENAI_DATE);
-    let then = since.filter(|(from, _)| is_past(from)).next_back();
+    let then = statement.since.iter().flatten().rfind(|(from, _)| is_past(from));
     // Nobody knows what requests cost whose prices are not the whole.
     let Some((_, prices)) = then.filter(|(_, prices)| !prices.fees) else { return 0 };
     let all = prices.all();

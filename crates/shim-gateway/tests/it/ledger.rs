@@ -49,8 +49,13 @@ struct Recorded {
 
 impl Recorded {
     fn new(config: &str, durability: Durability) -> Self {
-        let lab = Lab::new(config, |got| {
+        let gate = Arc::new(Gate::default());
+        let disk = gate.clone();
+        let lab = Lab::new(config, move |got| {
             let body = String::from_utf8_lossy(&got.body).into_owned();
+            if body.contains("the disk stops") {
+                disk.shut(true);
+            }
             Some(match body.as_str() {
                 body if body.contains("fails") => {
                     Told::whole(400, "application/json", r#"{"error":{"message":"your words: how now"}}"#)
@@ -60,7 +65,6 @@ impl Recorded {
             })
         });
         let folder = tempfile::tempdir().unwrap();
-        let gate = Arc::new(Gate::default());
         let settings = Settings { durability, faults: Some(gate.clone()), ..Settings::new(folder.path()) };
         let ledger = Ledger::open(settings, LedgerMetrics::default()).unwrap();
         lab.control.shared().record_in(ledger.clone());
@@ -210,6 +214,23 @@ async fn strict_asks_no_upstream_before_the_admission_is_on_the_disk() {
     recorded.gate.shut(false);
     let (status, body) = asked.await.unwrap();
     assert_eq!((status, body.as_str()), (200, WHOLE));
+}
+
+#[tokio::test]
+async fn strict_holds_a_whole_answer_until_it_is_on_the_disk() {
+    for fails in [false, true] {
+        let recorded = Arc::new(Recorded::new(CONFIG, Durability::Strict));
+        let asking = recorded.clone();
+        // The admission is on the disk when the upstream is asked, which then stops the disk.
+        let words = if fails { "fails, and the disk stops" } else { "the disk stops" };
+        let ask = ASK.replace("how now", words);
+        let mut asked = tokio::spawn(async move { asking.lab.told(PATH, &ask).await });
+        assert!(waits(&mut asked).await, "fails: {fails}");
+        assert_eq!(recorded.lab.net.got.lock().unwrap().len(), 1);
+        recorded.gate.shut(false);
+        assert_eq!(asked.await.unwrap().0, if fails { 400 } else { 200 });
+        assert_eq!(recorded.ledger.reader().verify(true).unwrap().to_json()["settled"], 1);
+    }
 }
 
 #[tokio::test]

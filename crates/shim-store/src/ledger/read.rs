@@ -10,9 +10,10 @@ use shim_ir::ExchangeId;
 use super::body::{Gone, Segments};
 use super::day::{Day, NoDay, days, hour};
 use super::row::{COLUMNS, Row};
+use super::spend::SpendRow;
 use super::sums::{self, Owned, Sums};
 use super::verify::{Verified, verify};
-use super::{feedback, schema, settings, text, words};
+use super::{feedback, schema, settings, spend, text, words};
 use crate::StoreError;
 
 /// Reads a ledger.
@@ -288,6 +289,14 @@ impl Reader {
             facets.extend(kept.map(|(of, sums)| facet(&of, &sums)));
         }
         Ok(facets)
+    }
+
+    /// What was spent by day, key and alias, from `from` on.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn spend(&self, from: Day) -> Result<Vec<SpendRow>, StoreError> {
+        spend::since(&self.folder, from)
     }
 
     /// Checks that everything is accounted exactly once; with `deep`, row by row and page by page.
