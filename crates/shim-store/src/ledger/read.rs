@@ -347,6 +347,17 @@ fn snippet(
 }
 
 impl Filter {
+    /// What must be equal, by column.
+    fn equal(&self) -> [(&'static str, &Option<String>); 5] {
+        [
+            ("key", &self.key),
+            ("team", &self.team),
+            ("model", &self.model),
+            ("target", &self.target),
+            ("outcome", &self.outcome),
+        ]
+    }
+
     /// Whether exchanges of `day` may pass.
     fn has(&self, day: Day) -> bool {
         self.since_ms.is_none_or(|since| day.next().start_ms() > since)
@@ -374,8 +385,25 @@ fn ranges(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<(i64
     if *filter == Filter::default() {
         return Ok(vec![(0, i64::MAX)]);
     }
-    let kept = sums::kept(connection)?.into_iter().filter(|(of, _)| filter.sums(of));
-    let mut ranges: Vec<(i64, i64)> = kept.map(|(_, sums)| (sums.first_row, sums.last_row)).collect();
+    let (since, until) =
+        (filter.since_ms.map(hour).map(sums::column), filter.until_ms.map(hour).map(sums::column));
+    let mut sql = "SELECT first_row, last_row FROM sums WHERE true".to_owned();
+    let mut values: Vec<&dyn ToSql> = Vec::new();
+    for (column, value) in filter.equal() {
+        if let Some(value) = value {
+            values.push(value);
+            sql += &format!(" AND {column} IN (?{}, '{}')", values.len(), sums::OTHER);
+        }
+    }
+    for (condition, value) in [("hour >=", &since), ("hour <=", &until)] {
+        if let Some(value) = value {
+            values.push(value);
+            sql += &format!(" AND {condition} ?{}", values.len());
+        }
+    }
+    let mut statement = connection.prepare(&sql)?;
+    let found = statement.query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut ranges: Vec<(i64, i64)> = found.collect::<Result<_, _>>()?;
     ranges.sort_unstable();
     let mut apart: Vec<(i64, i64)> = Vec::new();
     for (from, to) in ranges {
@@ -400,14 +428,7 @@ fn select(
     let (since, until) = (filter.since_ms.map(sums::column), filter.until_ms.map(sums::column));
     let mut sql = format!("SELECT {COLUMNS} FROM exchanges WHERE row BETWEEN ?1 AND ?2");
     let mut values: Vec<&dyn ToSql> = vec![&from, &to, &limit];
-    let equal = [
-        ("key", &filter.key),
-        ("team", &filter.team),
-        ("model", &filter.model),
-        ("target", &filter.target),
-        ("outcome", &filter.outcome),
-    ];
-    for (column, value) in &equal {
+    for (column, value) in filter.equal() {
         if let Some(value) = value {
             values.push(value);
             sql += &format!(" AND {column} = ?{}", values.len());

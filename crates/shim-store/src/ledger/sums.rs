@@ -37,7 +37,7 @@ const COUNT: usize = 15;
 const SUMS_MAX: usize = 10_000;
 
 /// The name of what is not summed apart.
-const OTHER: &str = "(other)";
+pub(super) const OTHER: &str = "(other)";
 
 /// Of what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,6 +221,14 @@ pub(super) fn kept(connection: &Connection) -> rusqlite::Result<Vec<(Owned, Sums
         let names = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
         Ok((Owned { hour, names }, Sums::read(row, 6)?))
     })?;
+    rows.collect()
+}
+
+/// How many exchanges ended how.
+pub(super) fn by_outcome(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut statement = connection.prepare("SELECT outcome, sum(requests) FROM sums GROUP BY outcome")?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0))))?;
     rows.collect()
 }
 

@@ -103,10 +103,8 @@ fn look(folder: &Path, day: Day, deep: bool, file: &mut FileVerified) -> Result<
     file.open = number("SELECT count(*) FROM open")?;
     // Rows are numbered without gaps and never removed, so the last number is how many there are.
     let rows = number("SELECT coalesce(max(row), 0) FROM exchanges")?;
-    let kept = sums::kept(&connection)?;
-    for (of, sums) in &kept {
-        let requests = sums.values.first().copied().unwrap_or(0);
-        if of.outcome() == Outcome::Abandoned.name() {
+    for (outcome, requests) in sums::by_outcome(&connection)? {
+        if outcome == Outcome::Abandoned.name() {
             file.abandoned += requests;
         } else {
             file.settled += requests;
@@ -122,7 +120,7 @@ fn look(folder: &Path, day: Day, deep: bool, file: &mut FileVerified) -> Result<
     let admitted = accounted + file.open;
     problem(admitted == file.admitted, format!("{} admitted, but {admitted} accounted", file.admitted));
     if deep {
-        deeply(&connection, rows, &kept, &mut problem)?;
+        deeply(&connection, rows, &mut problem)?;
     }
     Ok(())
 }
@@ -131,7 +129,6 @@ fn look(folder: &Path, day: Day, deep: bool, file: &mut FileVerified) -> Result<
 fn deeply(
     connection: &Connection,
     rows: u64,
-    kept: &[(Owned, Sums)],
     problem: &mut impl FnMut(bool, String),
 ) -> Result<(), StoreError> {
     if let Err(error) = schema::sound(connection) {
@@ -145,6 +142,7 @@ fn deeply(
     );
     let both = number("SELECT count(*) FROM open WHERE id IN (SELECT id FROM exchanges)")?;
     problem(both == 0, format!("{both} exchanges are open and settled"));
+    let kept = sums::kept(connection)?;
     let told = by_hour(kept.iter().map(|(of, sums)| (of, sums)));
     let found = sums::of_rows(connection)?;
     let found = by_hour(found.iter());
