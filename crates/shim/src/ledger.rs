@@ -295,12 +295,14 @@ fn tail(reader: &Reader, follow: bool, which: &Which, json: bool) -> Result<()> 
     let mut latest = reader.list(&filter, last.map(|last| last.behind()), which.limit.unwrap_or(SHOWN))?;
     latest.reverse();
     latest.iter().for_each(|(_, row)| put(row));
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         std::thread::sleep(FOLLOW_EVERY);
         last = reader.each(&filter, last, |row| {
             put(&row);
             Ok(())
         })?;
     }
-    Ok(())
 }

@@ -22,8 +22,8 @@ impl Health {
     }
 
     /// Raises the alarm of this kind. It is told to the log when it is raised, not while it lasts.
-    pub(super) fn raise(&self, kind: &'static str, words: String) {
-        let before = self.lock().insert(kind, words.clone());
+    pub(super) fn raise(&self, kind: &'static str, words: &str) {
+        let before = self.lock().insert(kind, words.to_owned());
         if before.is_none() {
             tracing::error!("{words}");
         }

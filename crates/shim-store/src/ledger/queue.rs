@@ -13,8 +13,11 @@ use super::receipt::Promise;
 pub(super) enum Entry {
     Admitted(Admission, Option<Promise>),
     Settled(Box<Exchange>, Option<Promise>),
-    Feedback(Box<Feedback>, SyncSender<Result<(), FeedbackError>>),
+    Feedback(Box<Feedback>, Reply),
 }
+
+/// Where the answer to feedback goes.
+pub(super) type Reply = SyncSender<Result<(), FeedbackError>>;
 
 /// What had to be let go of, so that the rest had room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -222,7 +222,7 @@ impl Reader {
             let mut segments = Segments::default();
             match segments.bodies(&connection, place)? {
                 Ok((request, answer)) => {
-                    (shown.request, shown.answer) = (Some(request.into_owned()), Some(answer.into_owned()));
+                    (shown.request, shown.answer) = (Some(request.to_vec()), Some(answer.to_vec()));
                 }
                 Err(Gone::Trimmed) => shown.gone = Some("they made room for younger ones"),
                 Err(Gone::Damaged) => shown.gone = Some("they are damaged"),
@@ -341,7 +341,7 @@ fn snippet(
     let detail = row.detail.as_deref();
     let Some(place) = &row.place else { return Ok(text::snippet(detail.unwrap_or(""), terms)) };
     Ok(match segments.bodies(connection, place)? {
-        Ok((request, answer)) => text::snippet(&text::words(&request, &answer, detail), terms),
+        Ok((request, answer)) => text::snippet(&text::words(request, answer, detail), terms),
         Err(_) => text::snippet(detail.unwrap_or(""), terms),
     })
 }

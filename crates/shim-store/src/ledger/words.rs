@@ -88,7 +88,7 @@ fn chunk(source: &Connection, words: &mut Connection) -> Result<usize, StoreErro
             let detail: Option<String> = row.get(1)?;
             let text = match place(row, 2)? {
                 Some(place) => match segments.bodies(source, &place)? {
-                    Ok((request, answer)) => text::words(&request, &answer, detail.as_deref()),
+                    Ok((request, answer)) => text::words(request, answer, detail.as_deref()),
                     Err(_) => detail.unwrap_or_default(),
                 },
                 None => detail.unwrap_or_default(),

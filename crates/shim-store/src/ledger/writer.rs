@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use shim_policy::record::Record;
@@ -14,7 +13,7 @@ use super::feedback::{self, Feedback, FeedbackError};
 use super::file::{CRASH, Crashed, DayFile, Part, SHED, Written};
 use super::health::Health;
 use super::mend::mend;
-use super::queue::Entry;
+use super::queue::{Entry, Reply};
 use super::receipt::Promise;
 use super::retain::retain;
 use super::schema::{self, Trouble, trouble};
@@ -30,7 +29,7 @@ const FILES_MAX: usize = 3;
 pub(super) struct Batch {
     parts: Vec<(Day, Part)>,
     promises: Vec<Promise>,
-    feedback: Vec<(Box<Feedback>, SyncSender<Result<(), FeedbackError>>)>,
+    feedback: Vec<(Box<Feedback>, Reply)>,
 }
 
 impl Batch {
@@ -239,7 +238,7 @@ impl Writer {
             mended.rows,
             mended.lost
         );
-        self.health.raise(DAMAGED, words);
+        self.health.raise(DAMAGED, &words);
         Ok(())
     }
 
@@ -250,7 +249,7 @@ impl Writer {
             "the ledger is not recording: {}; serving goes on, and so does recording once the disk takes it",
             told(error)
         );
-        self.health.raise(DISK, words);
+        self.health.raise(DISK, &words);
     }
 
     /// Looks after the files, every now and then.
@@ -277,7 +276,7 @@ impl Writer {
                      the day are kept",
                     retained.bytes
                 );
-                self.health.raise(LARGE, words);
+                self.health.raise(LARGE, &words);
             }
             Err(error) => self.refused(&error),
         }

@@ -221,7 +221,8 @@ fn a_day_larger_than_the_bound_loses_its_bodies_and_keeps_its_rows() {
     for n in 0..400 {
         let mut large = exchange(n);
         // What does not compress.
-        let noise: Vec<u8> = (0..20_000u64).map(|k| (k * k * 2_654_435_761 + n * 97 >> 11) as u8).collect();
+        let noise: Vec<u8> =
+            (0..20_000u64).map(|k| (k * k * 2_654_435_761 + n * 97).to_be_bytes()[3]).collect();
         large.request.pieces = vec![bytes::Bytes::from(noise)];
         drop(ledger.settled(large));
     }

@@ -200,7 +200,7 @@ proptest! {
         for _ in 0..count {
             world.happens(Happens::Admit);
             world.happens(Happens::Settle(any_index()));
-            if world.next % 7 == 0 {
+            if world.next.is_multiple_of(7) {
                 world.commit();
             }
         }
