@@ -43,10 +43,11 @@ pub(crate) async fn cross<C: Connect>(
         return embed(worker, admitted, rule, step, http, ticket).await;
     }
     let pair = pair(admitted, step)?;
-    let seed = ticket.id().to_string();
+    let mut id = [0; 36];
+    let seed = ticket.id().print(&mut id);
     let model = step.target.id.model.as_str();
     let traits = step.target.traits(step.endpoint.dialect);
-    let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, &seed, rule)?;
+    let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, seed, rule)?;
     if admitted.route.operation == Operation::Generate
         && !step.target.provider.counts()
         && worker.shared.corrections.wants(&step.target.name, ticket.id())

@@ -180,61 +180,74 @@ impl<'a> Place<'_, 'a> {
 
 /// Writes `text` as a JSON string (RFC 8259 §7), with the least escapes.
 fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
-    out.reserve(text.len() + 2);
+    // Room for the escapes that text in lines has.
+    out.reserve(text.len() + text.len() / 32 + 2);
     out.push(b'"');
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, from) = rest.split_at(plain_len(rest, lines));
-        out.extend_from_slice(plain);
-        if from.is_empty() {
-            break;
-        }
-        rest = escape(out, from, lines);
+    if lines {
+        escaped::<true>(out, text.as_bytes())
+    } else {
+        escaped::<false>(out, text.as_bytes())
     }
     out.push(b'"');
 }
 
+fn escaped<const LINES: bool>(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    loop {
+        let (plain, from) = rest.split_at(plain_len::<LINES>(rest));
+        out.extend_from_slice(plain);
+        let Some((first, after)) = from.split_first() else { return };
+        rest = match short(*first) {
+            None => end_of_line(out, from),
+            Some(b'u') => {
+                out.extend_from_slice(b"\\u00");
+                out.extend([first >> 4, first & 0xF].map(hex));
+                after
+            }
+            Some(short) => {
+                out.extend_from_slice(&[b'\\', short]);
+                after
+            }
+        };
+    }
+}
+
+/// What stands behind the backslash for a byte that needs an escape: `u` where there is no short one; `None` for others.
+#[inline]
+const fn short(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0C => b'f',
+        0..0x20 => b'u',
+        _ => return None,
+    })
+}
+
+const fn hex(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+}
+
 /// How many bytes at the front need no escape.
-fn plain_len(bytes: &[u8], lines: bool) -> usize {
+#[inline]
+fn plain_len<const LINES: bool>(bytes: &[u8]) -> usize {
     let (blocks, tail) = bytes.as_chunks();
     for (at, block) in blocks.iter().enumerate() {
-        if let Some(plain) = first_of(block, |byte| needs_escape(byte, lines)) {
+        if let Some(plain) = first_of(block, needs_escape::<LINES>) {
             return at * 16 + plain;
         }
     }
-    let plain = tail.iter().position(|byte| needs_escape(*byte, lines)).unwrap_or(tail.len());
+    let plain = tail.iter().position(|byte| needs_escape::<LINES>(*byte)).unwrap_or(tail.len());
     blocks.len() * 16 + plain
 }
 
 /// Bytes that need an escape, or begin a character that may.
 #[inline]
-fn needs_escape(byte: u8, lines: bool) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (lines & ((byte == 0xC2) | (byte == 0xE2)))
-}
-
-/// Writes what `from` begins with, which [`needs_escape`]; gives what follows it.
-fn escape<'t>(out: &mut Vec<u8>, from: &'t [u8], lines: bool) -> &'t [u8] {
-    let (first, rest) = from.split_first().unwrap_or((&0, &[]));
-    let short = match first {
-        b'"' => b"\\\"",
-        b'\\' => b"\\\\",
-        b'\n' => b"\\n",
-        b'\r' => b"\\r",
-        b'\t' => b"\\t",
-        0x08 => b"\\b",
-        0x0C => b"\\f",
-        byte if *byte < 0x20 => {
-            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-            return rest;
-        }
-        _ if lines => return end_of_line(out, from),
-        byte => {
-            out.push(*byte);
-            return rest;
-        }
-    };
-    out.extend_from_slice(short);
-    rest
+fn needs_escape<const LINES: bool>(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (LINES & ((byte == 0xC2) | (byte == 0xE2)))
 }
 
 /// Writes the character `from` begins with, escaped where some take it for the end of a line; gives what follows it.

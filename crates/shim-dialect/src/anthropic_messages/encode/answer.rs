@@ -15,7 +15,7 @@ use crate::{Asker, Operation, Told};
 /// A whole answer; or a count of tokens, where that was asked.
 pub(crate) fn message(response: &Response, asker: &Asker<'_>) -> Told {
     let mut cx = Cx::answering();
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     let mut w = JsonWriter::new(&mut body);
     if asker.operation == Operation::CountTokens {
         w.object(|w| count(w, response.usage.as_ref(), &mut cx));

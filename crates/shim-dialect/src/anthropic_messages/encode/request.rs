@@ -18,7 +18,7 @@ use crate::{Encoded, Goal, Operation};
 pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let mut cx = Cx::asking(goal.traits);
     let ask = Ask::of(request, goal, &mut cx);
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| ask.write(w, &mut cx));
     Encoded { body, echo: ask.offers.echo(), losses: cx.losses }
 }

@@ -16,7 +16,7 @@ use crate::{Asker, Told};
 /// A whole answer.
 pub(crate) fn answer(response: &Response, asker: &Asker<'_>) -> Told {
     let mut losses = Losses::default();
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     let mut writer = JsonWriter::new(&mut body);
     answering(&mut losses, |scribe| writer.object(|w| members(w, response, asker, scribe)));
     Told { body, losses: losses.into_list() }
@@ -27,7 +27,7 @@ pub(crate) fn count(response: &Response) -> Told {
     let mut losses = Losses::default();
     let own = own(&response.rest, String::new, &mut losses);
     let used = response.usage.clone().unwrap_or_default();
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| {
         if own.iter().all(|(key, _)| **key != *"totalTokens") {
             w.number("totalTokens", used.input_total().0);

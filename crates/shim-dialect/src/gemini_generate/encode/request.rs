@@ -49,7 +49,7 @@ pub(super) fn encoded(
     let called = called(request, &names);
     let losses = Losses::default();
     let mut scribe = Scribe { names: &names, called: &called, traits: goal.traits, losses, sign: false };
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| members(w, &mut scribe));
     let losses = scribe.losses.into_list();
     Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses }

@@ -14,7 +14,7 @@ use crate::{Asker, Told};
 /// A whole answer for the client of `asker`.
 pub(crate) fn response(response: &Response, asker: &Asker<'_>) -> Told {
     let mut losses = Losses::default();
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| {
         chat(response, asker, &mut losses, w);
         service_tier(response.service_tier.as_deref(), &mut losses, w);

@@ -44,7 +44,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         losses: Losses::default(),
         unthinking: false,
     };
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| {
         w.string("model", goal.model);
         chat(request, &mut to, w);

@@ -20,7 +20,7 @@ use crate::{Asker, Goal, Operation, Told};
 pub(crate) fn response(response: &Response, asker: &Asker<'_>) -> Told {
     let mut losses = Losses::default();
     let own = response.rest.origin() == Some(DIALECT);
-    let mut body = Vec::with_capacity(1024);
+    let mut body = Vec::with_capacity(2048);
     if asker.operation == Operation::CountTokens || (own && response.candidates.is_empty()) {
         JsonWriter::new(&mut body).object(|w| put_count(w, response, own));
         return Told { body, losses: losses.into_list() };

@@ -26,7 +26,7 @@ const USER_BYTES_MAX: usize = 64;
 /// Encodes a request.
 pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let mut ask = Ask::new(request, goal);
-    let mut body = Vec::with_capacity(1024);
+    let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| {
         w.string("model", goal.model);
         put_conversation(w, request, &mut ask);
