@@ -129,7 +129,7 @@ impl Writer {
     ) -> Result<(Self, Vec<Crashed>), StoreError> {
         let folder = settings.ledger();
         let unusable = |source| StoreError::Folder { path: folder.clone(), source };
-        std::fs::create_dir_all(&folder).map_err(unusable)?;
+        private(&folder).map_err(unusable)?;
         let packer = Packer::new().map_err(unusable)?;
         let mut writer = Self { settings, health, files: Vec::new(), packer, cared: None };
         let mut crashed = Vec::new();
@@ -304,6 +304,15 @@ impl Writer {
             }
         }
     }
+}
+
+/// Makes a folder that is its owner's alone: what users said is in it.
+fn private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Whether a day's file was closed in order, and can be read: there is nothing to recover.

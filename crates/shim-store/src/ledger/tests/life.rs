@@ -23,6 +23,16 @@ fn what_was_settled_is_there_with_its_bodies_after_the_end() {
     assert_eq!(Reader::new(folder.path()).show(id(300)).unwrap(), None);
 }
 
+#[cfg(unix)]
+#[test]
+fn the_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    assert!(open(&settings(folder.path())).close(true));
+    let mode = std::fs::metadata(folder.path().join("ledger")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
 #[test]
 fn what_is_under_way_at_a_crash_is_abandoned_and_told_of() {
     let folder = tempfile::tempdir().unwrap();
