@@ -9,9 +9,11 @@
 //! | `GET /v1/models` | every name clients can ask for |
 //! | `GET /v1/swaps` | the steps of all swaps |
 //! | `POST /v1/swaps` | `{"alias","to","now":true,"force"}` or `{"alias","back":true}` |
-//! | `GET /v1/exchanges`, `GET /v1/exchanges/{id}` | recent exchanges |
+//! | `GET /v1/exchanges` | recent exchanges; with `key`, `team`, `model`, `target`, `outcome`, `since`, `until`, `before` or `limit`, those of the ledger |
+//! | `GET /v1/exchanges/{id}` | one exchange |
 
 mod guard;
+mod ledger;
 mod routes;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The routes.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -15,9 +15,6 @@ use shim_ir::TargetId;
 use crate::Operators;
 use crate::guard::guard;
 
-/// Exchanges listed at once.
-const LISTED_MAX: usize = 100;
-
 pub(crate) fn router(operators: Operators) -> Router {
     Router::new()
         .route("/", get(index))
@@ -27,8 +24,8 @@ pub(crate) fn router(operators: Operators) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/models", get(models))
         .route("/v1/swaps", get(swaps).post(swap))
-        .route("/v1/exchanges", get(exchanges))
-        .route("/v1/exchanges/{id}", get(exchange))
+        .route("/v1/exchanges", get(crate::ledger::exchanges))
+        .route("/v1/exchanges/{id}", get(crate::ledger::exchange))
         .layer(from_fn_with_state(operators.clone(), guard))
         .with_state(operators)
 }
@@ -65,6 +62,7 @@ async fn status(State(operators): State<Operators>) -> Json<Value> {
         "hash": snapshot.hash(),
         "draining": control.shared().draining(),
         "refused": control.refused(),
+        "ledger": crate::ledger::status(control.shared()),
         "aliases": control.aliases().iter().map(alias).collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
     }))
@@ -167,18 +165,6 @@ fn refused(error: &ControlError) -> Response {
     bad(status, &error.to_string())
 }
 
-fn bad(status: StatusCode, message: &str) -> Response {
+pub(crate) fn bad(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
-}
-
-async fn exchanges(State(operators): State<Operators>) -> Json<Value> {
-    let latest = operators.control.shared().latest(LISTED_MAX);
-    Json(json!({ "exchanges": latest.iter().map(|s| s.to_json()).collect::<Vec<_>>() }))
-}
-
-async fn exchange(State(operators): State<Operators>, Path(id): Path<String>) -> Response {
-    match operators.control.shared().recent(&id) {
-        Some(settled) => Json(settled.to_json()).into_response(),
-        None => bad(StatusCode::NOT_FOUND, "that exchange is not, or no longer, kept in memory"),
-    }
 }

@@ -4,6 +4,7 @@
 //! the way is reported at once, each with its place and, where there is one, its remedy.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod ledger;
 mod parse;
 mod prices;
 mod problem;
@@ -18,12 +19,14 @@ use std::time::Duration;
 use shim_catalog::OwnPrice;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
 
+pub use ledger::Ledger;
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use raw::schema;
 pub use value::{parse_duration, parse_size};
 
 pub use shim_policy::fidelity::Verdict;
+pub use shim_policy::record::Record;
 
 /// A validated configuration. Secrets are named, not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,10 @@ pub struct Config {
     pub server: Server,
     /// Folder of the embedded store.
     pub store: PathBuf,
+    /// How the ledger is kept.
+    pub ledger: Ledger,
+    /// How much of exchanges is recorded, where nobody asks for less.
+    pub record: Record,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -173,6 +180,8 @@ pub struct Alias {
     /// What becomes of single fields that cannot: path, with `*` for any run of characters, and verdict. In the order
     /// of length, the longest and so the most telling first.
     pub losses: Vec<(String, Verdict)>,
+    /// How much of its exchanges is recorded, where it says so.
+    pub record: Option<Record>,
 }
 
 /// What becomes of what cannot be carried exactly.
@@ -192,6 +201,8 @@ pub struct Key {
     pub secret: SecretRef,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Empty allows everything.
     pub allow: Vec<String>,
+    /// How much of its exchanges is recorded, where it says so.
+    pub record: Option<Record>,
 }
 
 impl Default for Server {
@@ -220,6 +231,8 @@ impl Default for Config {
         Self {
             server: Server::default(),
             store: "shim-data".into(),
+            ledger: Ledger::default(),
+            record: Record::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! The file, section by section, into a [`Config`].
 
+mod ledger;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -19,7 +21,7 @@ use crate::{
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 7] = ["server", "store", "log", "timeouts", "providers", "aliases", "keys"];
+const SECTIONS: [&str; 8] = ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -66,7 +68,8 @@ impl Parser<'_> {
         let timeouts = self.section::<raw::Timeouts>(&mut sections, "timeouts");
         config.timeouts = self.timeouts(timeouts, "timeouts", Timeouts::default());
         let store = self.section::<raw::Store>(&mut sections, "store");
-        config.store = store.and_then(|(store, _)| store.path).unwrap_or(config.store);
+        self.store(store, &mut config);
+        config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
@@ -367,8 +370,9 @@ impl Parser<'_> {
             let fallback = fallback.collect();
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
+            let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses });
+                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record });
             }
         }
         aliases
@@ -440,8 +444,9 @@ impl Parser<'_> {
                 }
             };
             let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
+            let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
             if let Some(secret) = self.secret(raw.secret, &format!("{path}.secret"), &at) {
-                keys.insert(id, Key { secret, allow: raw.allow.unwrap_or_default() });
+                keys.insert(id, Key { secret, allow: raw.allow.unwrap_or_default(), record });
             }
         }
         keys

@@ -14,6 +14,9 @@ use serde::Deserialize;
     reason = "only its schema is used: the file is read section by section, to report every problem"
 )]
 pub(crate) struct File {
+    /// How much of exchanges is recorded: `full` (default), `usage` (no bodies, no messages of faults) or `off` (only what
+    /// accounting needs). Aliases, keys and the header `x-shim-record` may be stricter; the strictest wins.
+    record: Option<String>,
     /// Listeners, and bounds on what clients send.
     server: Option<Server>,
     /// The store.
@@ -88,6 +91,20 @@ pub(crate) struct SecretRef {
 pub(crate) struct Store {
     /// Folder of the embedded store. Default `shim-data`.
     pub(crate) path: Option<PathBuf>,
+    /// When what was settled is on the disk. `window` (default): within the commit interval it survives the end of the
+    /// process. `strict`: before the last byte of the answer is sent, and before an upstream is asked, and it survives the
+    /// end of the machine.
+    pub(crate) durability: Option<String>,
+    /// How long entries of the ledger wait to be committed together. Default `20ms`.
+    pub(crate) commit_every: Option<String>,
+    /// Most bytes that wait to be written; beyond it bodies are not recorded, then admissions, usage last. Default `64MiB`.
+    pub(crate) queue_max: Option<String>,
+    /// Most bytes of the ledger's files; the oldest days go first. Default `1GiB`.
+    pub(crate) ledger_bytes_max: Option<String>,
+    /// Most days of the ledger kept. Default 30.
+    pub(crate) ledger_days_max: Option<u32>,
+    /// Most bytes recorded of one body; of what is larger the beginning is. Default `1MiB`.
+    pub(crate) record_bytes_max: Option<String>,
 }
 
 /// Logging.
@@ -197,6 +214,8 @@ pub(crate) struct Alias {
     /// `drop` leaves them out, `map` takes what is near, `refuse` refuses the request. `*` stands for any run of
     /// characters: `"messages[*].content[*].cache_control" = "drop"`.
     pub(crate) losses: Option<BTreeMap<String, String>>,
+    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    pub(crate) record: Option<String>,
 }
 
 /// A client's key.
@@ -207,6 +226,8 @@ pub(crate) struct Key {
     pub(crate) secret: SecretRef,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
     pub(crate) allow: Option<Vec<String>>,
+    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    pub(crate) record: Option<String>,
 }
 
 /// The JSON Schema of the file (draft 2020-12), as text.

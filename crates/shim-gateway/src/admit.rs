@@ -39,6 +39,7 @@ where
     B::Error: std::fmt::Display,
 {
     let Arrival { codec, route, parts, body } = arrival;
+    ticket.recorder().asked(&snapshot.recording, &parts.headers);
     let key = match bounded(&parts).and_then(|()| identify(snapshot, &parts)) {
         Ok(key) => key,
         Err(fault) => {
@@ -50,6 +51,8 @@ where
     let (body, held) = collect(shared, &snapshot.limits, &parts.headers, body).await?;
     let head = read_head(codec, &route, &body)?;
     ticket.asks(snapshot.name(&head.model), head.stream, body.len());
+    let recording = (&snapshot.recording, shared.as_ref());
+    ticket.recorder().takes(recording, &head.model, key.as_ref().map(|key| &key.id), &body);
     if let Some(key) = &key
         && !head.model.is_empty()
         && !key.allows(&head.model)

@@ -13,6 +13,8 @@ use shim_policy::fidelity::Rule;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::{Origin, Timeouts};
 
+use crate::record::Recording;
+
 /// What a snapshot is built from: a validated configuration with its secrets resolved, and the swaps in force.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -26,6 +28,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Whether a bare model name goes to the provider whose list has it.
     pub bare_models: bool,
+    /// How much is recorded of what.
+    pub recording: Recording,
 }
 
 /// A provider.
@@ -175,6 +179,7 @@ pub struct Snapshot {
     header: HeaderValue,
     hash: String,
     pub(crate) limits: Limits,
+    pub(crate) recording: Recording,
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     aliases: HashMap<String, Arc<Alias>>,
     keys: HashMap<[u8; 32], Arc<Key>>,
@@ -269,6 +274,7 @@ impl Snapshot {
             header: HeaderValue::from(number.0),
             hash: setup.hash(),
             limits: setup.limits,
+            recording: setup.recording.clone(),
             providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(provider(p)))).collect(),
             keys: keys(&setup.keys)?,
             ..Self::empty()
@@ -290,6 +296,7 @@ impl Snapshot {
             header: HeaderValue::from(0),
             hash: String::new(),
             limits: Limits::default(),
+            recording: Recording::default(),
             providers: BTreeMap::new(),
             aliases: HashMap::new(),
             keys: HashMap::new(),
@@ -498,7 +505,7 @@ impl Setup {
         for key in &self.keys {
             hasher.update(format!("{} {:?}\n", key.id, key.allow));
         }
-        hasher.update(format!("{:?} {}", self.limits, self.bare_models));
+        hasher.update(format!("{:?} {} {:?}", self.limits, self.bare_models, self.recording));
         hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -20,6 +20,7 @@ mod models;
 mod patience;
 mod pipeline;
 mod plan;
+mod record;
 mod relay;
 mod routes;
 mod serve;
@@ -35,6 +36,7 @@ pub use generation::{
     Setup, SetupError, Snapshot,
 };
 pub use pipeline::{Worker, respond};
+pub use record::Recording;
 pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connection};
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};

@@ -60,8 +60,8 @@ where
         Ok(Staged::Relay(attempt)) => relay(*attempt, &snapshot, ticket),
         Ok(Staged::Whole(response)) => {
             ticket.answers(response.status().as_u16());
-            ticket.deliver();
-            response
+            let receipt = ticket.deliver();
+            response.map(|body| body.after(receipt))
         }
         Err(failed) => of_fault(codec, failed, &snapshot, ticket),
     }
@@ -106,6 +106,7 @@ where
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
     let plan = plan(&worker.shared, snapshot, &admitted)?;
+    ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     Ok(Staged::Relay(Box::new(attempt)))
 }

@@ -13,6 +13,7 @@ use crate::generation::{
     AliasSetup, EndpointSetup, HttpSetup, KeySetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy,
     Setup,
 };
+use crate::record::Recording;
 
 /// Where secrets come from. The binary reads the environment and files; tests do not.
 pub trait Secrets {
@@ -99,6 +100,7 @@ pub fn resolve(
             body_timeout: config.server.body_timeout,
         },
         bare_models: config.server.bare_models,
+        recording: Recording::of(config),
     })
 }
 

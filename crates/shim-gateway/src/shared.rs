@@ -1,18 +1,19 @@
 //! What all workers share: the snapshot in force, metrics, log lines, recent exchanges.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use shim_ir::ExchangeId;
+use shim_store::ledger::Ledger;
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::generation::Snapshot;
 
-/// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
+/// Recent exchanges kept in memory, for `GET /v1/exchanges`: those that are older are in the ledger.
 pub const RECENT_MAX: usize = 512;
 
 /// What all workers share.
@@ -33,6 +34,8 @@ pub struct Shared {
     pub(crate) held: AtomicUsize,
     /// What is learned of the counts of targets without a counter.
     pub(crate) corrections: Corrections,
+    /// Where exchanges are recorded, if anywhere.
+    ledger: OnceLock<Ledger>,
     recent: Mutex<Recent>,
 }
 
@@ -52,8 +55,15 @@ impl Shared {
             ending: Ending::default(),
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
+            ledger: OnceLock::new(),
             recent: Mutex::default(),
         })
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// The snapshot in force now.
@@ -66,6 +76,17 @@ impl Shared {
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         self.metrics.generation.set(i64::try_from(snapshot.number().0).unwrap_or(i64::MAX));
         self.live.store(snapshot);
+    }
+
+    /// Records in `ledger` from now on; the first one stays.
+    pub fn record_in(&self, ledger: Ledger) {
+        self.ledger.get_or_init(|| ledger);
+    }
+
+    /// Where exchanges are recorded, if anywhere.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.get()
     }
 
     /// Waits, for a second at most, until the log lines written so far are out.

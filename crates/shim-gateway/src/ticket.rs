@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use shim_catalog::{Answered, Date};
 use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
 use shim_policy::tokens::Estimate;
+use shim_store::ledger::Receipt;
 use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
+use crate::record::Recorder;
 use crate::shared::Shared;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
@@ -25,6 +28,8 @@ pub(crate) struct Ticket {
     target: Option<Arc<Target>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
+    /// What is kept for the ledger.
+    recorder: Recorder,
     start: Instant,
 }
 
@@ -66,7 +71,8 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        Self { shared, record: Some(Box::new(record)), target: None, estimate: None, start }
+        let (record, recorder) = (Some(Box::new(record)), Recorder::default());
+        Self { shared, record, target: None, estimate: None, recorder, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -147,9 +153,22 @@ impl Ticket {
         self.note(|r| r.status = status);
     }
 
-    /// Notes how much of the answer went to the client.
-    pub(crate) fn sent(&mut self, bytes: usize) {
-        self.note(|r| r.answer_bytes += bytes as u64);
+    /// Notes a piece of the answer that goes to the client.
+    pub(crate) fn sent(&mut self, piece: &Bytes) {
+        self.recorder.passes(piece);
+        self.note(|r| r.answer_bytes += piece.len() as u64);
+    }
+
+    /// What is kept for the ledger.
+    pub(crate) fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
+    }
+
+    /// Tells the ledger that the exchange is admitted: it is accounted from now on. Where the ledger is strict, it is on
+    /// the disk then.
+    pub(crate) fn admitted(&self) -> Receipt {
+        let record = self.record.as_ref();
+        record.map(|record| self.recorder.admitted(&self.shared, record)).unwrap_or_default()
     }
 
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
@@ -193,13 +212,13 @@ impl Ticket {
         self.shared.metrics.unmetered.inc();
     }
 
-    /// Settles: the answer was delivered whole.
-    pub(crate) fn deliver(mut self) {
-        self.settle(Outcome::Delivered);
+    /// Settles: the answer was delivered whole. Its end waits for the receipt.
+    pub(crate) fn deliver(mut self) -> Receipt {
+        self.settle(Outcome::Delivered)
     }
 
-    /// Settles: the client was told of `fault`.
-    pub(crate) fn fail(mut self, fault: &Fault) {
+    /// Settles: the client was told of `fault`. The end of that waits for the receipt.
+    pub(crate) fn fail(mut self, fault: &Fault) -> Receipt {
         self.shared.metrics.fault(fault.kind);
         let detail = match &fault.detail {
             Some(detail) => format!("{}: {detail}", fault.message),
@@ -209,7 +228,7 @@ impl Ticket {
             r.fault = Some(fault.kind);
             r.detail = Some(detail.into());
         });
-        self.settle(Outcome::Failed);
+        self.settle(Outcome::Failed)
     }
 
     fn note(&mut self, change: impl FnOnce(&mut Settled)) {
@@ -218,8 +237,8 @@ impl Ticket {
         }
     }
 
-    fn settle(&mut self, outcome: Outcome) {
-        let Some(mut record) = self.record.take() else { return };
+    fn settle(&mut self, outcome: Outcome) -> Receipt {
+        let Some(mut record) = self.record.take() else { return Receipt::ready() };
         record.outcome = outcome;
         record.duration_us = micros(self.start);
         add_failures(&mut record);
@@ -230,7 +249,12 @@ impl Ticket {
         {
             self.shared.corrections.learn(target, estimate, usage.input_total());
         }
+        let receipt = self.recorder.settled(&self.shared, &record);
+        if self.recorder.is_quiet() {
+            record.detail = None;
+        }
         self.shared.settled(*record);
+        receipt
     }
 }
 
@@ -257,7 +281,7 @@ fn add_failures(record: &mut Settled) {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Outcome::Abandoned);
+        drop(self.settle(Outcome::Abandoned));
     }
 }
 

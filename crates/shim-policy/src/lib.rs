@@ -3,5 +3,6 @@
 
 pub mod failover;
 pub mod fidelity;
+pub mod record;
 pub mod swap;
 pub mod tokens;

@@ -1,8 +1,9 @@
-//! What outlives the process: swap steps and generation numbers. It records; it decides nothing.
+//! What outlives the process: swap steps, generation numbers and the ledger. It records; it decides nothing.
 //!
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
-//! appended is there after a crash.
+//! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day.
 
+pub mod ledger;
 mod sqlite;
 
 use std::path::PathBuf;

@@ -30,7 +30,8 @@ pub fn write_line(format: Format, settled: &Settled, out: &mut Vec<u8>) {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-pub(crate) fn timestamp(at_ms: u64) -> String {
+#[must_use]
+pub fn timestamp(at_ms: u64) -> String {
     let mut out = Vec::new();
     put_timestamp(at_ms, &mut out);
     String::from_utf8(out).unwrap_or_default()

@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use shim_ir::{FaultKind, Usage};
 
-use crate::{Outcome, Settled, names};
+use crate::{LedgerMetrics, Outcome, Settled, names};
 
 /// Most series of one name; what comes beyond is summed under `(other)`, so that no client can fill the memory by
 /// inventing models.
@@ -67,6 +67,8 @@ pub struct Metrics {
     /// Answers whose usage could not be read.
     pub unmetered: Counter,
     lines_dropped: Gauge,
+    /// What the ledger counts of itself.
+    pub ledger: LedgerMetrics,
 }
 
 /// The metrics of one alias and target, looked up once and then only added to.
@@ -117,6 +119,7 @@ impl Metrics {
             generation: Gauge::default(),
             unmetered: Counter::default(),
             lines_dropped: Gauge::default(),
+            ledger: LedgerMetrics::default(),
         };
         metrics.register();
         metrics
@@ -138,6 +141,7 @@ impl Metrics {
         r.register(names::GENERATION, "Generation in force", self.generation.clone());
         r.register(names::UNMETERED, "Answers whose usage could not be read", self.unmetered.clone());
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
+        self.ledger.register(r);
     }
 
     /// The series of an alias and target.

@@ -27,6 +27,25 @@ pub const UNMETERED: &str = "shim_unmetered_answers";
 /// Log lines that were dropped because their reader was too slow.
 pub const LINES_DROPPED: &str = "shim_log_lines_dropped";
 
+/// Rows written to the ledger.
+pub const LEDGER_ROWS: &str = "shim_ledger_rows";
+/// Exchanges whose bodies the ledger's queue had no room for.
+pub const LEDGER_BODIES_SHED: &str = "shim_ledger_bodies_shed";
+/// Admissions the ledger's queue had no room for.
+pub const LEDGER_ADMISSIONS_SHED: &str = "shim_ledger_admissions_shed";
+/// Rows of usage the ledger's queue had no room for.
+pub const LEDGER_ROWS_SHED: &str = "shim_ledger_rows_shed";
+/// Settlements that came twice and were kept once.
+pub const LEDGER_DOUBLED: &str = "shim_ledger_doubled";
+/// Exchanges found open when the ledger was opened.
+pub const LEDGER_CRASHED: &str = "shim_ledger_crashed";
+/// Writes of the ledger the disk refused.
+pub const LEDGER_REFUSED: &str = "shim_ledger_refused";
+/// Damaged files of the ledger that were set aside.
+pub const LEDGER_SET_ASIDE: &str = "shim_ledger_files_set_aside";
+/// Bytes that wait to be written to the ledger.
+pub const LEDGER_QUEUE: &str = "shim_ledger_queue_bytes";
+
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];

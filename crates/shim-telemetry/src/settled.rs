@@ -98,7 +98,9 @@ pub struct Tried {
 }
 
 impl Tried {
-    fn to_json(&self) -> serde_json::Value {
+    /// The attempt as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "target": &*self.target,
             "fault": self.fault.code(),
@@ -144,7 +146,7 @@ impl Settled {
             "fault": self.fault.map(FaultKind::code),
             "detail": self.detail.as_deref(),
             "fidelity": self.fidelity(),
-            "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
+            "losses": losses_json(self.losses.as_deref().unwrap_or_default()),
             "streamed": self.streamed,
             "usage": usage,
             "cost_pico_usd": self.cost.map(|cost| cost.0),
@@ -159,6 +161,12 @@ impl Settled {
     }
 }
 
+/// Losses as JSON.
+#[must_use]
+pub fn losses_json(losses: &[Loss]) -> serde_json::Value {
+    losses.iter().map(loss).collect()
+}
+
 fn loss(loss: &Loss) -> serde_json::Value {
     serde_json::json!({ "path": loss.path, "kind": loss.kind.name(), "why": loss.why })
 }
@@ -169,7 +177,8 @@ fn milliseconds(us: u64) -> f64 {
 }
 
 /// The word for a reason to finish.
-pub(crate) fn finish_word(reason: &FinishReason) -> &'static str {
+#[must_use]
+pub fn finish_word(reason: &FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Sequence => "sequence",

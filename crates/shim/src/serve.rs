@@ -69,6 +69,7 @@ fn host(
     let (clients, operators) = listeners(config)?;
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
     let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
+    crate::ledger::open(config, control.shared())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.
@@ -97,6 +98,7 @@ fn host(
         let _ = tokio::time::timeout(CLOSE, admin).await;
         done
     });
+    crate::ledger::close(control.shared(), done.is_ok());
     control.shared().close_lines();
     // After a second signal there is a thread that waits for the workers.
     runtime.shutdown_background();

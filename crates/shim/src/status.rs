@@ -23,6 +23,9 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
     if let Some(why) = status["refused"].as_str() {
         say(&format!("the configuration file as it is now is NOT in force:\n{why}"));
     }
+    for alarm in status["ledger"]["alarms"].as_array().unwrap_or(&Vec::new()) {
+        say(&format!("ALARM     {}", text(alarm)));
+    }
     for provider in status["providers"].as_array().unwrap_or(&Vec::new()) {
         let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(&text).collect();
         say(&format!("provider  {:<14} {}", text(&provider["id"]), dialects.join(", ")));

@@ -9,6 +9,7 @@ mod embed;
 mod faults;
 mod lab;
 mod lane;
+mod ledger;
 mod prices;
 mod recorded_counts;
 mod square;

@@ -4,6 +4,7 @@
 
 mod command;
 mod exposition;
+mod ledger;
 mod process;
 mod serving;
 mod upstream;

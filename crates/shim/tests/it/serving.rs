@@ -181,8 +181,13 @@ fn a_swap_is_seen_taken_back_and_outlives_the_process() {
 
 /// The store holds no secret.
 fn check_store(folder: &Path) {
-    for file in std::fs::read_dir(folder.join("shim-data")).unwrap() {
+    let store = folder.join("shim-data");
+    let ledger = std::fs::read_dir(store.join("ledger")).unwrap();
+    for file in std::fs::read_dir(&store).unwrap().chain(ledger) {
         let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let bytes = std::fs::read(&path).unwrap();
         check_silent(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
     }
