@@ -1,5 +1,7 @@
 //! The file, section by section, into a [`Config`].
 
+mod grants;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -18,7 +20,8 @@ use crate::{
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 7] = ["server", "store", "log", "timeouts", "providers", "aliases", "keys"];
+const SECTIONS: [&str; 8] =
+    ["server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -69,7 +72,8 @@ impl Parser<'_> {
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
-        config.keys = self.keys(&mut sections);
+        config.teams = self.teams(&mut sections);
+        config.keys = self.keys(&mut sections, &config);
         config.server = self.server(&mut sections, &config.keys);
         config
     }
@@ -246,6 +250,7 @@ impl Parser<'_> {
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
         provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
+        provider.region = raw.region.and_then(|region| self.region(&region, &format!("{path}.region"), at));
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
         if own.is_some() {
@@ -365,8 +370,9 @@ impl Parser<'_> {
             let fallback = fallback.collect();
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
+            let limits = self.limits(raw.limits, &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses });
+                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, limits });
             }
         }
         aliases
@@ -426,25 +432,6 @@ impl Parser<'_> {
         Some(target)
     }
 
-    fn keys(&mut self, sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>) -> BTreeMap<KeyId, Key> {
-        let mut keys = BTreeMap::new();
-        for (name, at, value) in self.entries(sections, "keys") {
-            let path = format!("keys.{name}");
-            let id = match KeyId::new(&name) {
-                Ok(id) => id,
-                Err(why) => {
-                    self.gather.add(&path, at, why.to_string());
-                    continue;
-                }
-            };
-            let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
-            if let Some(secret) = self.secret(raw.secret, &format!("{path}.secret"), &at) {
-                keys.insert(id, Key { secret, allow: raw.allow.unwrap_or_default() });
-            }
-        }
-        keys
-    }
-
     fn server(
         &mut self,
         sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>,
@@ -456,9 +443,11 @@ impl Parser<'_> {
         let operators = self.address(raw.operators, "server.operators", &span, default.operators);
         let secret = raw.operators_secret;
         let operators_secret = secret.and_then(|s| self.secret(s, "server.operators_secret", &span));
-        if !listen.ip().is_loopback() && keys.is_empty() {
+        let require_keys = raw.require_keys.unwrap_or(default.require_keys);
+        if !listen.ip().is_loopback() && keys.is_empty() && !require_keys {
             let message = format!(
-                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME]"
+                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME], or set \
+                 server.require_keys and make keys with `shim keys create`"
             );
             self.gather.add("server.listen", span.clone(), message);
         }
@@ -471,6 +460,7 @@ impl Parser<'_> {
             operators,
             tls: raw.tls.map(|tls| crate::Tls { cert: tls.cert, key: tls.key }),
             operators_secret,
+            require_keys,
             body_bytes_max: self.size(raw.body_max, "server.body_max", &span, default.body_bytes_max),
             bodies_bytes_max: self.size(raw.bodies_max, "server.bodies_max", &span, default.bodies_bytes_max),
             body_timeout: self.duration(
