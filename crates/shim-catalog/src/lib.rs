@@ -24,7 +24,9 @@ pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{Price, PriceRow, PriceSource, PriceTier};
-pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, Stated, StreamUsage, provider, providers};
+pub use provider::{
+    Auth, Endpoint, Probe, Provider, Region, Snapshots, Stated, StreamUsage, provider, providers, region,
+};
 pub use quirk::{Quirk, fits};
 pub use template::{Template, template};
 pub use traits::traits;

@@ -86,7 +86,7 @@ pub(crate) fn prepared(mut config: Config) -> Config {
         provider.ca = None;
     }
     if let Some(id) = KeyId::new(KEY).ok().filter(|_| !config.keys.is_empty()) {
-        config.keys.insert(id, Key { secret: SecretRef::Env(KEY.to_owned()), allow: Vec::new() });
+        config.keys.insert(id, Key { secret: SecretRef::Env(KEY.to_owned()), grant: shim_policy::access::Grant::default() });
     }
     config
 }

@@ -9,9 +9,10 @@ use shim_dialect::{Codec, Head, Operation, Route};
 use shim_ir::{Fault, FaultKind};
 use shim_wire::scan::utf8;
 
-use crate::generation::{Key, Snapshot};
+use crate::generation::Snapshot;
 use crate::headers::{HEAD_BYTES_MAX, credential};
 use crate::hold::{collect, discard};
+use crate::key::Key;
 use crate::pipeline::{Admitted, Coded};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -39,7 +40,7 @@ where
     B::Error: std::fmt::Display,
 {
     let Arrival { codec, route, parts, body } = arrival;
-    let key = match bounded(&parts).and_then(|()| identify(snapshot, &parts)) {
+    let key = match bounded(&parts).and_then(|()| identify(shared, snapshot, codec, &parts)) {
         Ok(key) => key,
         Err(fault) => {
             discard(&snapshot.limits, body).await;
@@ -77,7 +78,15 @@ fn bounded(parts: &Parts) -> Result<(), Fault> {
 }
 
 /// Finds the key of the client's credential; none is needed where none is configured.
-fn identify(snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Fault> {
+///
+/// # Errors
+/// When there is none, or it is not, or no longer, good for this.
+pub(crate) fn identify(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    codec: &dyn Codec,
+    parts: &Parts,
+) -> Result<Option<Arc<Key>>, Fault> {
     if !snapshot.wants_keys() {
         return Ok(None);
     }
@@ -85,10 +94,9 @@ fn identify(snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Faul
         let message = "no credential: send a key of this gateway as your SDK sends its API key";
         return Err(Fault::new(FaultKind::Unauthenticated, message));
     };
-    match snapshot.key(secret) {
-        Some(key) => Ok(Some(key.clone())),
-        None => Err(Fault::new(FaultKind::Unauthenticated, "the credential is not a key of this gateway")),
-    }
+    let key = snapshot.keys().of(secret, || shared.limited.now_ms())?;
+    key.speaks(codec.dialect())?;
+    Ok(Some(key.clone()))
 }
 
 fn read_head(codec: &dyn Codec, route: &Route, body: &Bytes) -> Result<Head, Fault> {

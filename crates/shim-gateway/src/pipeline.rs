@@ -19,6 +19,7 @@ use crate::hold::discard;
 use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
+use crate::reserve::reserve;
 use crate::routes::{Routed, route};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -106,6 +107,7 @@ where
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
     let plan = plan(&worker.shared, snapshot, &admitted)?;
+    reserve(&worker.shared, &admitted, &plan, ticket)?;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     Ok(Staged::Relay(Box::new(attempt)))
 }
@@ -151,7 +153,7 @@ pub(crate) struct Admitted {
     pub(crate) parts: http::request::Parts,
     pub(crate) head: shim_dialect::Head,
     pub(crate) body: Bytes,
-    pub(crate) key: Option<Arc<crate::generation::Key>>,
+    pub(crate) key: Option<Arc<crate::key::Key>>,
     /// The request, decoded when a target of another dialect is first tried.
     pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
     /// Counts the body against the bound on all bodies for as long as it is held.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use shim_dialect::Reading;
-use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, Usage};
+use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, PicoUsd, Usage};
 use shim_policy::tokens::Estimate;
 use shim_telemetry::{Outcome, Series, Settled};
 use tokio::time::Instant;
 
+use crate::reserve::Hold;
 use crate::shared::Shared;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
@@ -20,6 +21,8 @@ pub(crate) struct Ticket {
     series: Option<Arc<Series>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
+    /// What is reserved for it, where who asks or what is asked for is limited.
+    hold: Option<Hold>,
     start: Instant,
 }
 
@@ -58,7 +61,7 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, start }
+        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, hold: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -114,6 +117,16 @@ impl Ticket {
     /// Notes what the request comes to by estimate: what its target counts will correct the next.
     pub(crate) fn weighs(&mut self, estimate: Estimate) {
         self.estimate = Some(estimate);
+    }
+
+    /// Notes what is reserved for it; it is settled with the ticket.
+    pub(crate) fn holds(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// What it may cost at most; none where nothing is reserved.
+    pub(crate) fn reserved(&self) -> Option<PicoUsd> {
+        self.hold.as_ref().map(Hold::reserved)
     }
 
     /// Notes the first token, once.
@@ -183,6 +196,9 @@ impl Ticket {
         record.outcome = outcome;
         record.duration_us = micros(self.start);
         self.shared.metrics.in_flight.dec();
+        if let Some(hold) = self.hold.take() {
+            hold.settle(&self.shared.limited, &record);
+        }
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
         series.add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)

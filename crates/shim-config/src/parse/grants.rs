@@ -262,7 +262,7 @@ mod tests {
         let text = "[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://x\"\nregion=\"e u\"\n\
                     [teams.web.limits]\nbudget_window=\"week\"\n\
                     [aliases.a]\ntarget=\"lab/m\"\nlimits={ budget=\"20\" }\n\
-                    [keys.k]\nsecret={env=\"A\"}\nproviders=[\"lba\"]\ndialects=[\"openai\"]\nteam=\"wbe\"\n\
+                    [keys.k]\nsecret={env=\"A\"}\nproviders=[\"labb\"]\ndialects=[\"openai\"]\nteam=\"webb\"\n\
                     expires=\"tomorrow\"\nlimits={ requests_per_minute=0, budget=\"$1\", unpriced=\"maybe\" }\n";
         let told = parse(text, "f", &KNOWN).unwrap_err().to_string();
         for wanted in [
@@ -270,9 +270,9 @@ mod tests {
             "teams.web.limits: \"week\" is not known here; there are day, month and total",
             "teams.web.limits: budget_window and unpriced say how a budget is kept, and there is none",
             "aliases.a.limits.budget: \"20\" is no amount",
-            "keys.k.providers: there is no provider \"lba\"; did you mean \"lab\"?",
+            "keys.k.providers: there is no provider \"labb\"; did you mean \"lab\"?",
             "keys.k.dialects: no dialect \"openai\"",
-            "keys.k.team: there is no team \"wbe\"; did you mean \"web\"?",
+            "keys.k.team: there is no team \"webb\"; did you mean \"web\"?",
             "keys.k.expires: \"tomorrow\" is no day",
             "keys.k.limits.requests_per_minute: 0 lets nothing pass",
             "keys.k.limits: \"maybe\" is not known here; there are refuse and allow",

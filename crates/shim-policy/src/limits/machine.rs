@@ -21,8 +21,10 @@ const ASK_AGAIN_MS: u64 = 1_000;
 pub struct Ask {
     /// Tokens, input and output together.
     pub tokens: Tokens,
-    /// Cost; `None` when its price is not known.
-    pub cost: Option<PicoUsd>,
+    /// Cost, as far as prices are known.
+    pub cost: PicoUsd,
+    /// Whether there are prices that are not.
+    pub unpriced: bool,
     /// When the lease expires by itself, in milliseconds since 1970.
     pub expires_ms: u64,
 }
@@ -89,7 +91,7 @@ struct Part {
     subject: Subject,
     /// Tokens, and the second in which they count.
     tokens: Option<(u64, u64)>,
-    cost: Option<PicoUsd>,
+    cost: PicoUsd,
     /// The window the cost is of.
     period: Option<Period>,
 }
@@ -146,7 +148,7 @@ impl Limiter {
             parts.push(Part {
                 subject: governed.subject.clone(),
                 tokens: None,
-                cost: period.map(|_| reserved),
+                cost: reserved,
                 period,
             });
         }
@@ -311,8 +313,8 @@ impl State {
             let tokens = ask.tokens.0.min(limit);
             (tokens, rate.add(tokens))
         });
-        if let (Some(money), Some(cost)) = (&mut self.money, ask.cost) {
-            money.reserved = plus(money.reserved, cost);
+        if let Some(money) = &mut self.money {
+            money.reserved = plus(money.reserved, ask.cost);
         }
         let period = self.money.map(|money| money.period);
         Part { subject: governed.subject.clone(), tokens, cost: ask.cost, period }
@@ -322,7 +324,7 @@ impl State {
     fn give_back(&mut self, part: &Part) {
         self.open = self.open.saturating_sub(1);
         if let Some(money) = self.money_of(part) {
-            money.reserved = minus(money.reserved, part.cost.unwrap_or_default());
+            money.reserved = minus(money.reserved, part.cost);
         }
     }
 
@@ -335,7 +337,7 @@ impl State {
             rate.correct(second, tokens, is.0);
         }
         if let Some(money) = self.money_of(part) {
-            money.spend(if expired { Some(PicoUsd(0)) } else { part.cost }, actual.cost);
+            money.spend(if expired { PicoUsd(0) } else { part.cost }, actual.cost);
         }
     }
 
@@ -385,9 +387,10 @@ impl Money {
     }
 
     fn refuses(&self, budget: Budget, ask: Ask, now_ms: u64) -> Option<(Limit, Option<u64>)> {
-        let Some(wanted) = ask.cost else {
-            return (budget.unpriced == Unpriced::Refuse).then_some((Limit::Unpriced, None));
-        };
+        if ask.unpriced && budget.unpriced == Unpriced::Refuse {
+            return Some((Limit::Unpriced, None));
+        }
+        let wanted = ask.cost;
         let available = self.available(budget);
         // One that is used up takes not even what costs nothing, as far as anybody knows.
         if wanted <= available && (available > PicoUsd(0) || self.settled < budget.amount) {
@@ -403,11 +406,11 @@ impl Money {
         Some((Limit::Budget { budget, available, wanted, held }, wait))
     }
 
-    fn spend(&mut self, reserved: Option<PicoUsd>, actual: Option<PicoUsd>) {
+    fn spend(&mut self, reserved: PicoUsd, actual: Option<PicoUsd>) {
         match actual {
             Some(cost) => {
                 self.settled = plus(self.settled, cost);
-                self.overrun = plus(self.overrun, minus(cost, reserved.unwrap_or_default()));
+                self.overrun = plus(self.overrun, minus(cost, reserved));
             }
             None => self.unpriced = self.unpriced.saturating_add(1),
         }

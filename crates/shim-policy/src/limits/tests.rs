@@ -28,7 +28,7 @@ fn alias(limits: Limits) -> Governed {
 }
 
 fn ask(cost: u64, tokens: u64) -> Ask {
-    Ask { tokens: Tokens(tokens), cost: Some(PicoUsd(cost)), expires_ms: u64::MAX }
+    Ask { tokens: Tokens(tokens), cost: PicoUsd(cost), unpriced: false, expires_ms: u64::MAX }
 }
 
 fn spent(cost: u64, tokens: u64) -> Actual {
@@ -89,7 +89,7 @@ fn all_or_nothing_is_reserved_of_key_team_and_alias() {
 #[test]
 fn what_has_no_price_is_refused_or_counted() {
     let (mut limiter, refuses) = (Limiter::default(), key("k", budget(10, BudgetWindow::Day)));
-    let unpriced = Ask { cost: None, ..ask(0, 0) };
+    let unpriced = Ask { unpriced: true, ..ask(0, 0) };
     assert_eq!(limiter.reserve(start(), &[&refuses], unpriced).unwrap_err().limit, Limit::Unpriced);
     let mut allows = refuses.clone();
     allows.limits.budget = allows.limits.budget.map(|b| Budget { unpriced: Unpriced::Allow, ..b });
@@ -237,7 +237,7 @@ impl World {
 
     fn reserve(&mut self, key: usize, cost: u64, tokens: u64, life_ms: u64) {
         let expires_ms = self.now + life_ms;
-        let ask = Ask { tokens: Tokens(tokens), cost: Some(PicoUsd(cost)), expires_ms };
+        let ask = Ask { expires_ms, ..ask(cost, tokens) };
         if let Ok(lease) = self.limiter.reserve(self.now, &[&self.who[key], &self.team], ask) {
             self.let_in.push((self.now, tokens));
             let at_ms = self.now;
