@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use shim_ir::Dialect;
 
-use crate::{Quirk, SnapshotSuffix};
+use crate::{Billing, Quirk, SnapshotSuffix};
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Provider {
     /// Hosts of it of which it documents where requests are processed.
     #[serde(default)]
     pub regions: Vec<Region>,
+    /// What it bills otherwise than by the list prices of tokens.
+    pub billing: Option<Billing>,
     /// The dialects it speaks, its own first.
     pub endpoints: Vec<Endpoint>,
 }

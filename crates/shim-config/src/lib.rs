@@ -18,7 +18,7 @@ use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, TeamName
 use shim_policy::access::Grant;
 use shim_policy::limits::Limits;
 
-pub use parse::parse;
+pub use parse::{parse, parse_grant};
 pub use problem::{Problem, Problems};
 pub use raw::schema;
 pub use value::{parse_duration, parse_size, parse_usd};

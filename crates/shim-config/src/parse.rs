@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
+use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -42,6 +43,26 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Config, Problems>
     }
     list.sort_by_key(|problem| problem.place);
     Err(Problems { file: file.to_owned(), list })
+}
+
+/// Parses what a key permits, written as in `[keys.NAME]`, for a key that is not in the file: without its secret. Providers
+/// and teams are those of `config`.
+///
+/// # Errors
+/// With every problem that was found.
+pub fn parse_grant(text: &str, config: &Config, known: &[&str]) -> Result<Grant, Problems> {
+    let mut parser = Parser { gather: Gather::new(text), known };
+    let grant = match DeTable::parse(text) {
+        Ok(table) => parser.loose_grant(table, config),
+        Err(error) => {
+            parser.gather.add("", error.span().unwrap_or(0..0), error.message());
+            None
+        }
+    };
+    match grant {
+        Some(grant) if parser.gather.list.is_empty() => Ok(grant),
+        Some(_) | None => Err(Problems { file: "key".to_owned(), list: parser.gather.list }),
+    }
 }
 
 struct Parser<'a> {

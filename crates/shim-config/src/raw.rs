@@ -188,8 +188,8 @@ pub(crate) struct Alias {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Key {
-    /// What the client sends.
-    pub(crate) secret: SecretRef,
+    /// What the client sends. Every key of the file needs one.
+    pub(crate) secret: Option<SecretRef>,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
     pub(crate) allow: Option<Vec<String>>,
     /// The only providers its requests may go to, also as a fallback. Default: all.
@@ -205,7 +205,8 @@ pub(crate) struct Key {
     pub(crate) owner: Option<String>,
     /// The team it counts with.
     pub(crate) team: Option<String>,
-    /// The first day, in UTC, on which it is no longer good: `2027-01-01`. Default: never.
+    /// When it is no longer good, in UTC: from the beginning of a day (`2027-01-01`), or from a moment
+    /// (`2027-01-01T12:00:00Z`). Default: never.
     pub(crate) expires: Option<String>,
     /// Its limits.
     pub(crate) limits: Option<Limits>,

@@ -6,6 +6,7 @@
 
 pub mod anthropic_messages;
 mod base64;
+mod billed;
 mod codec;
 mod common;
 mod echo;
@@ -16,16 +17,19 @@ mod laws;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
+mod standing;
 mod think;
 #[cfg(test)]
 mod think_tests;
 mod vector;
 
+pub use billed::{Billed, number_at};
 pub use codec::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
+pub use standing::{Allowance, Standing};
 use shim_ir::Dialect;
 
 /// The codec of a dialect, as far as the lane needs it.

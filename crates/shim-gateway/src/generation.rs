@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use shim_catalog::fits;
+use shim_catalog::{Pricing, fits};
 use shim_dialect::speaker;
 use shim_ir::{
     AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags, Traits,
@@ -219,6 +219,8 @@ pub(crate) struct Target {
     pub(crate) series: Arc<Series>,
     /// What is known of the model in each dialect of its provider; looked up when first needed.
     traits: OnceLock<Vec<(Dialect, Traits)>>,
+    /// What it costs; looked up when first needed.
+    pricing: OnceLock<Pricing>,
 }
 
 /// What a model name stands for: the targets to try, in order. Made of an alias or of a `provider/model`.
@@ -318,7 +320,8 @@ impl Snapshot {
         let series = metrics.series(alias, &name);
         let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
         let provider = provider.clone();
-        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits: OnceLock::new() }))
+        let (traits, pricing) = (OnceLock::new(), OnceLock::new());
+        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits, pricing }))
     }
 
     fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
@@ -364,6 +367,20 @@ impl Snapshot {
     pub(crate) fn governed(&self) -> Vec<Governed> {
         let aliases = self.aliases.values().filter_map(|alias| alias.limited.as_deref());
         aliases.chain(self.keys.governed()).cloned().collect()
+    }
+
+    /// Who limits an exchange of the key of this name with `model`.
+    pub(crate) fn limited_by(&self, key: Option<&KeyId>, model: &str) -> Vec<Arc<Governed>> {
+        let key = key.and_then(|id| self.keys.named(id.as_str()));
+        let own = key.into_iter().flat_map(|key| key.limited.iter());
+        own.chain(self.aliases.get(model).and_then(|alias| alias.limited.as_ref())).cloned().collect()
+    }
+
+    /// How long an exchange can take at most: all attempts that the longest alias permits, at the slowest provider.
+    pub(crate) fn longest(&self) -> Duration {
+        let attempts = self.aliases.values().map(|alias| alias.targets.len()).max().unwrap_or(1).max(1);
+        let slowest = self.providers.values().map(|provider| provider.timeouts.total).max();
+        slowest.unwrap_or_default().saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
     }
 
     /// Whether `key` reaches something under the name `model`.
@@ -447,6 +464,13 @@ impl Target {
         };
         let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
         known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits.clone()).unwrap_or_default()
+    }
+}
+
+impl Target {
+    /// What it costs.
+    pub(crate) fn pricing(&self) -> Pricing {
+        *self.pricing.get_or_init(|| Pricing::of(self.provider.id.as_str(), self.id.model.as_str()))
     }
 }
 

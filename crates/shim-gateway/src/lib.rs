@@ -33,7 +33,7 @@ mod ticket;
 mod translate;
 
 pub use answer::AnswerBody;
-pub use control::{AliasStatus, Control, ControlError, SwapReport};
+pub use control::{AliasStatus, Control, ControlError, KeyStatus, SwapReport};
 pub use generation::{
     AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,
     SetupError, Snapshot,

@@ -39,6 +39,9 @@ pub enum KeyError {
     /// It names a team that is not there.
     #[error("there is no team \"{0}\"; declare it as [teams.{0}] in the configuration")]
     NoTeam(String),
+    /// What is to be recorded is none of the words there are.
+    #[error("\"{0}\" is nothing that can be recorded; there are full, usage and off")]
+    Record(String),
     /// There are too many.
     #[error("there are {KEYS_MAX} keys, and no more are kept")]
     Many,
@@ -52,6 +55,9 @@ pub enum KeyError {
 /// # Errors
 /// When the name is taken.
 pub fn create(keys: &[MadeKey], id: KeyId, grant: Grant, now_ms: u64) -> Result<(MadeKey, Secret), KeyError> {
+    if let Some(word) = grant.record.as_deref().filter(|word| !["full", "usage", "off"].contains(word)) {
+        return Err(KeyError::Record(word.to_owned()));
+    }
     match keys.iter().find(|key| key.id == id) {
         Some(key) if key.revoked_ms.is_some() => return Err(KeyError::Revoked(id)),
         Some(_) => return Err(KeyError::Taken(id)),

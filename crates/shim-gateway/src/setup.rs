@@ -81,7 +81,9 @@ pub fn resolve(
             Err(error) => errors.push(error),
         }
     }
-    keys.extend(made.iter().map(KeySetup::of_made));
+    // A key of the file takes the place of a revoked one of its name.
+    let in_force = made.iter().filter(|key| key.revoked_ms.is_none() || !config.keys.contains_key(&key.id));
+    keys.extend(in_force.map(KeySetup::of_made));
     if !errors.is_empty() {
         return Err(errors);
     }

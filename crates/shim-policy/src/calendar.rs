@@ -23,6 +23,20 @@ pub fn parse_day(text: &str) -> Option<u64> {
     Some((days(year, month) + day - 1) * DAY_MS)
 }
 
+/// The moment written as `2026-12-31T23:59:59Z`, in milliseconds since 1970; `None` for anything else.
+#[must_use]
+pub fn parse_moment(text: &str) -> Option<u64> {
+    let (day, time) = text.split_once('T')?;
+    let mut parts = time.strip_suffix('Z')?.split(':').map(|part| {
+        let two = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        two.then(|| part.parse::<u64>().ok()).flatten()
+    });
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let fits = parts.next().is_none() && hour < 24 && minute < 60 && second < 60;
+    let ms = (hour * 3600 + minute * 60 + second) * 1000;
+    parse_day(day).filter(|_| fits).map(|day| day + ms)
+}
+
 /// The day of a moment, as `2026-12-31`.
 #[must_use]
 pub fn print_day(at_ms: u64) -> String {
@@ -87,7 +101,7 @@ fn length(year: u64, month: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{DAY_MS, day_of, month_of, parse_day, print_day, print_moment};
+    use super::{DAY_MS, day_of, month_of, parse_day, parse_moment, print_day, print_moment};
 
     #[test]
     fn days_are_read_and_written() {
@@ -115,6 +129,7 @@ mod tests {
         fn any_day_survives(at_ms in 0u64..253_402_300_800_000) {
             let day = parse_day(&print_day(at_ms)).unwrap();
             prop_assert_eq!(day_of(at_ms), (day, day + DAY_MS));
+            prop_assert_eq!(parse_moment(&print_moment(at_ms)), Some(at_ms - at_ms % 1000));
             let (start, end) = month_of(at_ms);
             prop_assert!(start <= at_ms && at_ms < end && end - start <= 31 * DAY_MS);
             prop_assert!(print_day(start).ends_with("-01") && print_day(end).ends_with("-01"));
@@ -122,7 +137,7 @@ mod tests {
 
         #[test]
         fn any_moment_is_answered(at_ms in any::<u64>(), text in any::<String>()) {
-            let _ = (print_moment(at_ms), month_of(at_ms), day_of(at_ms), parse_day(&text));
+            let _ = (print_moment(at_ms), month_of(at_ms), day_of(at_ms), parse_day(&text), parse_moment(&text));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The command line. `shim --help` is the reference.
 
+pub(crate) mod keys;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,6 +39,9 @@ enum Command {
     Run(Run),
     /// Change the model under an alias, or take a change back.
     Swap(Swap),
+    /// Make, list, rotate and revoke clients' keys, and see how their limits stand.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the JSON Schema of the configuration file.
     Schema,
     /// Print a completion script for a shell.
@@ -194,6 +199,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Chat(args) => return chat::chat(&args),
         Command::Run(args) => return run::run(&args),
         Command::Swap(args) => swap::swap(&args)?,
+        Command::Keys(command) => crate::keys::keys(&command)?,
         Command::Schema => console::say(&shim_config::schema()),
         Command::Completions { shell } => {
             let mut out = Vec::new();

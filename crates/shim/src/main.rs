@@ -9,6 +9,7 @@ mod conform;
 mod console;
 mod found;
 mod host;
+mod keys;
 mod run;
 mod serve;
 mod status;

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use shim_ir::{Dialect, KeyId, ProviderId, TeamName};
 use shim_policy::access::Grant;
-use shim_policy::calendar::parse_day;
+use shim_policy::calendar::{parse_day, parse_moment};
 use shim_policy::limits::{Budget, BudgetWindow, Limits, Unpriced};
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::Parser;
 use crate::problem::did_you_mean;
@@ -49,11 +49,27 @@ impl Parser<'_> {
             };
             let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
             let (secret, grant) = self.grant(raw, &path, &at, config);
+            let Some(secret) = secret else {
+                self.gather.add(&path, at, "a key needs a secret: secret = { env = \"NAME\" }");
+                continue;
+            };
             if let Some(secret) = self.secret(secret, &format!("{path}.secret"), &at) {
                 keys.insert(id, Key { secret, grant });
             }
         }
         keys
+    }
+
+    /// What a key permits that is not in the file.
+    pub(super) fn loose_grant(&mut self, table: Spanned<DeTable<'_>>, config: &Config) -> Option<Grant> {
+        let at = table.span();
+        let value = Spanned::new(at.clone(), DeValue::Table(table.into_inner()));
+        let (raw, _) = self.read::<raw::Key>("", value)?;
+        let (secret, grant) = self.grant(raw, "key", &at, config);
+        if secret.is_some() {
+            self.gather.add("key.secret", at, "the secret of a key that is made is made with it");
+        }
+        Some(grant)
     }
 
     fn grant(
@@ -62,7 +78,7 @@ impl Parser<'_> {
         path: &str,
         at: &Range<usize>,
         config: &Config,
-    ) -> (raw::SecretRef, Grant) {
+    ) -> (Option<raw::SecretRef>, Grant) {
         let regions = raw.regions.unwrap_or_default();
         let region = |region: &String| self.region(region, &format!("{path}.regions"), at);
         let grant = Grant {
@@ -138,9 +154,10 @@ impl Parser<'_> {
     }
 
     fn day(&mut self, day: &str, path: &str, at: &Range<usize>) -> Option<u64> {
-        let read = parse_day(day);
+        let read = parse_day(day).or_else(|| parse_moment(day));
         if read.is_none() {
-            self.gather.add(path, at.clone(), format!("\"{day}\" is no day; write it as \"2027-01-01\""));
+            let message = format!("\"{day}\" is no day; write it as \"2027-01-01\" or \"2027-01-01T12:00:00Z\"");
+            self.gather.add(path, at.clone(), message);
         }
         read
     }
@@ -209,7 +226,9 @@ mod tests {
     use shim_ir::{AliasName, Dialect, KeyId, PicoUsd, ProviderId, TeamName};
     use shim_policy::limits::{Budget, BudgetWindow, Unpriced};
 
-    use crate::parse;
+    use shim_policy::access::Grant;
+
+    use crate::{parse, parse_grant};
 
     const KNOWN: [&str; 2] = ["openai", "mistral"];
 
@@ -279,6 +298,26 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{wanted}\nis not in\n{told}");
         }
+    }
+
+    #[test]
+    fn what_a_made_key_permits_is_read_like_a_key_of_the_file() {
+        let config = parse("[teams.web]\n", "f", &KNOWN).unwrap();
+        let grant = |text: &str| parse_grant(text, &config, &KNOWN);
+        let read = grant("team=\"web\"\nexpires=\"2027-01-01T12:00:00Z\"\nlimits={ concurrent=2 }\n").unwrap();
+        assert_eq!((read.limits.concurrent, read.expires_ms), (Some(2), Some(1_798_804_800_000)));
+        assert_eq!(grant(""), Ok(Grant::default()));
+        for (text, wanted) in [
+            ("team=\"wab\"", "key.team: there is no team \"wab\""),
+            ("secret={env=\"A\"}", "key.secret: the secret of a key that is made is made with it"),
+            ("colour=1", "unknown field `colour`"),
+            ("limits=", "key:1:"),
+        ] {
+            let told = grant(text).unwrap_err().to_string();
+            assert!(told.contains(wanted), "{wanted} is not in {told}");
+        }
+        let told = parse("[keys.k]\n", "f", &KNOWN).unwrap_err().to_string();
+        assert!(told.contains("keys.k: a key needs a secret"), "{told}");
     }
 
     #[test]
