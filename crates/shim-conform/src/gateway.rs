@@ -96,7 +96,7 @@ pub(crate) fn prepared(mut config: Config) -> Config {
 /// # Errors
 /// When it cannot be put in force.
 pub(crate) fn setup(config: &Config) -> Result<Setup, ConformError> {
-    let setup = shim_gateway::resolve(config, &BTreeMap::new(), &Placeholders);
+    let setup = shim_gateway::resolve(config, &BTreeMap::new(), &[], &Placeholders);
     setup.map_err(|errors| ControlError::Secrets(errors).into())
 }
 

@@ -10,7 +10,8 @@ use shim_ir::{Fault, FaultKind};
 use shim_wire::scan::utf8;
 
 use crate::generation::Snapshot;
-use crate::headers::{HEAD_BYTES_MAX, credential};
+use crate::feedback::{is_word, word_wanted};
+use crate::headers::{CLIENT_ID, HEAD_BYTES_MAX, credential};
 use crate::hold::{collect, discard};
 use crate::key::Key;
 use crate::pipeline::{Admitted, Coded};
@@ -47,6 +48,14 @@ where
             return Err(fault);
         }
     };
+    let client_id = match client_id(&parts) {
+        Ok(client_id) => client_id,
+        Err(fault) => {
+            discard(&snapshot.limits, body).await;
+            return Err(fault);
+        }
+    };
+    ticket.named(client_id);
     ticket.asked_by(key.as_ref().map(|k| k.id.clone()));
     let (body, held) = collect(shared, &snapshot.limits, &parts.headers, body).await?;
     let head = read_head(codec, &route, &body)?;
@@ -81,12 +90,24 @@ fn bounded(parts: &Parts) -> Result<(), Fault> {
 ///
 /// # Errors
 /// When there is none, or it is not, or no longer, good for this.
-pub(crate) fn identify(
+fn identify(
     shared: &Shared,
     snapshot: &Snapshot,
     codec: &dyn Codec,
     parts: &Parts,
 ) -> Result<Option<Arc<Key>>, Fault> {
+    let key = key_of(shared, snapshot, parts)?;
+    if let Some(key) = &key {
+        key.speaks(codec.dialect())?;
+    }
+    Ok(key)
+}
+
+/// The same, whatever it is to be used for.
+///
+/// # Errors
+/// When there is no credential, or it is not, or no longer, good.
+pub(crate) fn key_of(shared: &Shared, snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Fault> {
     if !snapshot.wants_keys() {
         return Ok(None);
     }
@@ -95,8 +116,16 @@ pub(crate) fn identify(
         return Err(Fault::new(FaultKind::Unauthenticated, message));
     };
     let key = snapshot.keys().of(secret, || shared.limited.now_ms())?;
-    key.speaks(codec.dialect())?;
     Ok(Some(key.clone()))
+}
+
+/// The id a client chose for its exchange.
+fn client_id(parts: &Parts) -> Result<Option<Box<str>>, Fault> {
+    let Some(value) = parts.headers.get(CLIENT_ID) else { return Ok(None) };
+    match value.to_str() {
+        Ok(word) if is_word(word) => Ok(Some(word.into())),
+        Ok(_) | Err(_) => Err(Fault::new(FaultKind::InvalidRequest, word_wanted(CLIENT_ID.as_str()))),
+    }
 }
 
 fn read_head(codec: &dyn Codec, route: &Route, body: &Bytes) -> Result<Head, Fault> {

@@ -12,6 +12,7 @@ mod crossing;
 mod demo;
 mod embed;
 mod ending;
+mod feedback;
 mod generation;
 mod headers;
 mod hold;
@@ -34,6 +35,7 @@ mod translate;
 
 pub use answer::AnswerBody;
 pub use control::{AliasStatus, Control, ControlError, KeyStatus, SwapReport};
+pub use feedback::{Feedback, FeedbackError, Kept, NOTES_EACH_MAX, Note, Notes, Which};
 pub use generation::{
     AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,
     SetupError, Snapshot,

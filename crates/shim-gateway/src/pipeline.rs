@@ -14,6 +14,7 @@ use crate::admit::{Arrival, admit};
 use crate::answer::{AnswerBody, of_fault};
 use crate::attempt::{Failed, attempt};
 use crate::ending::ended;
+use crate::feedback::feedback;
 use crate::generation::Snapshot;
 use crate::hold::discard;
 use crate::models::list;
@@ -47,6 +48,7 @@ where
         Routed::Exchange(codec, route) => (codec, route),
         Routed::Root => return plain(&parts.method, StatusCode::OK),
         Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
+        Routed::Feedback => return feedback(&worker.shared, &parts, body).await,
         Routed::Unknown(codec) => return unknown(worker, codec, &parts, body).await,
     };
     let snapshot = worker.shared.snapshot();
@@ -74,7 +76,7 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     let (codec, operation) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
         Routed::Exchange(codec, route) => (codec, route.operation.name()),
         Routed::Unknown(codec) => (codec, "unknown"),
-        Routed::Root | Routed::Upgrade => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
+        Routed::Root | Routed::Upgrade | Routed::Feedback => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
     };
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);

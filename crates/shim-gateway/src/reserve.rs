@@ -66,10 +66,11 @@ impl Hold {
         self.worst.cost
     }
 
-    /// Settles to what the exchange came to. `pricing`: of the target tried last.
-    pub(crate) fn settle(self, limited: &Limited, record: &Settled, pricing: Pricing) {
+    /// Settles to what the exchange came to, and says what budgets are charged with. `pricing`: of the target tried last.
+    pub(crate) fn settle(self, limited: &Limited, record: &Settled, pricing: Pricing) -> Option<PicoUsd> {
         let actual = self.worst.actual(record, pricing);
         limited.settle(self.lease, actual);
+        actual.cost
     }
 }
 

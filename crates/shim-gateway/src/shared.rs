@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shim_ir::ExchangeId;
+use shim_ir::{ExchangeId, KeyId};
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
 use crate::ending::Ending;
+use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
 use crate::limited::Limited;
 
@@ -36,6 +37,8 @@ pub struct Shared {
     pub(crate) corrections: Corrections,
     /// The limits at work.
     pub limited: Limited,
+    /// Where feedback goes.
+    pub notes: Notes,
     recent: Mutex<Recent>,
 }
 
@@ -56,6 +59,7 @@ impl Shared {
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
             limited: Limited::default(),
+            notes: Notes::default(),
             recent: Mutex::default(),
         })
     }
@@ -97,6 +101,16 @@ impl Shared {
     #[must_use]
     pub fn recent(&self, id: &str) -> Option<Settled> {
         self.recent_ones().newest_first().find(|settled| settled.id.to_string() == id).cloned()
+    }
+
+    /// The recent exchange that `which` means, of those made with `key`.
+    pub(crate) fn exchange(&self, which: &Which, key: Option<&KeyId>) -> Option<ExchangeId> {
+        let meant = |settled: &&Settled| match which {
+            Which::Exchange(id) => settled.id == *id,
+            Which::ClientId(id) => settled.client_id.as_deref() == Some(id),
+        };
+        let recent = self.recent_ones();
+        recent.newest_first().filter(meant).find(|settled| settled.key.as_ref() == key).map(|settled| settled.id)
     }
 
     /// Up to `count` recent exchanges, newest first.

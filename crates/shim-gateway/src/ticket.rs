@@ -50,6 +50,7 @@ impl Ticket {
             dialect,
             operation,
             key: None,
+            client_id: None,
             model: shared.no_model.clone(),
             target: None,
             attempts: 0,
@@ -61,6 +62,8 @@ impl Ticket {
             usage: None,
             cost: None,
             basis: Basis::default(),
+            reserved: None,
+            charged: None,
             failed: Vec::new(),
             finish: None,
             losses: None,
@@ -98,6 +101,11 @@ impl Ticket {
     /// The target that was tried last.
     pub(crate) fn target(&self) -> Option<&Arc<str>> {
         self.record.as_ref()?.target.as_ref()
+    }
+
+    /// Notes the id the client chose for it.
+    pub(crate) fn named(&mut self, client_id: Option<Box<str>>) {
+        self.note(|r| r.client_id = client_id);
     }
 
     /// Notes who asks.
@@ -144,12 +152,9 @@ impl Ticket {
 
     /// Notes what is reserved for it; it is settled with the ticket.
     pub(crate) fn holds(&mut self, hold: Hold) {
+        let reserved = hold.reserved();
+        self.note(|r| r.reserved = Some(reserved));
         self.hold = Some(hold);
-    }
-
-    /// What it may cost at most; none where nothing is reserved.
-    pub(crate) fn reserved(&self) -> Option<PicoUsd> {
-        self.hold.as_ref().map(Hold::reserved)
     }
 
     /// Notes the first token, once.
@@ -237,7 +242,7 @@ impl Ticket {
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
         if let Some(hold) = self.hold.take() {
-            hold.settle(&self.shared.limited, &record, self.pricing);
+            record.charged = hold.settle(&self.shared.limited, &record, self.pricing);
         }
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
         series.add(&record);

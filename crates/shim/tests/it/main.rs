@@ -4,6 +4,7 @@
 
 mod command;
 mod exposition;
+mod keys;
 mod process;
 mod serving;
 mod upstream;
