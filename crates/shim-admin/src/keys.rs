@@ -130,7 +130,8 @@ pub(crate) async fn rotate(
 
 pub(crate) async fn revoke(State(operators): State<Operators>, Path(name): Path<String>) -> Response {
     let control = operators.control.clone();
-    changed(move || control.revoke_key(&name).map(|key| key_json(&key)).map_err(|error| refused(&error))).await
+    changed(move || control.revoke_key(&name).map(|key| key_json(&key)).map_err(|error| refused(&error)))
+        .await
 }
 
 /// A key with its secret: the only answer that ever holds one.

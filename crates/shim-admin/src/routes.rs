@@ -166,11 +166,13 @@ pub(crate) fn refused(error: &ControlError) -> Response {
         ControlError::UnlistedModel(..) | ControlError::Swap(_) => StatusCode::CONFLICT,
         ControlError::Key(KeyError::NoKey(..) | KeyError::NoTeam(_)) => StatusCode::NOT_FOUND,
         ControlError::Key(KeyError::Record(_)) => StatusCode::BAD_REQUEST,
-        ControlError::Key(KeyError::Taken(_) | KeyError::Revoked(_) | KeyError::InFile(_) | KeyError::Many) => {
-            StatusCode::CONFLICT
-        }
+        ControlError::Key(
+            KeyError::Taken(_) | KeyError::Revoked(_) | KeyError::InFile(_) | KeyError::Many,
+        ) => StatusCode::CONFLICT,
         ControlError::Setup(_) | ControlError::Secrets(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ControlError::Store(_) | ControlError::Spent(_) | ControlError::Key(KeyError::Random) => StatusCode::INTERNAL_SERVER_ERROR,
+        ControlError::Store(_) | ControlError::Spent(_) | ControlError::Key(KeyError::Random) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     bad(status, &error.to_string())
 }

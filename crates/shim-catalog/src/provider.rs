@@ -293,7 +293,10 @@ mod tests {
     fn regions_are_of_hosts_that_are_documented_and_of_no_others() {
         assert_eq!(region("api.eu.mistral.ai"), Some("eu"));
         assert_eq!(region("EU.api.openai.com"), Some("eu"));
-        assert_eq!((region("api.openai.com"), region("api.mistral.ai"), region("lab.test")), (None, None, None));
+        assert_eq!(
+            (region("api.openai.com"), region("api.mistral.ai"), region("lab.test")),
+            (None, None, None)
+        );
     }
 
     #[test]

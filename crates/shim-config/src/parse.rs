@@ -21,8 +21,7 @@ use crate::{
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 8] =
-    ["server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
+const SECTIONS: [&str; 8] = ["server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///

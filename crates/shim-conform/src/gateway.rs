@@ -86,7 +86,10 @@ pub(crate) fn prepared(mut config: Config) -> Config {
         provider.ca = None;
     }
     if let Some(id) = KeyId::new(KEY).ok().filter(|_| !config.keys.is_empty()) {
-        config.keys.insert(id, Key { secret: SecretRef::Env(KEY.to_owned()), grant: shim_policy::access::Grant::default() });
+        config.keys.insert(
+            id,
+            Key { secret: SecretRef::Env(KEY.to_owned()), grant: shim_policy::access::Grant::default() },
+        );
     }
     config
 }

@@ -29,8 +29,8 @@ pub use codec::{
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
-pub use standing::{Allowance, Standing};
 use shim_ir::Dialect;
+pub use standing::{Allowance, Standing};
 
 /// The codec of a dialect, as far as the lane needs it.
 #[must_use]

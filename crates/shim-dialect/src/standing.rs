@@ -81,7 +81,11 @@ mod tests {
             let headers = codec(dialect).limit_headers(&standing);
             headers.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>()
         };
-        let x = ["x-ratelimit-limit-requests: 60", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 1s"];
+        let x = [
+            "x-ratelimit-limit-requests: 60",
+            "x-ratelimit-remaining-requests: 0",
+            "x-ratelimit-reset-requests: 1s",
+        ];
         assert_eq!(told(Dialect::OpenaiChat), x);
         assert_eq!(told(Dialect::OpenaiResponses), x);
         let anthropic = [

@@ -9,8 +9,8 @@ use shim_dialect::{Codec, Head, Operation, Route};
 use shim_ir::{Fault, FaultKind};
 use shim_wire::scan::utf8;
 
-use crate::generation::Snapshot;
 use crate::feedback::{is_word, word_wanted};
+use crate::generation::Snapshot;
 use crate::headers::{CLIENT_ID, HEAD_BYTES_MAX, credential};
 use crate::hold::{collect, discard};
 use crate::key::Key;

@@ -174,7 +174,8 @@ where
         }
         Err(fault) => {
             shared.metrics.fault(fault.kind);
-            let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status =
+                StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let mut response = json(status, codec(Dialect::OpenaiChat).encode_fault(&fault));
             retry(response.headers_mut(), &fault);
             response
@@ -206,9 +207,11 @@ where
             return Err(fault);
         }
     };
-    let limits = Limits { body_bytes_max: BODY_BYTES_MAX.min(snapshot.limits.body_bytes_max), ..snapshot.limits };
+    let limits =
+        Limits { body_bytes_max: BODY_BYTES_MAX.min(snapshot.limits.body_bytes_max), ..snapshot.limits };
     let (body, _held) = collect(shared, &limits, &parts.headers, body).await?;
-    let told: Told = serde_json::from_slice(&body).map_err(|why| invalid(format!("the feedback cannot be read: {why}")))?;
+    let told: Told = serde_json::from_slice(&body)
+        .map_err(|why| invalid(format!("the feedback cannot be read: {why}")))?;
     let which = checked(&told)?;
     let known = shared.exchange(&which, key.as_ref());
     let found = match known {
@@ -277,7 +280,8 @@ fn refused(error: FeedbackError) -> Fault {
             fault
         }
         FeedbackError::Unavailable(why) => {
-            let mut fault = Fault::new(FaultKind::Unavailable, "feedback cannot be kept just now").detail(why);
+            let mut fault =
+                Fault::new(FaultKind::Unavailable, "feedback cannot be kept just now").detail(why);
             fault.retry_after_ms = Some(1_000);
             fault
         }

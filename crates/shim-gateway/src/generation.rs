@@ -251,7 +251,9 @@ pub enum SetupError {
     #[error("the keys {0} and {1} have the same secret")]
     SameSecret(KeyId, KeyId),
     /// A key of the file has the name of one that was made.
-    #[error("there is a made key \"{0}\" already: give the one in the file another name, or revoke the made one")]
+    #[error(
+        "there is a made key \"{0}\" already: give the one in the file another name, or revoke the made one"
+    )]
     SameKey(KeyId),
     /// A name that cannot stand in a response header.
     #[error("\"{0}\" holds characters that cannot stand in a response header")]
@@ -385,7 +387,8 @@ impl Snapshot {
 
     /// Whether `key` reaches something under the name `model`.
     pub(crate) fn reaches(&self, key: &Key, model: &str) -> bool {
-        let any = |provider: &Provider| provider.endpoints.iter().any(|e| key.reaches(&provider.id, e).is_ok());
+        let any =
+            |provider: &Provider| provider.endpoints.iter().any(|e| key.reaches(&provider.id, e).is_ok());
         match self.aliases.get(model) {
             Some(alias) => alias.targets.iter().any(|target| any(&target.provider)),
             None => model.split_once('/').and_then(|(id, _)| self.providers.get(id)).is_some_and(|p| any(p)),
@@ -523,7 +526,12 @@ impl Setup {
 fn provider(setup: &ProviderSetup) -> Provider {
     let endpoint = |e: &EndpointSetup| {
         let counts = e.counter && speaker(e.dialect).counts_tokens();
-        Arc::new(Endpoint { dialect: e.dialect, served_by: e.served_by.clone(), counts, region: e.region.clone() })
+        Arc::new(Endpoint {
+            dialect: e.dialect,
+            served_by: e.served_by.clone(),
+            counts,
+            region: e.region.clone(),
+        })
     };
     Provider {
         id: setup.id.clone(),

@@ -142,8 +142,10 @@ impl Keys {
         let now_ms = now();
         if let Some(until) = until_ms.filter(|until| *until <= now_ms) {
             let since = print_moment(until);
-            let message =
-                format!("this secret of the key \"{}\" was replaced by another, and is no good since {since}", key.id);
+            let message = format!(
+                "this secret of the key \"{}\" was replaced by another, and is no good since {since}",
+                key.id
+            );
             return Err(refused(message));
         }
         match key.grant.expires_ms {

@@ -76,7 +76,9 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     let (codec, operation) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
         Routed::Exchange(codec, route) => (codec, route.operation.name()),
         Routed::Unknown(codec) => (codec, "unknown"),
-        Routed::Root | Routed::Upgrade | Routed::Feedback => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
+        Routed::Root | Routed::Upgrade | Routed::Feedback => {
+            return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE);
+        }
     };
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);

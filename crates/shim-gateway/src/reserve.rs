@@ -50,7 +50,10 @@ pub(crate) fn reserve(
 
 /// How long all attempts of a plan can take.
 fn life(plan: &Plan) -> Duration {
-    plan.steps.iter().map(|step| step.target.provider.timeouts.total).fold(Duration::ZERO, Duration::saturating_add)
+    plan.steps
+        .iter()
+        .map(|step| step.target.provider.timeouts.total)
+        .fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// What is reserved for an exchange.
@@ -106,7 +109,10 @@ fn untouched(record: &Settled) -> bool {
     let last = match record.fault {
         _ if record.attempts == 0 => true,
         Some(
-            FaultKind::UpstreamCut | FaultKind::UpstreamTimeout | FaultKind::UpstreamMalformed | FaultKind::Unavailable,
+            FaultKind::UpstreamCut
+            | FaultKind::UpstreamTimeout
+            | FaultKind::UpstreamMalformed
+            | FaultKind::Unavailable,
         )
         | None => false,
         Some(_) => record.usage.is_none() && record.first_token_us.is_none(),

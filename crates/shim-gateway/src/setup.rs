@@ -334,7 +334,8 @@ fn seconds(date: &str) -> u64 {
 
 /// The built-in responder, always there.
 fn demo() -> ProviderSetup {
-    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: false, region: None };
+    let endpoint =
+        |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: false, region: None };
     let hello = ModelId::new("hello").ok().map(|id| KnownModel {
         id,
         display: "demo: a built-in responder, no model".to_owned(),

@@ -110,7 +110,11 @@ impl Shared {
             Which::ClientId(id) => settled.client_id.as_deref() == Some(id),
         };
         let recent = self.recent_ones();
-        recent.newest_first().filter(meant).find(|settled| settled.key.as_ref() == key).map(|settled| settled.id)
+        recent
+            .newest_first()
+            .filter(meant)
+            .find(|settled| settled.key.as_ref() == key)
+            .map(|settled| settled.id)
     }
 
     /// Up to `count` recent exchanges, newest first.

@@ -57,7 +57,8 @@ impl Offline {
                 place.config.display()
             );
         }
-        let config = validate(&place.config, &read(&place.config)?).map_err(|problems| anyhow!("{problems}"))?;
+        let config =
+            validate(&place.config, &read(&place.config)?).map_err(|problems| anyhow!("{problems}"))?;
         // A path in the file is meant from where the gateway is started, as it is for the gateway.
         let store = SqliteState::open(&config.store)?;
         error(&format!("no gateway answers at {operators}: working on {}", shown(&config.store)));
@@ -136,7 +137,8 @@ fn list(place: &Place) -> Result<()> {
         ask(&place.ask, "GET", "/v1/keys", None)?
     } else {
         let (offline, now_ms) = (Offline::open(place)?, now_ms());
-        let keys: Vec<_> = offline.keys.iter().map(|key| key_json(&KeyStatus::of_made(key, now_ms))).collect();
+        let keys: Vec<_> =
+            offline.keys.iter().map(|key| key_json(&KeyStatus::of_made(key, now_ms))).collect();
         json!({ "keys": keys, "accounts": [] })
     };
     if place.ask.json {
@@ -156,7 +158,11 @@ fn key_line(key: &Value) -> String {
     let text = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
     let expires = key["expires"].as_str().map_or_else(String::new, |at| format!("  expires {at}"));
     let (name, state, shown) = (text("name"), text("state"), text("shown"));
-    format!("key    {name:<20} {state:<8} {shown:<12} team {}  owner {}{expires}", text("team"), text("owner"))
+    format!(
+        "key    {name:<20} {state:<8} {shown:<12} team {}  owner {}{expires}",
+        text("team"),
+        text("owner")
+    )
 }
 
 fn account_line(account: &Value) -> String {
@@ -166,7 +172,12 @@ fn account_line(account: &Value) -> String {
         (remaining, limit) => format!("  {of} {remaining}/{limit}"),
     };
     let who = format!("limits {:<6} {:<13}", text("kind"), text("name"));
-    let money = format!("settled {}  reserved {}  available {}", text("settled"), text("reserved"), text("available"));
+    let money = format!(
+        "settled {}  reserved {}  available {}",
+        text("settled"),
+        text("reserved"),
+        text("available")
+    );
     format!("{who} {money}  open {}{}{}", account["open"], left("requests"), left("tokens"))
 }
 
@@ -207,7 +218,8 @@ fn limits(args: &KeyLimits) -> Map<String, Value> {
         ("concurrent", args.concurrent),
         ("output_tokens_max", args.output_tokens_max),
     ];
-    let words = [("budget", &args.budget), ("budget_window", &args.budget_window), ("unpriced", &args.unpriced)];
+    let words =
+        [("budget", &args.budget), ("budget_window", &args.budget_window), ("unpriced", &args.unpriced)];
     let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), json!(number?))));
     let words = words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?))));
     numbers.chain(words).collect()

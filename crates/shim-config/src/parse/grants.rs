@@ -156,7 +156,8 @@ impl Parser<'_> {
     fn day(&mut self, day: &str, path: &str, at: &Range<usize>) -> Option<u64> {
         let read = parse_day(day).or_else(|| parse_moment(day));
         if read.is_none() {
-            let message = format!("\"{day}\" is no day; write it as \"2027-01-01\" or \"2027-01-01T12:00:00Z\"");
+            let message =
+                format!("\"{day}\" is no day; write it as \"2027-01-01\" or \"2027-01-01T12:00:00Z\"");
             self.gather.add(path, at.clone(), message);
         }
         read
@@ -185,7 +186,8 @@ impl Parser<'_> {
 
     fn budget(&mut self, raw: &raw::Limits, path: &str, at: &Range<usize>) -> Option<Budget> {
         let window = raw.budget_window.as_deref();
-        let window = window.map(|word| self.word(word, BudgetWindow::parse, "day, month and total", path, at));
+        let window =
+            window.map(|word| self.word(word, BudgetWindow::parse, "day, month and total", path, at));
         let unpriced = raw.unpriced.as_deref();
         let unpriced = unpriced.map(|word| self.word(word, Unpriced::parse, "refuse and allow", path, at));
         let Some(text) = &raw.budget else {
@@ -195,7 +197,8 @@ impl Parser<'_> {
             }
             return None;
         };
-        let (window, unpriced) = (window.flatten().unwrap_or_default(), unpriced.flatten().unwrap_or_default());
+        let (window, unpriced) =
+            (window.flatten().unwrap_or_default(), unpriced.flatten().unwrap_or_default());
         match parse_usd(text) {
             Ok(amount) => Some(Budget { amount, window, unpriced }),
             Err(why) => {
@@ -268,8 +271,14 @@ mod tests {
         let budget = config.teams[&TeamName::new("web").unwrap()].budget.unwrap();
         assert_eq!((budget.window, budget.unpriced), (BudgetWindow::Month, Unpriced::Refuse));
         let grant = &config.keys[&KeyId::new("app").unwrap()].grant;
-        assert_eq!((&grant.regions, &grant.dialects), (&vec!["eu".into(), "ch".into()], &vec![Dialect::Anthropic]));
-        assert_eq!((grant.team.as_ref().unwrap().as_str(), grant.expires_ms), ("web", Some(1_798_761_600_000)));
+        assert_eq!(
+            (&grant.regions, &grant.dialects),
+            (&vec!["eu".into(), "ch".into()], &vec![Dialect::Anthropic])
+        );
+        assert_eq!(
+            (grant.team.as_ref().unwrap().as_str(), grant.expires_ms),
+            ("web", Some(1_798_761_600_000))
+        );
         let amount = PicoUsd(500_000_000_000);
         let wanted = Budget { amount, window: BudgetWindow::Day, unpriced: Unpriced::Allow };
         assert_eq!(grant.limits.budget, Some(wanted));
@@ -304,7 +313,8 @@ mod tests {
     fn what_a_made_key_permits_is_read_like_a_key_of_the_file() {
         let config = parse("[teams.web]\n", "f", &KNOWN).unwrap();
         let grant = |text: &str| parse_grant(text, &config, &KNOWN);
-        let read = grant("team=\"web\"\nexpires=\"2027-01-01T12:00:00Z\"\nlimits={ concurrent=2 }\n").unwrap();
+        let read =
+            grant("team=\"web\"\nexpires=\"2027-01-01T12:00:00Z\"\nlimits={ concurrent=2 }\n").unwrap();
         assert_eq!((read.limits.concurrent, read.expires_ms), (Some(2), Some(1_798_804_800_000)));
         assert_eq!(grant(""), Ok(Grant::default()));
         for (text, wanted) in [

@@ -42,11 +42,16 @@ fn fault(refusal: &Refusal) -> Fault {
         Limit::Requests(limit) => {
             (FaultKind::RateLimited, format!("the {who} may make {limit} requests a minute"))
         }
-        Limit::Tokens(limit) => (FaultKind::RateLimited, format!("the {who} may use {limit} tokens a minute")),
+        Limit::Tokens(limit) => {
+            (FaultKind::RateLimited, format!("the {who} may use {limit} tokens a minute"))
+        }
         Limit::Concurrent(limit) => {
             (FaultKind::RateLimited, format!("the {who} may have {limit} requests under way at once"))
         }
-        Limit::Leases => (FaultKind::Unavailable, "the gateway has more exchanges under way than it keeps account of".into()),
+        Limit::Leases => (
+            FaultKind::Unavailable,
+            "the gateway has more exchanges under way than it keeps account of".into(),
+        ),
         Limit::Unpriced => {
             let message = format!(
                 "the {who} has a budget, and the price of this model is not known; unpriced = \"allow\" in its limits lets \
@@ -55,7 +60,8 @@ fn fault(refusal: &Refusal) -> Fault {
             (FaultKind::Forbidden, message)
         }
         Limit::Budget { budget, available, wanted, held } => {
-            let budget_of = format!("the budget of the {who} ({}, {})", usd(budget.amount), budget.window.name());
+            let budget_of =
+                format!("the budget of the {who} ({}, {})", usd(budget.amount), budget.window.name());
             let left = format!("this may cost up to {}, and {} is left", usd(wanted), usd(available));
             if held {
                 (FaultKind::RateLimited, format!("{budget_of} is held by requests under way: {left}"))

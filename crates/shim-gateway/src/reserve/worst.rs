@@ -31,12 +31,7 @@ impl Worst {
     ///
     /// # Errors
     /// When nothing bounds the output, and there is a budget.
-    pub(super) fn of(
-        admitted: &Admitted,
-        plan: &Plan,
-        who: &[&Governed],
-        day: Date,
-    ) -> Result<Self, Fault> {
+    pub(super) fn of(admitted: &Admitted, plan: &Plan, who: &[&Governed], day: Date) -> Result<Self, Fault> {
         let generates = match admitted.route.operation {
             Operation::Generate => true,
             Operation::Embed => false,
@@ -56,7 +51,8 @@ impl Worst {
         let mut worst = Self::default();
         for step in &plan.steps {
             let input = input(request.as_deref(), generates, admitted.body.len(), &step.target);
-            let output = if generates { output(request.as_deref(), &step.target).or(configured) } else { Some(0) };
+            let output =
+                if generates { output(request.as_deref(), &step.target).or(configured) } else { Some(0) };
             let Some(output) = output.or((!budget).then_some(0)) else { return Err(unbounded(step)) };
             worst.input = worst.input.max(input);
             worst.output = worst.output.max(output);

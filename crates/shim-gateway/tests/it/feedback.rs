@@ -9,7 +9,8 @@ use shim_gateway::{Kept, NOTES_EACH_MAX};
 use crate::lab::{CONFIG, Got, Lab, Told, post, read};
 use crate::tongues::CHAT;
 
-const KEYS: &str = "[keys.app]\nsecret = { env = \"APP_KEY\" }\n[keys.other]\nsecret = { env = \"LAB_KEY\" }\n";
+const KEYS: &str =
+    "[keys.app]\nsecret = { env = \"APP_KEY\" }\n[keys.other]\nsecret = { env = \"LAB_KEY\" }\n";
 
 fn good(_: &Got) -> Option<Told> {
     Some(Told::whole(200, "application/json", CHAT.good))
@@ -49,9 +50,11 @@ async fn an_answer_is_told_of_by_its_id_or_by_one_the_client_chose() {
     let older = exchange(&lab, "app-secret", Some("turn-7")).await;
     let newest = exchange(&lab, "app-secret", Some("turn-7")).await;
     exchange(&lab, "sk-upstream-secret", Some("turn-7")).await;
-    let (status, told) = tell(&lab, "app-secret", &json!({ "exchange": first, "score": 0.5, "label": "ok" })).await;
+    let (status, told) =
+        tell(&lab, "app-secret", &json!({ "exchange": first, "score": 0.5, "label": "ok" })).await;
     assert_eq!((status, told), (200, json!({ "exchange": first, "kept": true }).to_string()));
-    let own = json!({ "client_id": "turn-7", "value": false, "correction": "Lisbon", "comment": "wrong city" });
+    let own =
+        json!({ "client_id": "turn-7", "value": false, "correction": "Lisbon", "comment": "wrong city" });
     assert_eq!(tell(&lab, "app-secret", &own).await.0, 200);
     let notes = kept.notes();
     assert_eq!((notes[0].exchange.to_string(), notes[0].score), (first, Some(0.5)));
@@ -91,7 +94,8 @@ async fn what_is_told_is_checked_and_bounded() {
         let (status, told) = tell(&lab, "anything", &body).await;
         assert!(status == 400 && told.contains(says), "{says} is not in {told}");
     }
-    let (status, _) = tell(&lab, "anything", &json!({ "exchange": id, "correction": "x".repeat(70_000) })).await;
+    let (status, _) =
+        tell(&lab, "anything", &json!({ "exchange": id, "correction": "x".repeat(70_000) })).await;
     assert_eq!(status, 413);
     for _ in 0..NOTES_EACH_MAX {
         assert_eq!(tell(&lab, "anything", &json!({ "exchange": id, "value": true })).await.0, 200);

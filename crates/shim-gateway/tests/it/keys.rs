@@ -79,11 +79,15 @@ async fn a_made_key_is_good_at_once_until_it_is_revoked() {
     // The last key is gone, and the gateway is not open to everyone for that.
     assert_eq!(ask(&lab, "anything", "chat").await.0, 401);
     for tongue in tongues::ALL {
-        let (status, told) = read(lab.send(with(secret.expose(), post(tongue.whole.0, tongue.whole.1))).await).await;
+        let (status, told) =
+            read(lab.send(with(secret.expose(), post(tongue.whole.0, tongue.whole.1))).await).await;
         assert_eq!(status, 401, "{told}");
         tongue.check_fault("revoked", &told, "the key \"app\" was revoked");
     }
-    assert!(matches!(lab.control.rotate_key("app", Duration::ZERO), Err(ControlError::Key(KeyError::Revoked(_)))));
+    assert!(matches!(
+        lab.control.rotate_key("app", Duration::ZERO),
+        Err(ControlError::Key(KeyError::Revoked(_)))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +129,8 @@ async fn a_target_outside_is_never_tried_not_even_as_a_fallback() {
     let hosts: Vec<_> = lab.net.got.lock().unwrap().iter().map(|got| got.host.clone()).collect();
     assert_eq!(hosts, ["paris.test"]);
     for tongue in tongues::ALL {
-        let (path, body) = (tongue.whole.0.replace("/chat:", "/far:"), tongue.whole.1.replace("\"chat\"", "\"far\""));
+        let (path, body) =
+            (tongue.whole.0.replace("/chat:", "/far:"), tongue.whole.1.replace("\"chat\"", "\"far\""));
         let (status, told) = read(lab.send(with("app-secret", post(&path, body))).await).await;
         assert_eq!(status, 403, "{told}");
         let says = "boston is in us, and it may go to eu alone; the region of nowhere is not known";
@@ -143,12 +148,14 @@ async fn a_key_reaches_the_providers_dialects_and_models_it_permits() {
     let lab = Lab::new(&text(keys), good);
     let response = lab.send(with("app-secret", post(CHAT.whole.0, CHAT.whole.1))).await;
     assert_eq!(response.headers()["x-shim-target"], "boston/two", "the first that it may go to");
-    let (status, told) = read(lab.send(with("app-secret", post("/v1/messages", "{\"model\":\"chat\"}"))).await).await;
+    let (status, told) =
+        read(lab.send(with("app-secret", post("/v1/messages", "{\"model\":\"chat\"}"))).await).await;
     assert!(status == 403 && told.contains("may not be used in the dialect anthropic"), "{told}");
     let list = Request::get("/v1/models").body(Full::default()).unwrap();
     let (_, told) = read(lab.send(with("app-secret", list)).await).await;
     let told: Value = serde_json::from_str(&told).unwrap();
-    let ids: Vec<_> = told["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        told["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["chat", "far"], "nothing of the built-in responder");
 }
 

@@ -58,7 +58,8 @@ fn question(model: &str, output: u64) -> Value {
 /// A whole answer that used so much.
 fn answer(input: u64, output: u64) -> Told {
     let message = json!({ "role": "assistant", "content": "hi" });
-    let usage = json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output });
+    let usage =
+        json!({ "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output });
     let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
     let body =
         json!({ "id": "x", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage });
@@ -167,7 +168,9 @@ async fn five_hundred_streams_on_a_dollar_never_spend_more() {
 #[tokio::test(start_paused = true)]
 async fn requests_a_minute_are_refused_in_every_dialect_and_let_in_again() {
     let limits = "[aliases.chat.limits]\nrequests_per_minute = 2\n";
-    let text = text("").replace("[aliases.chat]\ntarget = \"lab/one\"\n", "") + "[aliases.chat]\ntarget = \"lab/one\"\n" + limits;
+    let text = text("").replace("[aliases.chat]\ntarget = \"lab/one\"\n", "")
+        + "[aliases.chat]\ntarget = \"lab/one\"\n"
+        + limits;
     for tongue in tongues::ALL {
         let lab = Lab::new(&text, |_| Some(Told::whole(200, "application/json", tongue.good)));
         for _ in 0..2 {
@@ -283,13 +286,18 @@ async fn a_budget_that_does_not_reach_is_told_in_every_dialect_with_what_is_left
     let limits = "[aliases.small]\ntarget = \"openai/gpt-4o\"\nlimits = { budget = \"$0.001\", budget_window = \"total\" }\n";
     let lab = Lab::new(&text(limits), |_| panic!("nobody is asked"));
     for tongue in tongues::ALL {
-        let (path, body) = (tongue.whole.0.replace("/chat:", "/small:"), tongue.whole.1.replace("\"chat\"", "\"small\""));
+        let (path, body) =
+            (tongue.whole.0.replace("/chat:", "/small:"), tongue.whole.1.replace("\"chat\"", "\"small\""));
         let response = lab.ask(&path, &body).await;
         assert_eq!(response.headers()["x-should-retry"], "false");
         assert!(response.headers().get("retry-after").is_none(), "waiting does not help");
         let (status, told) = read(response).await;
         assert_eq!(status, 429, "{told}");
-        tongue.check_fault("budget", &told, "the budget of the alias \"small\" ($0.001, total) does not reach");
+        tongue.check_fault(
+            "budget",
+            &told,
+            "the budget of the alias \"small\" ($0.001, total) does not reach",
+        );
         assert!(told.contains("and $0.001 is left"), "{told}");
     }
     assert_eq!(lab.control.shared().latest(1)[0].fault.unwrap().code(), "quota_exceeded");
@@ -307,7 +315,10 @@ async fn a_team_shares_its_budget_and_a_day_begins_anew() {
     let response = lab.send(other).await;
     let wait = number(response.headers(), "retry-after").unwrap();
     let (status, told) = read(response).await;
-    assert!(status == 429 && told.contains("the budget of the team \\\"web\\\" ($0.02, day) does not reach"), "{told}");
+    assert!(
+        status == 429 && told.contains("the budget of the team \\\"web\\\" ($0.02, day) does not reach"),
+        "{told}"
+    );
     assert!(wait <= 86_400, "{wait}");
     tokio::time::sleep(Duration::from_secs(wait + 1)).await;
     assert_eq!(ask(&lab, CHAT, &question("gpt", 1_000)).await.0, 200);
@@ -322,7 +333,11 @@ async fn what_has_no_price_or_no_bound_is_refused_unless_the_limits_say_more() {
     open.as_object_mut().unwrap().remove("max_tokens");
     let (status, _, told) = ask(&lab, CHAT, &open).await;
     assert!(status == 400 && told.contains("output_tokens_max"), "{told}");
-    assert_eq!(ask(&lab, CHAT, &question("demo/hello", 5)).await.0, 200, "the built-in responder costs nothing");
+    assert_eq!(
+        ask(&lab, CHAT, &question("demo/hello", 5)).await.0,
+        200,
+        "the built-in responder costs nothing"
+    );
     assert!(lab.net.got.lock().unwrap().is_empty());
     lab.control
         .reload(config(&key("budget = \"$1\", unpriced = \"allow\", output_tokens_max = 1000")))
@@ -334,10 +349,16 @@ async fn what_has_no_price_or_no_bound_is_refused_unless_the_limits_say_more() {
 
 #[tokio::test(start_paused = true)]
 async fn every_route_passes_the_same_point_and_lists_of_models_do_not() {
-    let text = key("requests_per_minute = 3, budget = \"$1\"").replace("[providers.lab]", "[providers.else]").replace("lab/one", "else/one");
+    let text = key("requests_per_minute = 3, budget = \"$1\"")
+        .replace("[providers.lab]", "[providers.else]")
+        .replace("lab/one", "else/one");
     let lab = Lab::new(&text, |got| {
         let embeddings = json!({ "object": "list", "data": [], "model": "m", "usage": { "prompt_tokens": 8, "total_tokens": 8 } });
-        let body = if got.path.starts_with("/v1/embeddings") { embeddings } else { json!({ "input_tokens": 3, "id": "r", "object": "response" }) };
+        let body = if got.path.starts_with("/v1/embeddings") {
+            embeddings
+        } else {
+            json!({ "input_tokens": 3, "id": "r", "object": "response" })
+        };
         Some(Told::whole(200, "application/json", &body.to_string()))
     });
     let embed = json!({ "model": "openai/text-embedding-3-small", "input": "Hi" });
@@ -346,7 +367,9 @@ async fn every_route_passes_the_same_point_and_lists_of_models_do_not() {
     assert_eq!(settled, PicoUsd(8 * 20_000));
     let count = json!({ "model": "gpt", "input": "Hi" });
     assert_eq!(ask(&lab, "/v1/responses/input_tokens", &count).await.0, 200);
-    let get = |path: &str| with_key(Request::get(path).header("x-shim-target", "openai").body(Full::default()).unwrap());
+    let get = |path: &str| {
+        with_key(Request::get(path).header("x-shim-target", "openai").body(Full::default()).unwrap())
+    };
     assert_eq!(lab.send(get("/v1/responses/resp_1")).await.status(), 200);
     assert_eq!(lab.send(get("/v1/models")).await.status(), 200);
     assert_eq!(lab.send(get("/v1/responses/resp_1")).await.status(), 429);

@@ -131,7 +131,14 @@ impl Limiter {
 
     /// Takes up what a crashed exchange had reserved with `who`, until it expires: it was admitted at `at_ms`, and what it
     /// came to is in no account. One that has expired by now holds nothing any more.
-    pub fn restore(&mut self, now_ms: u64, who: &[&Governed], reserved: PicoUsd, at_ms: u64, expires_ms: u64) {
+    pub fn restore(
+        &mut self,
+        now_ms: u64,
+        who: &[&Governed],
+        reserved: PicoUsd,
+        at_ms: u64,
+        expires_ms: u64,
+    ) {
         let now_ms = self.pass(now_ms);
         if expires_ms <= now_ms || self.leases.len() >= LEASES_MAX {
             return;
@@ -145,12 +152,7 @@ impl Limiter {
                 money.period
             });
             state.open += 1;
-            parts.push(Part {
-                subject: governed.subject.clone(),
-                tokens: None,
-                cost: reserved,
-                period,
-            });
+            parts.push(Part { subject: governed.subject.clone(), tokens: None, cost: reserved, period });
         }
         self.keep(Held { parts, expires_ms, owned: false, expired: false });
     }
@@ -332,7 +334,8 @@ impl State {
         if !expired {
             self.give_back(part);
         }
-        if let (Some(rate), Some((tokens, second)), Some(is)) = (&mut self.tokens, part.tokens, actual.tokens) {
+        if let (Some(rate), Some((tokens, second)), Some(is)) = (&mut self.tokens, part.tokens, actual.tokens)
+        {
             rate.advance(now_ms);
             rate.correct(second, tokens, is.0);
         }

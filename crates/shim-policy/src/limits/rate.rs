@@ -69,7 +69,11 @@ impl Rate {
         let oldest = (self.newest + 1).saturating_sub(SLOTS);
         for second in oldest..=self.newest {
             if sum <= most {
-                return if second == oldest { 0 } else { ((second - 1 + SLOTS) * 1000).saturating_sub(now_ms) };
+                return if second == oldest {
+                    0
+                } else {
+                    ((second - 1 + SLOTS) * 1000).saturating_sub(now_ms)
+                };
             }
             sum = sum.saturating_sub(self.slots.get(slot(second)).copied().unwrap_or(0));
         }

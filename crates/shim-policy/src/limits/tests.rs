@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use shim_ir::{AliasName, KeyId, PicoUsd, TeamName, Tokens};
 
-use super::{Actual, Ask, Budget, BudgetWindow, Governed, Lease, Limit, Limiter, Limits, Subject, Unpriced, usd};
+use super::{
+    Actual, Ask, Budget, BudgetWindow, Governed, Lease, Limit, Limiter, Limits, Subject, Unpriced, usd,
+};
 use crate::calendar::{DAY_MS, parse_day};
 
 fn start() -> u64 {
@@ -105,14 +107,16 @@ fn what_costs_more_than_its_worst_case_is_shown() {
     let lease = limiter.reserve(start(), &[&who], ask(10, 0)).unwrap();
     limiter.settle(start(), lease, spent(12, 0));
     let account = limiter.accounts(start(), &[who]).remove(0);
-    assert_eq!((account.settled, account.overrun, account.available), (PicoUsd(12), PicoUsd(2), Some(PicoUsd(0))));
+    assert_eq!(
+        (account.settled, account.overrun, account.available),
+        (PicoUsd(12), PicoUsd(2), Some(PicoUsd(0)))
+    );
 }
 
 #[test]
 fn a_lease_expires_and_what_it_came_to_after_all_is_shown() {
     let (mut limiter, who) = (Limiter::default(), key("k", budget(10, BudgetWindow::Total)));
-    let lease =
-        limiter.reserve(start(), &[&who], Ask { expires_ms: start() + 500, ..ask(10, 0) }).unwrap();
+    let lease = limiter.reserve(start(), &[&who], Ask { expires_ms: start() + 500, ..ask(10, 0) }).unwrap();
     assert!(limiter.reserve(start() + 499, &[&who], ask(1, 0)).is_err());
     let other = limiter.reserve(start() + 500, &[&who], ask(10, 0)).unwrap();
     limiter.settle(start() + 600, lease, spent(4, 0));
@@ -278,7 +282,11 @@ impl World {
         let (keys, all) = ([held(Some(0)), held(Some(1)), held(Some(2))], held(None));
         for at in 0..3 {
             let (settled, reserved, available) = sums(&mut self.limiter, self.now, &self.who[at]);
-            assert_eq!((settled, reserved), (self.settled[at], keys[at]), "the account is the sum of its leases");
+            assert_eq!(
+                (settled, reserved),
+                (self.settled[at], keys[at]),
+                "the account is the sum of its leases"
+            );
             assert!(settled + reserved <= BUDGET);
             assert_eq!(available, Some(BUDGET - settled - reserved));
         }

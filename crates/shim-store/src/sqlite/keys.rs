@@ -264,14 +264,21 @@ mod tests {
         drop(old);
         let mut store = SqliteState::open(folder.path()).unwrap();
         store.keep_key(&bare("a")).unwrap();
-        assert_eq!((store.made_keys().unwrap().len(), crate::StateStore::steps(&store).unwrap().len()), (1, 1));
+        assert_eq!(
+            (store.made_keys().unwrap().len(), crate::StateStore::steps(&store).unwrap().len()),
+            (1, 1)
+        );
     }
 
     #[test]
     fn a_damaged_row_is_told_of() {
-        for (column, bad) in
-            [("name", "''"), ("dialects", "'x'"), ("budget_window", "'week'"), ("made_ms", "-1"), ("team", "'a b'")]
-        {
+        for (column, bad) in [
+            ("name", "''"),
+            ("dialects", "'x'"),
+            ("budget_window", "'week'"),
+            ("made_ms", "-1"),
+            ("team", "'a b'"),
+        ] {
             let mut store = SqliteState::in_memory().unwrap();
             store.keep_key(&full("a")).unwrap();
             store.connection.execute(&format!("UPDATE made_keys SET {column} = {bad}"), []).unwrap();

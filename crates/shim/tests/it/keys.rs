@@ -32,7 +32,8 @@ fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
     std::fs::write(at.join("shim.toml"), CONFIG).unwrap();
     // Nobody listens there.
     let nobody = "127.0.0.1:9";
-    let made = keys(at, nobody, &["create", "before", "--team", "web", "--expires", "30d", "--concurrent", "2"]);
+    let made =
+        keys(at, nobody, &["create", "before", "--team", "web", "--expires", "30d", "--concurrent", "2"]);
     let before = made["secret"].as_str().unwrap().to_owned();
     assert_eq!((&made["team"], &made["limits"]["concurrent"]), (&Value::from("web"), &Value::from(2)));
     let refused = run(at, &["keys", "create", "x", "--team", "wbe", "--operators", nobody]);
@@ -43,10 +44,12 @@ fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
     assert_eq!((ask(&gateway, &before), ask(&gateway, "anything")), (200, 401));
     let locked = run(at, &["keys", "list", "--operators", nobody]);
     assert!(locked.code == Some(1) && locked.err.contains("in use by another shim"), "{}", locked.err);
-    let made = keys(at, &operators, &["create", "app", "--allow", "chat", "--budget", "$5", "--record", "usage"]);
+    let made =
+        keys(at, &operators, &["create", "app", "--allow", "chat", "--budget", "$5", "--record", "usage"]);
     let first = made["secret"].as_str().unwrap().to_owned();
     assert_eq!(ask(&gateway, &first), 200);
-    let second = keys(at, &operators, &["rotate", "app", "--grace", "1h"])["secret"].as_str().unwrap().to_owned();
+    let second =
+        keys(at, &operators, &["rotate", "app", "--grace", "1h"])["secret"].as_str().unwrap().to_owned();
     assert_eq!((ask(&gateway, &first), ask(&gateway, &second)), (200, 200));
     let listed = keys(at, &operators, &["list"]);
     let names: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
@@ -54,7 +57,11 @@ fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
     let account = listed["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
     assert_eq!((&account["available"], &account["open"]), (&Value::from("$5.00"), &Value::from(0)));
     let shown = run(at, &["keys", "list", "--operators", &operators]);
-    assert!(shown.out.contains("limits key    app           settled $0.00  reserved $0.00  available $5.00"), "{}", shown.out);
+    assert!(
+        shown.out.contains("limits key    app           settled $0.00  reserved $0.00  available $5.00"),
+        "{}",
+        shown.out
+    );
     for secret in [&before, &first, &second] {
         assert!(!shown.out.contains(secret.as_str()) && !listed.to_string().contains(secret.as_str()));
     }
