@@ -17,6 +17,7 @@ mod generation;
 mod headers;
 mod hold;
 mod key;
+mod later;
 mod limited;
 mod made;
 mod models;

@@ -70,7 +70,12 @@ impl Hold {
     }
 
     /// Settles to what the exchange came to, and says what budgets are charged with. `pricing`: of the target tried last.
-    pub(crate) fn settle(self, limited: &Limited, record: &Settled, pricing: Pricing) -> Option<PicoUsd> {
+    pub(crate) fn settle(
+        self,
+        limited: &Limited,
+        record: &Settled,
+        pricing: Option<&Pricing>,
+    ) -> Option<PicoUsd> {
         let actual = self.worst.actual(record, pricing);
         limited.settle(self.lease, actual);
         actual.cost
@@ -84,7 +89,7 @@ impl Worst {
     /// it sent before the client left or the line broke. So where no usage was told, what is settled is the prompt at its
     /// bound and each byte that was sent on as a token, never more than was reserved. Nothing is settled where nothing was
     /// asked, or the provider refused.
-    fn actual(&self, record: &Settled, pricing: Pricing) -> Actual {
+    fn actual(&self, record: &Settled, pricing: Option<&Pricing>) -> Actual {
         if self.free || untouched(record) {
             return Actual { tokens: Some(Tokens(0)), cost: Some(record.cost.unwrap_or_default()) };
         }
@@ -97,7 +102,8 @@ impl Worst {
             return Actual { tokens: used, cost: Some(cost) };
         }
         let day = Date::at(record.at_ms / 1000);
-        let sent = dearest(pricing, day, self.input, record.answer_bytes.min(self.output));
+        let output = record.answer_bytes.min(self.output);
+        let sent = pricing.and_then(|pricing| dearest(pricing, day, self.input, output));
         let known = sent.map(|sent| sent.min(self.cost).max(record.cost.unwrap_or_default()));
         Actual { tokens: used.filter(|_| whole), cost: known.or(record.cost) }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use shim_catalog::{Auth, StreamUsage};
+use shim_catalog::{Auth, OwnPrice, StreamUsage};
 use shim_config::{Config, SecretRef};
 use shim_ir::{AliasName, Dialect, ModelId, ProviderId, TargetId};
 use shim_policy::access::MadeKey;
@@ -179,6 +179,7 @@ fn provider_setup(
         endpoints,
         models: models(id, provider),
         think_tags: provider.think_tags.clone(),
+        prices: provider.prices.clone(),
         timeouts: Timeouts { connect: t.connect, first_byte: t.first_byte, idle: t.idle, total: t.total },
         credential: credential_name(provider, known),
     })
@@ -349,6 +350,7 @@ fn demo() -> ProviderSetup {
         endpoints: Dialect::ALL.map(endpoint).to_vec(),
         models: hello.into_iter().collect(),
         think_tags: Vec::new(),
+        prices: vec![("*".to_owned(), OwnPrice::FREE)],
         timeouts: Timeouts::default(),
         credential: None,
     }

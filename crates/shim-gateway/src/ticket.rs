@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shim_catalog::{Answered, Date, Pricing};
-use shim_dialect::{Reading, number_at};
+use shim_catalog::{Answered, Date};
+use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
 use shim_policy::tokens::Estimate;
-use shim_telemetry::{Outcome, Series, Settled, Tried};
+use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
@@ -22,9 +22,8 @@ pub(crate) struct Ticket {
     shared: Arc<Shared>,
     /// Taken when it is settled.
     record: Option<Box<Settled>>,
-    series: Option<Arc<Series>>,
-    /// What the target tried last costs.
-    pricing: Pricing,
+    /// The target tried last.
+    target: Option<Arc<Target>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
     /// What is reserved for it, where who asks or what is asked for is limited.
@@ -73,8 +72,8 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        let (pricing, record) = (Pricing::default(), Some(Box::new(record)));
-        Self { shared, record, series: None, pricing, estimate: None, hold: None, start }
+        let record = Some(Box::new(record));
+        Self { shared, record, target: None, estimate: None, hold: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -123,9 +122,8 @@ impl Ticket {
     }
 
     /// Notes that a target is tried.
-    pub(crate) fn tries(&mut self, target: &Target) {
-        self.series = Some(target.series.clone());
-        self.pricing = target.pricing();
+    pub(crate) fn tries(&mut self, target: &Arc<Target>) {
+        self.target = Some(target.clone());
         self.estimate = None;
         self.note(|r| {
             r.attempts += 1;
@@ -188,13 +186,17 @@ impl Ticket {
 
     /// What an answer costs, as far as it was read.
     fn bill(&self, reading: &Reading) -> Bill {
-        let (Some(usage), Some(record)) = (&reading.usage, &self.record) else { return Bill::default() };
-        let words = usage.words.as_ref();
-        self.pricing.bill(&Answered {
+        let (Some(usage), Some(record), Some(target)) = (&reading.usage, &self.record, &self.target) else {
+            return Bill::default();
+        };
+        let pricing = target.pricing();
+        let unless = pricing.stated_unless();
+        let words = usage.words.as_ref().filter(|words| !unless.is_some_and(|name| is_set(words, name)));
+        pricing.bill(&Answered {
             usage,
             service: reading.billed.service.as_deref(),
             searches: reading.billed.searches,
-            stated: words.zip(self.pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
+            stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
             complete: reading.complete,
             day: Date::at(record.at_ms / 1000),
         })
@@ -242,10 +244,10 @@ impl Ticket {
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
         if let Some(hold) = self.hold.take() {
-            record.charged = hold.settle(&self.shared.limited, &record, self.pricing);
+            let pricing = self.target.as_ref().map(|target| target.pricing());
+            record.charged = hold.settle(&self.shared.limited, &record, pricing);
         }
-        let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
-        series.add(&record);
+        self.target.as_ref().map_or(&self.shared.unrouted, |target| &target.series).add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
             && outcome == Outcome::Delivered
         {

@@ -119,6 +119,7 @@ impl Control {
             Some(known) => known.clone_from(key),
             None => keys.push(key.clone()),
         }
+        keys.sort_by(|a, b| a.id.cmp(&b.id));
         let (config, swaps) = (inner.config.clone(), inner.swaps.clone());
         let snapshot = self.build(inner, &config, &swaps, &keys, cause)?;
         inner.store.keep_key(key)?;

@@ -23,9 +23,9 @@ fn pricing() -> Pricing {
 /// What is settled of an exchange that could have come to 1,000 tokens in and 1,000 out.
 fn settled(record: &Settled) -> u64 {
     let day = Date::at(record.at_ms / 1000);
-    let cost = dearest(pricing(), day, 1_000, 1_000).unwrap();
+    let cost = dearest(&pricing(), day, 1_000, 1_000).unwrap();
     let worst = Worst { input: 1_000, output: 1_000, cost, unpriced: false, free: false };
-    let actual = worst.actual(record, pricing());
+    let actual = worst.actual(record, Some(&pricing()));
     assert!(actual.cost.unwrap() <= cost);
     actual.cost.unwrap().0
 }
@@ -89,7 +89,7 @@ fn the_dearest_class_is_reckoned_with() {
     let day = Date::parse("2026-11-26").unwrap();
     let claude = Pricing::of("anthropic", "claude-sonnet-4-6");
     // Written to a cache for an hour, input costs twice its price.
-    assert_eq!(dearest(claude, day, 10, 0), Some(PicoUsd(60_000_000)));
-    assert_eq!(dearest(claude, day, 0, 10), Some(PicoUsd(150_000_000)));
-    assert_eq!(dearest(Pricing::of("openai", "no-such-model"), day, 1, 1), None);
+    assert_eq!(dearest(&claude, day, 10, 0), Some(PicoUsd(60_000_000)));
+    assert_eq!(dearest(&claude, day, 0, 10), Some(PicoUsd(150_000_000)));
+    assert_eq!(dearest(&Pricing::of("openai", "no-such-model"), day, 1, 1), None);
 }

@@ -7,7 +7,7 @@ use shim_policy::limits::{Governed, tokens};
 use shim_policy::tokens::Estimate;
 
 use crate::crossing::decoded;
-use crate::generation::{ServedBy, Target};
+use crate::generation::Target;
 use crate::pipeline::Admitted;
 use crate::plan::{Plan, Step};
 
@@ -30,7 +30,7 @@ impl Worst {
     /// The worst case of what was admitted, over all targets of `plan`.
     ///
     /// # Errors
-    /// When nothing bounds the output, and there is a budget.
+    /// When nothing bounds the output, it costs something, and there is a budget.
     pub(super) fn of(admitted: &Admitted, plan: &Plan, who: &[&Governed], day: Date) -> Result<Self, Fault> {
         let generates = match admitted.route.operation {
             Operation::Generate => true,
@@ -50,13 +50,20 @@ impl Worst {
         let configured = limits.filter_map(|limits| limits.output_tokens_max).max();
         let mut worst = Self::default();
         for step in &plan.steps {
-            let input = input(request.as_deref(), generates, admitted.body.len(), &step.target);
+            let (pricing, input) = (
+                step.target.pricing(),
+                input(request.as_deref(), generates, admitted.body.len(), &step.target),
+            );
             let output =
                 if generates { output(request.as_deref(), &step.target).or(configured) } else { Some(0) };
-            let Some(output) = output.or((!budget).then_some(0)) else { return Err(unbounded(step)) };
+            let paid = || dearest(pricing, day, 1, 1).is_some_and(|cost| cost > PicoUsd(0));
+            if output.is_none() && budget && paid() {
+                return Err(unbounded(step));
+            }
+            let output = output.unwrap_or(0);
             worst.input = worst.input.max(input);
             worst.output = worst.output.max(output);
-            match price(step, day, input, output) {
+            match dearest(pricing, day, input, output) {
                 Some(cost) => worst.cost = worst.cost.max(cost),
                 None => worst.unpriced = true,
             }
@@ -96,17 +103,9 @@ fn known(target: &Target) -> (Option<u64>, Option<u64>) {
     (context.or(catalog.0), output.or(catalog.1))
 }
 
-/// What so much costs at a target at most; `None` where its price is not known. The built-in responder costs nothing.
-fn price(step: &Step, day: Date, input: u64, output: u64) -> Option<PicoUsd> {
-    match &step.endpoint.served_by {
-        ServedBy::Demo => Some(PicoUsd(0)),
-        ServedBy::Http(_) => dearest(step.target.pricing(), day, input, output),
-    }
-}
-
 /// What so many tokens cost, whatever class they turn out to be of: writing to a cache, and reasoning, cost more than other
 /// tokens with some. `None` where ordinary ones have no known price.
-pub(super) fn dearest(pricing: Pricing, day: Date, input: u64, output: u64) -> Option<PicoUsd> {
+pub(super) fn dearest(pricing: &Pricing, day: Date, input: u64, output: u64) -> Option<PicoUsd> {
     let cost = |usage: &Usage| {
         let (service, stated) = (None, None);
         pricing.bill(&Answered { usage, service, searches: 0, stated, complete: true, day }).cost

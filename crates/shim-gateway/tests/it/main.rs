@@ -12,6 +12,7 @@ mod keys;
 mod lab;
 mod lane;
 mod limits;
+mod prices;
 mod recorded_counts;
 mod square;
 mod swaps;
