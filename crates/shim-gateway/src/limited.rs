@@ -47,7 +47,7 @@ impl Limited {
     }
 
     /// Reserves an exchange's worst case with all of `who`; `life` is how long it can take.
-    pub(crate) fn reserve(&self, who: &[&Governed], ask: Ask, life: Duration) -> Result<Lease, Refusal> {
+    pub(crate) fn reserve(&self, who: &[&Governed], ask: Ask, life: Duration) -> Result<Lease, Box<Refusal>> {
         let now_ms = self.now_ms();
         self.machine().reserve(now_ms, who, Ask { expires_ms: now_ms.saturating_add(lease_ms(life)), ..ask })
     }

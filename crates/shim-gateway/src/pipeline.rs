@@ -111,7 +111,7 @@ where
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
     let plan = plan(&worker.shared, snapshot, &admitted)?;
-    reserve(&worker.shared, &admitted, &plan, ticket)?;
+    reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     Ok(Staged::Relay(Box::new(attempt)))
 }

@@ -30,21 +30,22 @@ pub(crate) fn reserve(
     admitted: &Admitted,
     plan: &Plan,
     ticket: &mut Ticket,
-) -> Result<(), Failed> {
+) -> Result<(), Box<Failed>> {
     let own = admitted.key.iter().flat_map(|key| key.limited.iter());
     let who: SmallVec<[&Governed; 3]> = own.chain(&plan.alias.limited).map(AsRef::as_ref).collect();
     if who.is_empty() {
         return Ok(());
     }
     let now_ms = shared.limited.now_ms();
-    let worst = Worst::of(admitted, plan, &who, Date::at(now_ms / 1000))?;
+    let worst = Worst::of(admitted, plan, &who, Date::at(now_ms / 1000));
+    let worst = worst.map_err(|fault| Box::new(Failed::from(fault)))?;
     let ask = Ask { tokens: worst.tokens(), cost: worst.cost, unpriced: worst.unpriced, expires_ms: 0 };
     match shared.limited.reserve(&who, ask, life(plan)) {
         Ok(lease) => {
             ticket.holds(Hold { lease, worst });
             Ok(())
         }
-        Err(refusal) => Err(told::failed(&refusal, admitted.codec.0, now_ms)),
+        Err(refusal) => Err(Box::new(told::failed(&refusal, admitted.codec.0, now_ms))),
     }
 }
 

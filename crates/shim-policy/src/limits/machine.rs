@@ -101,16 +101,18 @@ impl Limiter {
     ///
     /// # Errors
     /// When one of them has no room: of several refusals, the one that lasts longest.
-    pub fn reserve(&mut self, now_ms: u64, who: &[&Governed], ask: Ask) -> Result<Lease, Refusal> {
+    pub fn reserve(&mut self, now_ms: u64, who: &[&Governed], ask: Ask) -> Result<Lease, Box<Refusal>> {
         let now_ms = self.pass(now_ms);
         for governed in who {
             self.subjects.entry(governed.subject.clone()).or_default().shape(&governed.limits, now_ms);
         }
-        let mut refusals = who.iter().filter_map(|governed| self.refusal(governed, ask, now_ms));
-        if let Some(first) = refusals.next() {
-            let longest = |refusal: &Refusal| refusal.retry_after_ms.unwrap_or(u64::MAX);
-            return Err(refusals
-                .fold(first, |worst, next| if longest(&next) > longest(&worst) { next } else { worst }));
+        let refusals = who.iter().filter_map(|governed| self.refusal(governed, ask, now_ms));
+        let longest = |refusal: &Refusal| refusal.retry_after_ms.unwrap_or(u64::MAX);
+        // Of several that last as long, the first.
+        if let Some(refusal) =
+            refusals.reduce(|worst, next| if longest(&next) > longest(&worst) { next } else { worst })
+        {
+            return Err(Box::new(refusal));
         }
         let parts = who.iter().filter_map(|governed| self.take(governed, ask)).collect();
         Ok(Lease(self.keep(Held { parts, expires_ms: ask.expires_ms, owned: true, expired: false })))

@@ -275,18 +275,14 @@ impl World {
 
     /// The laws, at this moment.
     fn check(&mut self) {
-        let held = |key: Option<usize>| {
+        let sum = |key: Option<usize>| {
             let ways = self.ways.iter().filter(|way| way.expires_ms > self.now);
             ways.filter(|way| key.is_none_or(|key| way.key == key)).map(|way| way.cost).sum::<u64>()
         };
-        let (keys, all) = ([held(Some(0)), held(Some(1)), held(Some(2))], held(None));
-        for at in 0..3 {
+        let (keys, all) = ([sum(Some(0)), sum(Some(1)), sum(Some(2))], sum(None));
+        for (at, held) in keys.into_iter().enumerate() {
             let (settled, reserved, available) = sums(&mut self.limiter, self.now, &self.who[at]);
-            assert_eq!(
-                (settled, reserved),
-                (self.settled[at], keys[at]),
-                "the account is the sum of its leases"
-            );
+            assert_eq!((settled, reserved), (self.settled[at], held), "the account is the sum of its leases");
             assert!(settled + reserved <= BUDGET);
             assert_eq!(available, Some(BUDGET - settled - reserved));
         }
