@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shim_gateway::{ControlError, KeyStatus, Secret};
+use shim_gateway::{Control, ControlError, KeyStatus, Secret};
 use shim_ir::KeyId;
 use shim_policy::access::Grant;
 use shim_policy::calendar::print_moment;
@@ -96,15 +96,19 @@ pub(crate) struct Create {
 }
 
 pub(crate) async fn create(State(operators): State<Operators>, Json(create): Json<Create>) -> Response {
-    let control = operators.control.clone();
-    changed(move || {
-        let id = KeyId::new(&create.name).map_err(|why| problem(&format!("\"{}\": {why}", create.name)))?;
-        let text = toml::to_string(&create.grant).map_err(|why| problem(&why.to_string()))?;
-        let grant = control.read_grant(&text).map_err(|why| problem(&why))?;
-        let made = control.create_key(id, Grant { record: create.record, ..grant });
-        made.map(|(key, secret)| with_secret(&key, &secret)).map_err(|error| refused(&error))
-    })
-    .await
+    changed(move || made(&operators.control, create)).await
+}
+
+fn made(control: &Control, create: Create) -> Response {
+    let id = match KeyId::new(&create.name) {
+        Ok(id) => id,
+        Err(why) => return bad(StatusCode::BAD_REQUEST, &format!("\"{}\": {why}", create.name)),
+    };
+    let text = toml::to_string(&create.grant).map_err(|why| why.to_string());
+    match text.and_then(|text| control.read_grant(&text)) {
+        Ok(grant) => told(control.create_key(id, Grant { record: create.record, ..grant })),
+        Err(why) => bad(StatusCode::BAD_REQUEST, &why),
+    }
 }
 
 /// The body of `POST /v1/keys/{name}/rotate`.
@@ -120,38 +124,32 @@ pub(crate) async fn rotate(
     Path(name): Path<String>,
     Json(rotate): Json<Rotate>,
 ) -> Response {
-    let control = operators.control.clone();
-    changed(move || {
-        let rotated = control.rotate_key(&name, Duration::from_millis(rotate.grace_ms));
-        rotated.map(|(key, secret)| with_secret(&key, &secret)).map_err(|error: ControlError| refused(&error))
+    changed(move || told(operators.control.rotate_key(&name, Duration::from_millis(rotate.grace_ms)))).await
+}
+
+pub(crate) async fn revoke(State(operators): State<Operators>, Path(name): Path<String>) -> Response {
+    changed(move || match operators.control.revoke_key(&name) {
+        Ok(key) => Json(key_json(&key)).into_response(),
+        Err(error) => refused(&error),
     })
     .await
 }
 
-pub(crate) async fn revoke(State(operators): State<Operators>, Path(name): Path<String>) -> Response {
-    let control = operators.control.clone();
-    changed(move || control.revoke_key(&name).map(|key| key_json(&key)).map_err(|error| refused(&error)))
-        .await
-}
-
 /// A key with its secret: the only answer that ever holds one.
-fn with_secret(key: &KeyStatus, secret: &Secret) -> Value {
-    let mut told = key_json(key);
+fn told(made: Result<(KeyStatus, Secret), ControlError>) -> Response {
+    let (key, secret) = match made {
+        Ok(made) => made,
+        Err(error) => return refused(&error),
+    };
+    let mut told = key_json(&key);
     if let Some(members) = told.as_object_mut() {
         members.insert("secret".to_owned(), secret.expose().into());
     }
-    told
-}
-
-fn problem(message: &str) -> Response {
-    bad(StatusCode::BAD_REQUEST, message)
+    Json(told).into_response()
 }
 
 /// Makes a change on a thread that may wait for the disk; the other routes do not wait for the store.
-async fn changed(change: impl FnOnce() -> Result<Value, Response> + Send + 'static) -> Response {
-    match tokio::task::spawn_blocking(change).await {
-        Ok(Ok(told)) => Json(told).into_response(),
-        Ok(Err(response)) => response,
-        Err(_) => bad(StatusCode::INTERNAL_SERVER_ERROR, "the change failed"),
-    }
+async fn changed(change: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let done = tokio::task::spawn_blocking(change).await;
+    done.unwrap_or_else(|_| bad(StatusCode::INTERNAL_SERVER_ERROR, "the change failed"))
 }

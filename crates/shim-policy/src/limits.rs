@@ -9,6 +9,7 @@
 mod machine;
 mod period;
 mod rate;
+mod state;
 #[cfg(test)]
 mod tests;
 
