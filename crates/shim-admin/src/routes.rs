@@ -3,17 +3,17 @@
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shim_gateway::{AliasStatus, ControlError, SwapReport};
+use shim_gateway::{AliasStatus, ControlError, KeyError, SwapReport};
 use shim_ir::TargetId;
 
-use crate::Operators;
 use crate::guard::guard;
+use crate::{Operators, keys};
 
 pub(crate) fn router(operators: Operators) -> Router {
     Router::new()
@@ -24,6 +24,9 @@ pub(crate) fn router(operators: Operators) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/models", get(models))
         .route("/v1/swaps", get(swaps).post(swap))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{name}", delete(keys::revoke))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/exchanges", get(crate::ledger::exchanges))
         .route("/v1/exchanges/{id}", get(crate::ledger::exchange))
         .layer(from_fn_with_state(operators.clone(), guard))
@@ -31,7 +34,7 @@ pub(crate) fn router(operators: Operators) -> Router {
 }
 
 async fn index() -> &'static str {
-    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/exchanges\n"
+    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/exchanges\n"
 }
 
 async fn ready(State(operators): State<Operators>) -> Response {
@@ -155,12 +158,18 @@ fn told(report: &SwapReport) -> Value {
     })
 }
 
-fn refused(error: &ControlError) -> Response {
+pub(crate) fn refused(error: &ControlError) -> Response {
     let status = match error {
         ControlError::NoAlias(..) | ControlError::NoProvider(..) => StatusCode::NOT_FOUND,
         ControlError::UnlistedModel(..) | ControlError::Swap(_) => StatusCode::CONFLICT,
+        ControlError::Key(KeyError::NoKey(..) | KeyError::NoTeam(_)) => StatusCode::NOT_FOUND,
+        ControlError::Key(
+            KeyError::Taken(_) | KeyError::Revoked(_) | KeyError::InFile(_) | KeyError::Many,
+        ) => StatusCode::CONFLICT,
         ControlError::Setup(_) | ControlError::Secrets(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ControlError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ControlError::Store(_) | ControlError::Spent(_) | ControlError::Key(KeyError::Random) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     bad(status, &error.to_string())
 }

@@ -17,13 +17,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shim_catalog::OwnPrice;
-use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
+use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags};
+use shim_policy::access::Grant;
+use shim_policy::limits::Limits;
 
 pub use ledger::Ledger;
-pub use parse::parse;
+pub use parse::{parse, parse_grant};
 pub use problem::{Problem, Problems};
 pub use raw::schema;
-pub use value::{parse_duration, parse_size};
+pub use value::{parse_duration, parse_size, parse_usd};
 
 pub use shim_policy::fidelity::Verdict;
 pub use shim_policy::record::Record;
@@ -47,6 +49,8 @@ pub struct Config {
     pub aliases: BTreeMap<AliasName, Alias>,
     /// The clients' keys.
     pub keys: BTreeMap<KeyId, Key>,
+    /// The teams, and the limits of each.
+    pub teams: BTreeMap<TeamName, Limits>,
     /// What every provider's timeouts are unless it says otherwise.
     pub timeouts: Timeouts,
 }
@@ -62,6 +66,8 @@ pub struct Server {
     pub tls: Option<Tls>,
     /// What operators present as a bearer token.
     pub operators_secret: Option<SecretRef>,
+    /// Whether clients must present a key even while there is none.
+    pub require_keys: bool,
     /// Largest request body, decoded, in bytes.
     pub body_bytes_max: usize,
     /// Most bytes of request bodies held at once.
@@ -137,6 +143,8 @@ pub struct Provider {
     pub timeouts: Option<Timeouts>,
     /// Where the root certificates are read from that it is trusted by, beside the platform's.
     pub ca: Option<SecretRef>,
+    /// Where requests to it are processed, in lower case; none means what its hosts are known for.
+    pub region: Option<String>,
 }
 
 /// One dialect of a provider.
@@ -182,6 +190,8 @@ pub struct Alias {
     pub losses: Vec<(String, Verdict)>,
     /// How much of its exchanges is recorded, where it says so.
     pub record: Option<Record>,
+    /// Limits of all who ask for it, together.
+    pub limits: Limits,
 }
 
 /// What becomes of what cannot be carried exactly.
@@ -199,10 +209,8 @@ pub enum Fidelity {
 pub struct Key {
     /// What the client sends.
     pub secret: SecretRef,
-    /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Empty allows everything.
-    pub allow: Vec<String>,
-    /// How much of its exchanges is recorded, where it says so.
-    pub record: Option<Record>,
+    /// What it permits.
+    pub grant: Grant,
 }
 
 impl Default for Server {
@@ -212,6 +220,7 @@ impl Default for Server {
             operators: SocketAddr::from(([127, 0, 0, 1], 7447)),
             tls: None,
             operators_secret: None,
+            require_keys: false,
             body_bytes_max: 64 << 20,
             bodies_bytes_max: 1 << 30,
             body_timeout: Duration::from_secs(30),
@@ -237,6 +246,7 @@ impl Default for Config {
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),
             keys: BTreeMap::new(),
+            teams: BTreeMap::new(),
             timeouts: Timeouts::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The file, section by section, into a [`Config`].
 
+mod grants;
 mod ledger;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
+use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -21,7 +23,8 @@ use crate::{
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 8] = ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys"];
+const SECTIONS: [&str; 9] =
+    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -42,6 +45,26 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Config, Problems>
     }
     list.sort_by_key(|problem| problem.place);
     Err(Problems { file: file.to_owned(), list })
+}
+
+/// Parses what a key permits, written as in `[keys.NAME]`, for a key that is not in the file: without its secret. Providers
+/// and teams are those of `config`.
+///
+/// # Errors
+/// With every problem that was found.
+pub fn parse_grant(text: &str, config: &Config, known: &[&str]) -> Result<Grant, Problems> {
+    let mut parser = Parser { gather: Gather::new(text), known };
+    let grant = match DeTable::parse(text) {
+        Ok(table) => parser.loose_grant(table, config),
+        Err(error) => {
+            parser.gather.add("", error.span().unwrap_or(0..0), error.message());
+            None
+        }
+    };
+    match grant {
+        Some(grant) if parser.gather.list.is_empty() => Ok(grant),
+        Some(_) | None => Err(Problems { file: "key".to_owned(), list: parser.gather.list }),
+    }
 }
 
 struct Parser<'a> {
@@ -73,7 +96,8 @@ impl Parser<'_> {
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
-        config.keys = self.keys(&mut sections);
+        config.teams = self.teams(&mut sections);
+        config.keys = self.keys(&mut sections, &config);
         config.server = self.server(&mut sections, &config.keys);
         config
     }
@@ -250,6 +274,7 @@ impl Parser<'_> {
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
         provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
+        provider.region = raw.region.and_then(|region| self.region(&region, &format!("{path}.region"), at));
         provider.prices = prices::read(&mut self.gather, raw.prices.unwrap_or_default(), path, at);
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
@@ -371,8 +396,9 @@ impl Parser<'_> {
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
             let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
+            let limits = self.limits(raw.limits, &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record });
+                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record, limits });
             }
         }
         aliases
@@ -432,26 +458,6 @@ impl Parser<'_> {
         Some(target)
     }
 
-    fn keys(&mut self, sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>) -> BTreeMap<KeyId, Key> {
-        let mut keys = BTreeMap::new();
-        for (name, at, value) in self.entries(sections, "keys") {
-            let path = format!("keys.{name}");
-            let id = match KeyId::new(&name) {
-                Ok(id) => id,
-                Err(why) => {
-                    self.gather.add(&path, at, why.to_string());
-                    continue;
-                }
-            };
-            let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
-            let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
-            if let Some(secret) = self.secret(raw.secret, &format!("{path}.secret"), &at) {
-                keys.insert(id, Key { secret, allow: raw.allow.unwrap_or_default(), record });
-            }
-        }
-        keys
-    }
-
     fn server(
         &mut self,
         sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>,
@@ -463,9 +469,11 @@ impl Parser<'_> {
         let operators = self.address(raw.operators, "server.operators", &span, default.operators);
         let secret = raw.operators_secret;
         let operators_secret = secret.and_then(|s| self.secret(s, "server.operators_secret", &span));
-        if !listen.ip().is_loopback() && keys.is_empty() {
+        let require_keys = raw.require_keys.unwrap_or(default.require_keys);
+        if !listen.ip().is_loopback() && keys.is_empty() && !require_keys {
             let message = format!(
-                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME]"
+                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME], or set \
+                 server.require_keys and make keys with `shim keys create`"
             );
             self.gather.add("server.listen", span.clone(), message);
         }
@@ -478,6 +486,7 @@ impl Parser<'_> {
             operators,
             tls: raw.tls.map(|tls| crate::Tls { cert: tls.cert, key: tls.key }),
             operators_secret,
+            require_keys,
             body_bytes_max: self.size(raw.body_max, "server.body_max", &span, default.body_bytes_max),
             bodies_bytes_max: self.size(raw.bodies_max, "server.bodies_max", &span, default.bodies_bytes_max),
             body_timeout: self.duration(

@@ -29,8 +29,11 @@ pub(crate) struct File {
     providers: Option<BTreeMap<String, Provider>>,
     /// Aliases by name: what clients ask for.
     aliases: Option<BTreeMap<String, Alias>>,
-    /// Keys of clients by name. With none, and a loopback listener, any credential will do.
+    /// Keys of clients by name, beside those made by `shim keys create`. With none of either, and a loopback listener,
+    /// any credential will do.
     keys: Option<BTreeMap<String, Key>>,
+    /// Teams by name: keys that share limits.
+    teams: Option<BTreeMap<String, Team>>,
 }
 
 /// Listeners, and bounds on what clients send.
@@ -45,6 +48,9 @@ pub(crate) struct Server {
     pub(crate) tls: Option<Tls>,
     /// Bearer token of operators. Needed when their listener is not on loopback.
     pub(crate) operators_secret: Option<SecretRef>,
+    /// Whether clients must present a key even while there is none, because keys will be made by `shim keys create`.
+    /// Default false: with no key at all, any credential will do.
+    pub(crate) require_keys: Option<bool>,
     /// Largest request body, after decompression. Default `64MiB`.
     pub(crate) body_max: Option<String>,
     /// Most bytes of request bodies held at once. Default `1GiB`.
@@ -159,6 +165,9 @@ pub(crate) struct Provider {
     pub(crate) timeouts: Option<Timeouts>,
     /// Whom its certificate may come from, beside the authorities this machine trusts.
     pub(crate) tls: Option<ProviderTls>,
+    /// Where requests to it are processed, in a word of your own (`eu`): what `regions` of keys are compared with.
+    /// Default: what the provider documents of the host it is asked at; unknown for all others.
+    pub(crate) region: Option<String>,
 }
 
 /// What tokens cost, in US dollars per million, each as a decimal in quotes (`"0.25"`). A class without a price costs
@@ -216,18 +225,66 @@ pub(crate) struct Alias {
     pub(crate) losses: Option<BTreeMap<String, String>>,
     /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
     pub(crate) record: Option<String>,
+    /// Limits of all who ask for it, together.
+    pub(crate) limits: Option<Limits>,
 }
 
 /// A client's key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Key {
-    /// What the client sends.
-    pub(crate) secret: SecretRef,
+    /// What the client sends. Every key of the file needs one.
+    pub(crate) secret: Option<SecretRef>,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
     pub(crate) allow: Option<Vec<String>>,
     /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
     pub(crate) record: Option<String>,
+    /// The only providers its requests may go to, also as a fallback. Default: all.
+    pub(crate) providers: Option<Vec<String>>,
+    /// Providers its requests never go to.
+    pub(crate) deny_providers: Option<Vec<String>>,
+    /// The only regions its requests may go to, by `providers.NAME.region`; a provider of unknown region is in none.
+    /// Default: all.
+    pub(crate) regions: Option<Vec<String>>,
+    /// The only dialects its client may speak. Default: all.
+    pub(crate) dialects: Option<Vec<String>>,
+    /// Whose it is: a note for people.
+    pub(crate) owner: Option<String>,
+    /// The team it counts with.
+    pub(crate) team: Option<String>,
+    /// When it is no longer good, in UTC: from the beginning of a day (`2027-01-01`), or from a moment
+    /// (`2027-01-01T12:00:00Z`). Default: never.
+    pub(crate) expires: Option<String>,
+    /// Its limits.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// A team of keys.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Team {
+    /// Limits of all its keys together.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// Limits of a key, a team or an alias. What is not named is not limited.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Requests in any sixty seconds.
+    pub(crate) requests_per_minute: Option<u64>,
+    /// Tokens in any sixty seconds, input and output together.
+    pub(crate) tokens_per_minute: Option<u64>,
+    /// Exchanges under way at once.
+    pub(crate) concurrent: Option<u64>,
+    /// Money: `"$20"`, `"$0.50"`.
+    pub(crate) budget: Option<String>,
+    /// When the budget begins anew: `day`, `month` (both in UTC) or `total`. Default `month`.
+    pub(crate) budget_window: Option<String>,
+    /// What becomes of requests whose price is not known, under the budget: `refuse` or `allow`. Default `refuse`.
+    pub(crate) unpriced: Option<String>,
+    /// The most output, in tokens, to reckon with where neither the request nor the catalogue bounds it.
+    pub(crate) output_tokens_max: Option<u64>,
 }
 
 /// The JSON Schema of the file (draft 2020-12), as text.

@@ -13,7 +13,7 @@ use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::{Billed, Echo};
+use crate::{Billed, Echo, Standing};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
@@ -53,6 +53,11 @@ pub trait Codec: Send + Sync + 'static {
 
     /// Renders a fault as a whole answer: the JSON body. Status and `retry-after` follow from the fault.
     fn encode_fault(&self, fault: &Fault) -> Bytes;
+
+    /// The headers in which a provider of this dialect tells how limits stand: name and value. None where it has none.
+    fn limit_headers(&self, _standing: &Standing) -> Vec<(String, String)> {
+        Vec::new()
+    }
 
     /// Renders a fault as the end of a stream that has begun.
     fn encode_stream_fault(&self, fault: &Fault, framing: Framing) -> Bytes;

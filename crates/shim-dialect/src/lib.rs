@@ -17,6 +17,7 @@ mod laws;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
+mod standing;
 mod think;
 #[cfg(test)]
 mod think_tests;
@@ -29,6 +30,7 @@ pub use codec::{
 };
 pub use echo::{Echo, Restorer, SentTool};
 use shim_ir::Dialect;
+pub use standing::{Allowance, Standing};
 
 /// The codec of a dialect, as far as the lane needs it.
 #[must_use]

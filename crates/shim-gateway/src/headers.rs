@@ -20,6 +20,9 @@ pub(crate) const FIDELITY: HeaderName = HeaderName::from_static("x-shim-fidelity
 /// `x-shim-attempts`
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-shim-attempts");
 
+/// `x-shim-client-id`: the id a client chose for its exchange, to tell of it by.
+pub(crate) const CLIENT_ID: HeaderName = HeaderName::from_static("x-shim-client-id");
+
 /// Headers of a client that go on to every upstream.
 const REQUEST: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
 

@@ -14,11 +14,13 @@ use crate::admit::{Arrival, admit};
 use crate::answer::{AnswerBody, of_fault};
 use crate::attempt::{Failed, attempt};
 use crate::ending::ended;
+use crate::feedback::feedback;
 use crate::generation::Snapshot;
 use crate::hold::discard;
 use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
+use crate::reserve::reserve;
 use crate::routes::{Routed, route};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -46,6 +48,7 @@ where
         Routed::Exchange(codec, route) => (codec, route),
         Routed::Root => return plain(&parts.method, StatusCode::OK),
         Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
+        Routed::Feedback => return feedback(&worker.shared, &parts, body).await,
         Routed::Unknown(codec) => return unknown(worker, codec, &parts, body).await,
     };
     let snapshot = worker.shared.snapshot();
@@ -73,7 +76,9 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     let (codec, operation) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
         Routed::Exchange(codec, route) => (codec, route.operation.name()),
         Routed::Unknown(codec) => (codec, "unknown"),
-        Routed::Root | Routed::Upgrade => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
+        Routed::Root | Routed::Upgrade | Routed::Feedback => {
+            return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE);
+        }
     };
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);
@@ -106,6 +111,7 @@ where
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
     let plan = plan(&worker.shared, snapshot, &admitted)?;
+    reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
     ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     Ok(Staged::Relay(Box::new(attempt)))
@@ -152,7 +158,7 @@ pub(crate) struct Admitted {
     pub(crate) parts: http::request::Parts,
     pub(crate) head: shim_dialect::Head,
     pub(crate) body: Bytes,
-    pub(crate) key: Option<Arc<crate::generation::Key>>,
+    pub(crate) key: Option<Arc<crate::key::Key>>,
     /// The request, decoded when a target of another dialect is first tried.
     pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
     /// Counts the body against the bound on all bodies for as long as it is held.

@@ -32,11 +32,19 @@ pub(crate) struct Step {
 /// Most suggestions in a message about an unknown name.
 const SUGGESTIONS_MAX: usize = 3;
 
-/// Finds the targets that can take the exchange.
+/// Finds the targets that can take the exchange, and that the client's key may reach.
 ///
 /// # Errors
 /// When the model is not known, or no target of it can be asked.
 pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
+    let mut plan = find(shared, snapshot, admitted)?;
+    if let Some(key) = &admitted.key {
+        plan.steps = key.permitted(plan.steps)?;
+    }
+    Ok(plan)
+}
+
+fn find(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
     let dialect = admitted.codec.0.dialect();
     if admitted.route.operation == Operation::Stored {
         return stored(shared, snapshot, admitted);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use shim_config::Config;
 use shim_ir::{KeyId, PicoUsd};
+use shim_policy::access::MadeKey;
 use shim_policy::record::Record;
 use shim_store::ledger::{Admission, Exchange, Kept, Receipt};
 use shim_telemetry::Settled;
@@ -15,12 +16,6 @@ use crate::shared::Shared;
 
 /// The header with which a client asks for less to be recorded.
 const RECORD: &str = "x-shim-record";
-
-/// The header with which a client names its exchange.
-const CLIENT_ID: &str = "x-shim-client-id";
-
-/// Longer names of clients' are not kept, in bytes.
-const CLIENT_ID_BYTES_MAX: usize = 128;
 
 /// Who says how much is recorded: the strictest wins.
 #[derive(Clone, Debug)]
@@ -37,16 +32,18 @@ pub struct Recording {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self::of(&Config::default())
+        Self::of(&Config::default(), &[])
     }
 }
 
 impl Recording {
-    /// What a configuration says.
+    /// What a configuration and the keys that were made say.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, made: &[MadeKey]) -> Self {
         let aliases = config.aliases.iter().filter_map(|(name, a)| Some((name.to_string(), a.record?)));
-        let keys = config.keys.iter().filter_map(|(id, key)| Some((id.to_string(), key.record?)));
+        let made = made.iter().map(|key| (&key.id, &key.grant));
+        let keys = made.chain(config.keys.iter().map(|(id, key)| (id, &key.grant)));
+        let keys = keys.filter_map(|(id, grant)| Some((id.to_string(), grant.record?)));
         Self {
             all: config.record,
             aliases: aliases.collect(),
@@ -74,7 +71,6 @@ pub(crate) struct Recorder {
     bytes_max: usize,
     request: Kept,
     answer: Capture,
-    client_id: Option<Arc<str>>,
     team: Option<Arc<str>>,
     reserved: PicoUsd,
 }
@@ -83,9 +79,6 @@ impl Recorder {
     /// Looks at the headers of a request.
     pub(crate) fn asked(&mut self, recording: &Recording, headers: &HeaderMap) {
         self.record = Some(recording.asked(headers));
-        let named = headers.get(CLIENT_ID).and_then(|id| id.to_str().ok());
-        let named = named.filter(|id| !id.is_empty() && id.len() <= CLIENT_ID_BYTES_MAX);
-        self.client_id = named.map(Arc::from);
     }
 
     /// Takes the request, as far as it may be recorded: `model` as the client named it.
@@ -107,10 +100,14 @@ impl Recorder {
         }
     }
 
-    /// Notes whose team asks, and what was set aside for the exchange.
-    #[expect(dead_code, reason = "for the limits, which reserve; issue #5")]
-    pub(crate) fn reserves(&mut self, team: Option<Arc<str>>, reserved: PicoUsd) {
-        (self.team, self.reserved) = (team, reserved);
+    /// Notes whose team asks.
+    pub(crate) fn counts_with(&mut self, team: Option<&str>) {
+        self.team = team.map(Arc::from);
+    }
+
+    /// Notes what was set aside for the exchange.
+    pub(crate) fn reserves(&mut self, reserved: PicoUsd) {
+        self.reserved = reserved;
     }
 
     /// Keeps a piece of the answer that goes to the client.
@@ -138,7 +135,7 @@ impl Recorder {
         ledger.settled(Box::new(Exchange {
             settled: settled.clone(),
             team: self.team.take(),
-            client_id: self.client_id.take(),
+            client_id: settled.client_id.as_deref().map(Arc::from),
             record: self.record.unwrap_or(Record::Usage),
             request: std::mem::take(&mut self.request),
             answer: std::mem::take(&mut self.answer).kept(),

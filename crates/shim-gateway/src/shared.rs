@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shim_ir::ExchangeId;
+use shim_ir::{ExchangeId, KeyId};
 use shim_store::ledger::Ledger;
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
 use crate::ending::Ending;
+use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
+use crate::limited::Limited;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges`: those that are older are in the ledger.
 pub const RECENT_MAX: usize = 512;
@@ -36,6 +38,10 @@ pub struct Shared {
     pub(crate) corrections: Corrections,
     /// Where exchanges are recorded, if anywhere.
     ledger: OnceLock<Ledger>,
+    /// The limits at work.
+    pub limited: Limited,
+    /// Where feedback goes.
+    pub notes: Notes,
     recent: Mutex<Recent>,
 }
 
@@ -56,6 +62,8 @@ impl Shared {
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
             ledger: OnceLock::new(),
+            limited: Limited::default(),
+            notes: Notes::default(),
             recent: Mutex::default(),
         })
     }
@@ -114,6 +122,20 @@ impl Shared {
     #[must_use]
     pub fn recent(&self, id: &str) -> Option<Settled> {
         self.recent_ones().newest_first().find(|settled| settled.id.to_string() == id).cloned()
+    }
+
+    /// The recent exchange that `which` means, of those made with `key`.
+    pub(crate) fn exchange(&self, which: &Which, key: Option<&KeyId>) -> Option<ExchangeId> {
+        let meant = |settled: &&Settled| match which {
+            Which::Exchange(id) => settled.id == *id,
+            Which::ClientId(id) => settled.client_id.as_deref() == Some(id),
+        };
+        let recent = self.recent_ones();
+        recent
+            .newest_first()
+            .filter(meant)
+            .find(|settled| settled.key.as_ref() == key)
+            .map(|settled| settled.id)
     }
 
     /// Up to `count` recent exchanges, newest first.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::generation::Target;
 use crate::record::Recorder;
+use crate::reserve::Hold;
 use crate::shared::Shared;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
@@ -30,6 +31,8 @@ pub(crate) struct Ticket {
     estimate: Option<Estimate>,
     /// What is kept for the ledger.
     recorder: Recorder,
+    /// What is reserved for it, where who asks or what is asked for is limited.
+    hold: Option<Hold>,
     start: Instant,
 }
 
@@ -51,6 +54,7 @@ impl Ticket {
             dialect,
             operation,
             key: None,
+            client_id: None,
             model: shared.no_model.clone(),
             target: None,
             attempts: 0,
@@ -62,6 +66,8 @@ impl Ticket {
             usage: None,
             cost: None,
             basis: Basis::default(),
+            reserved: None,
+            charged: None,
             failed: Vec::new(),
             finish: None,
             losses: None,
@@ -72,7 +78,7 @@ impl Ticket {
         };
         let (shared, start) = (shared.clone(), Instant::now());
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
-        Self { shared, record, target: None, estimate: None, recorder, start }
+        Self { shared, record, target: None, estimate: None, recorder, hold: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -99,6 +105,11 @@ impl Ticket {
     /// The target that was tried last.
     pub(crate) fn target(&self) -> Option<&Arc<str>> {
         self.record.as_ref()?.target.as_ref()
+    }
+
+    /// Notes the id the client chose for it.
+    pub(crate) fn named(&mut self, client_id: Option<Box<str>>) {
+        self.note(|r| r.client_id = client_id);
     }
 
     /// Notes who asks.
@@ -140,6 +151,14 @@ impl Ticket {
     /// Notes what the request comes to by estimate: what its target counts will correct the next.
     pub(crate) fn weighs(&mut self, estimate: Estimate) {
         self.estimate = Some(estimate);
+    }
+
+    /// Notes what is reserved for it; it is settled with the ticket.
+    pub(crate) fn holds(&mut self, hold: Hold) {
+        let reserved = hold.reserved();
+        self.recorder.reserves(reserved);
+        self.note(|r| r.reserved = Some(reserved));
+        self.hold = Some(hold);
     }
 
     /// Notes the first token, once.
@@ -243,6 +262,10 @@ impl Ticket {
         record.duration_us = micros(self.start);
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
+        if let Some(hold) = self.hold.take() {
+            let pricing = self.target.as_ref().map(|target| target.pricing());
+            record.charged = hold.settle(&self.shared.limited, &record, pricing);
+        }
         self.target.as_ref().map_or(&self.shared.unrouted, |target| &target.series).add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
             && outcome == Outcome::Delivered

@@ -31,6 +31,7 @@ pub use grammar::{Grammar, GrammarError};
 pub use loss::{Fidelity, Loss, LossKind};
 pub use name::{
     AliasName, ExchangeId, Generation, KeyId, ModelId, NameError, NoExchangeId, ProviderId, TargetId,
+    TeamName,
 };
 pub use part::{
     CacheMark, Citation, Executor, Foreign, Media, MediaKind, Opaque, OpaqueKind, Part, Reasoning,

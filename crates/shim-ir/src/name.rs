@@ -94,6 +94,8 @@ names! {
     ModelId
     /// A client's key, by its name in the configuration; never the secret.
     KeyId
+    /// A team of keys: who shares limits.
+    TeamName
 }
 
 /// Provider and model: what one attempt is made at. The credential follows from the provider.

@@ -1,4 +1,4 @@
-//! What outlives the process: swap steps, generation numbers and the ledger. It records; it decides nothing.
+//! What outlives the process: swap steps, generation numbers, keys and the ledger. It records; it decides nothing.
 //!
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
 //! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day.
@@ -9,13 +9,14 @@ mod sqlite;
 use std::path::PathBuf;
 
 use shim_ir::Generation;
+use shim_policy::access::MadeKey;
 use shim_policy::swap::Step;
 use thiserror::Error;
 
 pub use sqlite::SqliteState;
 
 /// What of the gateway's state outlives it.
-pub trait StateStore: Send {
+pub trait StateStore: KeyStore + Send {
     /// All swap steps, oldest first.
     ///
     /// # Errors
@@ -33,6 +34,21 @@ pub trait StateStore: Send {
     /// # Errors
     /// When it cannot be written.
     fn next_generation(&mut self, hash: &str, cause: &str, at_ms: u64) -> Result<Generation, StoreError>;
+}
+
+/// The keys that the gateway made.
+pub trait KeyStore {
+    /// All of them, revoked ones too, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds a row it cannot have written.
+    fn made_keys(&self) -> Result<Vec<MadeKey>, StoreError>;
+
+    /// Keeps a key, in the place of the one of this name where there is one; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep_key(&mut self, key: &MadeKey) -> Result<(), StoreError>;
 }
 
 /// Why the store failed.

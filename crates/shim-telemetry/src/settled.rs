@@ -44,6 +44,8 @@ pub struct Settled {
     pub operation: &'static str,
     /// The client's key, where keys are configured.
     pub key: Option<KeyId>,
+    /// The id the client chose for it.
+    pub client_id: Option<Box<str>>,
     /// The model as the client named it.
     pub model: Arc<str>,
     /// The target that answered last, as `provider/model`; none where none was tried.
@@ -66,6 +68,10 @@ pub struct Settled {
     pub cost: Option<PicoUsd>,
     /// What the cost rests on.
     pub basis: Basis,
+    /// The most it could have cost, where a limit had that reserved before it was sent.
+    pub reserved: Option<PicoUsd>,
+    /// What budgets were charged with: the cost, or where that is not known of all, what is taken for it.
+    pub charged: Option<PicoUsd>,
     /// The attempts that failed before the last one, in order.
     pub failed: Vec<Tried>,
     /// Why the answer ended.
@@ -138,6 +144,7 @@ impl Settled {
             "dialect": self.dialect.name(),
             "operation": self.operation,
             "key": self.key.as_ref().map(KeyId::as_str),
+            "client_id": self.client_id.as_deref(),
             "model": &*self.model,
             "target": self.target.as_deref(),
             "attempts": self.attempts,
@@ -151,6 +158,8 @@ impl Settled {
             "usage": usage,
             "cost_pico_usd": self.cost.map(|cost| cost.0),
             "cost_basis": self.basis.name(),
+            "reserved_pico_usd": self.reserved.map(|amount| amount.0),
+            "charged_pico_usd": self.charged.map(|amount| amount.0),
             "failed": self.failed.iter().map(Tried::to_json).collect::<Vec<_>>(),
             "finish": self.finish.as_ref().map(finish_word),
             "request_bytes": self.request_bytes,

@@ -1,5 +1,7 @@
 //! The command line. `shim --help` is the reference.
 
+pub(crate) mod keys;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +42,9 @@ enum Command {
     Swap(Swap),
     /// Look at what was recorded of exchanges: verify, export, search, show, tail.
     Ledger(LedgerArgs),
+    /// Make, list, rotate and revoke clients' keys, and see how their limits stand.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the JSON Schema of the configuration file.
     Schema,
     /// Print a completion script for a shell.
@@ -198,6 +203,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => return run::run(&args),
         Command::Swap(args) => swap::swap(&args)?,
         Command::Ledger(args) => return ledger::ledger(&args),
+        Command::Keys(command) => crate::keys::keys(&command)?,
         Command::Schema => console::say(&shim_config::schema()),
         Command::Completions { shell } => {
             let mut out = Vec::new();

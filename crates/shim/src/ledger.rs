@@ -5,12 +5,13 @@ mod print;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use shim_config::Config;
-use shim_gateway::Shared;
+use shim_gateway::{Control, Shared};
 use shim_ir::ExchangeId;
 use shim_store::StoreError;
 use shim_store::ledger::{Durability, Filter, Ledger, Reader, Row, Settings, csv_columns, csv_line, time};
@@ -123,7 +124,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// When it cannot be opened.
-pub(crate) fn open(config: &Config, shared: &Shared) -> Result<()> {
+pub(crate) fn open(config: &Config, control: &Control) -> Result<()> {
     let ledger = &config.ledger;
     let settings = Settings {
         durability: if ledger.strict { Durability::Strict } else { Durability::Window },
@@ -133,8 +134,12 @@ pub(crate) fn open(config: &Config, shared: &Shared) -> Result<()> {
         days_max: ledger.days_max,
         ..Settings::new(&config.store)
     };
+    let shared = control.shared();
     let opened = Ledger::open(settings, shared.metrics.ledger.clone());
-    shared.record_in(opened.context("the ledger cannot be opened")?);
+    let opened = opened.context("the ledger cannot be opened")?;
+    control.rests_on(Box::new(opened.clone()))?;
+    shared.notes.keep_in(Arc::new(opened.clone()));
+    shared.record_in(opened);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod conform;
 mod console;
 mod found;
 mod host;
+mod keys;
 mod ledger;
 mod run;
 mod serve;

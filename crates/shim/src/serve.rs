@@ -69,7 +69,7 @@ fn host(
     let (clients, operators) = listeners(config)?;
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
     let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
-    crate::ledger::open(config, control.shared())?;
+    crate::ledger::open(config, &control)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.

@@ -94,7 +94,7 @@ mod tests {
         };
         assert_eq!((config.ledger, config.record), (wanted, Record::Usage));
         assert_eq!(config.aliases.values().next().unwrap().record, Some(Record::Off));
-        assert_eq!(config.keys.values().next().unwrap().record, Some(Record::Usage));
+        assert_eq!(config.keys.values().next().unwrap().grant.record, Some(Record::Usage));
         let silent = parse("", "f", &[]).unwrap();
         assert_eq!((silent.ledger, silent.record), (Ledger::default(), Record::Full));
     }

@@ -67,6 +67,10 @@ impl Codec for AnthropicMessages {
         errors::encode_fault(fault)
     }
 
+    fn limit_headers(&self, standing: &crate::Standing) -> Vec<(String, String)> {
+        errors::limit_headers(standing)
+    }
+
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
         errors::encode_stream_fault(fault)
     }

@@ -66,6 +66,10 @@ impl Codec for OpenaiResponses {
         errors::encode_fault(fault)
     }
 
+    fn limit_headers(&self, standing: &crate::Standing) -> Vec<(String, String)> {
+        crate::standing::x_ratelimit(standing)
+    }
+
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
         errors::encode_stream_fault(fault, 0)
     }

@@ -29,8 +29,10 @@ pub struct Feedback {
     pub value: Option<bool>,
     /// A word for it.
     pub label: Option<String>,
-    /// What the answer should have been, or a remark.
-    pub text: Option<String>,
+    /// What the answer should have been.
+    pub correction: Option<String>,
+    /// Anything else.
+    pub comment: Option<String>,
 }
 
 /// Why feedback was not kept.
@@ -39,6 +41,9 @@ pub enum FeedbackError {
     /// There is no such exchange, or it is another key's: who asks is not told which.
     #[error("there is no such exchange of this key in the ledger")]
     NoExchange,
+    /// There is as much of that exchange as is kept.
+    #[error("there are {FEEDBACK_EACH_MAX} notes of that exchange, and no more are kept")]
+    Many,
     /// The ledger cannot take it just now.
     #[error("the ledger cannot take feedback just now: {0}")]
     Unavailable(String),
@@ -46,7 +51,7 @@ pub enum FeedbackError {
 
 impl Feedback {
     pub(super) fn bytes(&self) -> usize {
-        let words = [&self.key, &self.label, &self.text];
+        let words = [&self.key, &self.label, &self.correction, &self.comment];
         size_of::<Self>() + words.into_iter().flatten().map(String::len).sum::<usize>()
     }
 
@@ -86,24 +91,35 @@ pub(super) fn find(connection: &Connection, feedback: &Feedback) -> rusqlite::Re
     Ok(found.filter(|(_, key)| *key == feedback.key).map(|(id, _)| ExchangeId(u128::from_be_bytes(id))))
 }
 
+/// Most notes of one exchange.
+pub const FEEDBACK_EACH_MAX: u32 = 16;
+
+/// How many notes there are of exchange `id`.
+pub(super) fn count(connection: &Connection, id: ExchangeId) -> rusqlite::Result<u32> {
+    let sql = "SELECT COUNT(*) FROM feedback WHERE exchange = ?1";
+    connection.query_row(sql, params![id.0.to_be_bytes()], |row| row.get(0))
+}
+
 /// Keeps it beside exchange `id`.
 pub(super) fn add(connection: &Connection, id: ExchangeId, feedback: &Feedback) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO feedback (exchange, at_ms, key, score, value, label, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT INTO feedback (exchange, at_ms, key, score, value, label, correction, comment) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let at_ms = i64::try_from(feedback.at_ms).unwrap_or(i64::MAX);
-    let Feedback { key, score, value, label, text, .. } = feedback;
-    connection.execute(sql, params![id.0.to_be_bytes(), at_ms, key, score, value, label, text])?;
+    let Feedback { key, score, value, label, correction, comment, .. } = feedback;
+    let id = id.0.to_be_bytes();
+    connection.execute(sql, params![id, at_ms, key, score, value, label, correction, comment])?;
     Ok(())
 }
 
 /// All that was said of exchange `id`, oldest first, as JSON.
 pub(super) fn of(connection: &Connection, id: &[u8; 16]) -> rusqlite::Result<Vec<serde_json::Value>> {
-    let sql = "SELECT at_ms, score, value, label, text FROM feedback WHERE exchange = ?1 ORDER BY feedback";
+    let sql = "SELECT at_ms, score, value, label, correction, comment FROM feedback WHERE exchange = ?1 ORDER BY feedback";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![id], |row| {
         Ok(serde_json::json!({
             "at_ms": row.get::<_, i64>(0)?, "score": row.get::<_, Option<f64>>(1)?,
             "value": row.get::<_, Option<bool>>(2)?, "label": row.get::<_, Option<String>>(3)?,
-            "text": row.get::<_, Option<String>>(4)?,
+            "correction": row.get::<_, Option<String>>(4)?, "comment": row.get::<_, Option<String>>(5)?,
         }))
     })?;
     rows.collect()

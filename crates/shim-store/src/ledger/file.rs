@@ -10,7 +10,7 @@ use shim_telemetry::{Outcome, losses_json};
 use super::body::{self, Packer};
 use super::day::{Day, size};
 use super::entry::{Admission, Exchange};
-use super::money::{basis, cost, failed, unknown};
+use super::money::{basis, charged, cost, failed, unknown};
 use super::schema;
 use super::settings::{Durability, Settings, Step};
 use super::sums::{self, Sums, column};
@@ -118,8 +118,7 @@ impl DayFile {
         for (exchange, admitted_with) in &part.settled {
             let is_open = self.open.contains(&exchange.settled.id.0);
             if insert(&transaction, next_row, exchange, packer)? {
-                let (cost, unknown) = (cost(exchange), unknown(exchange));
-                sums.add(sums::of(exchange), &Sums::of(exchange, next_row, cost, unknown));
+                sums.add(sums::of(exchange), &Sums::of(exchange, next_row));
                 next_row += 1;
                 written.rows += 1;
                 // Its admission had no room in the queue, or went with a damaged file.
@@ -280,10 +279,10 @@ const INSERT: &str = "
         row, id, at_ms, generation, dialect, operation, key, team, model, target, attempts, status, outcome, reason,
         fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, cache_write_1h, output_text,
         reasoning, output_audio, output_image, cost, unknown, basis, finish, losses, failed, request_bytes, answer_bytes,
-        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut
+        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut, charged
     ) VALUES (
         ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43
+        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44
     )";
 
 /// Inserts a row; `false` where the exchange has one already.
@@ -348,6 +347,7 @@ fn insert(
         place.map(|place| body::size(place.request)),
         place.map(|place| body::size(place.answer)),
         (full && cut > 0).then_some(cut),
+        charged(exchange).map(column),
     ])?;
     Ok(changed > 0)
 }

@@ -38,6 +38,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shim_ir::ExchangeId;
 use shim_telemetry::LedgerMetrics;
 
 use crate::StoreError;
@@ -48,7 +49,7 @@ use writer::Writer;
 pub use day::{Day, NoDay, NoTime, time};
 pub use entry::{Admission, Exchange, Kept};
 pub use export::{csv_columns, csv_line};
-pub use feedback::{Feedback, FeedbackError, Subject};
+pub use feedback::{FEEDBACK_EACH_MAX, Feedback, FeedbackError, Subject};
 pub use file::Crashed;
 pub use read::{Cursor, Facet, Filter, Found, Reader, Shown};
 pub use receipt::Receipt;
@@ -122,11 +123,12 @@ impl Ledger {
         (receipt, Some(promise))
     }
 
-    /// Keeps what an application says of an exchange. It waits for the writer: not for a thread that serves.
+    /// Keeps what an application says of an exchange, and returns which that is. It waits for the writer: not for a thread
+    /// that serves.
     ///
     /// # Errors
     /// When there is no such exchange of that key, or the ledger cannot take it.
-    pub fn add_feedback(&self, feedback: Feedback) -> Result<(), FeedbackError> {
+    pub fn add_feedback(&self, feedback: Feedback) -> Result<ExchangeId, FeedbackError> {
         let (reply, told) = std::sync::mpsc::sync_channel(1);
         if self.0.queue.add(Entry::Feedback(Box::new(feedback), reply)).entry {
             return Err(FeedbackError::Unavailable("its queue is full".to_owned()));

@@ -10,6 +10,11 @@ pub(super) fn cost(exchange: &Exchange) -> Option<u64> {
     exchange.settled.cost.map(|cost| cost.0)
 }
 
+/// What counts against budgets: what they were charged with, or what it cost.
+pub(super) fn charged(exchange: &Exchange) -> Option<u64> {
+    exchange.settled.charged.or(exchange.settled.cost).map(|cost| cost.0)
+}
+
 /// Whether something was asked of an upstream, at a cost nobody knows. A refusal costs nothing.
 pub(super) fn unknown(exchange: &Exchange) -> bool {
     let settled = &exchange.settled;

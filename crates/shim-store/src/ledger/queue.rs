@@ -4,6 +4,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use shim_ir::ExchangeId;
+
 use super::entry::{Admission, Exchange};
 use super::feedback::{Feedback, FeedbackError};
 use super::receipt::Promise;
@@ -17,7 +19,7 @@ pub(super) enum Entry {
 }
 
 /// Where the answer to feedback goes.
-pub(super) type Reply = SyncSender<Result<(), FeedbackError>>;
+pub(super) type Reply = SyncSender<Result<ExchangeId, FeedbackError>>;
 
 /// What had to be let go of, so that the rest had room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

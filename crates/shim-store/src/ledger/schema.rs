@@ -53,7 +53,8 @@ const MIGRATIONS: [&str; 1] = ["
         body_at INTEGER,
         request_kept INTEGER,
         answer_kept INTEGER,
-        cut INTEGER
+        cut INTEGER,
+        charged INTEGER
     ) STRICT;
     CREATE INDEX exchanges_client_id ON exchanges (client_id) WHERE client_id IS NOT NULL;
     CREATE TABLE segments (
@@ -89,7 +90,8 @@ const MIGRATIONS: [&str; 1] = ["
         score REAL,
         value INTEGER,
         label TEXT,
-        text TEXT
+        correction TEXT,
+        comment TEXT
     ) STRICT;
     CREATE INDEX feedback_exchange ON feedback (exchange);
     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;

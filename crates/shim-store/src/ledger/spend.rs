@@ -55,7 +55,7 @@ impl Spent {
 
 /// What a day's file says was spent. The sums are added here, where they cannot overflow.
 pub(super) fn spent(connection: &Connection) -> rusqlite::Result<Vec<Spent>> {
-    let sql = "SELECT key, model, requests, unknown, cost, input_uncached, input_audio, cache_read, cache_write, \
+    let sql = "SELECT key, model, requests, unknown, charged, input_uncached, input_audio, cache_read, cache_write, \
                cache_write_1h, output_text, reasoning, output_audio, output_image FROM sums";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;

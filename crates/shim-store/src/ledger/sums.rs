@@ -10,6 +10,7 @@ use shim_policy::record::Record;
 
 use super::day::hour;
 use super::entry::Exchange;
+use super::money::{charged, cost, unknown};
 
 /// What is summed, as columns are named.
 pub(super) const VALUES: [&str; COUNT] = [
@@ -28,9 +29,10 @@ pub(super) const VALUES: [&str; COUNT] = [
     "request_bytes",
     "answer_bytes",
     "duration_us",
+    "charged",
 ];
 
-const COUNT: usize = 15;
+const COUNT: usize = 16;
 
 /// Most rows of sums in a file; what comes beyond is summed under `(other)`, so that no client can fill the disk by
 /// inventing models.
@@ -80,15 +82,15 @@ impl Sums {
     }
 
     /// Of one exchange.
-    pub(super) fn of(exchange: &Exchange, row: i64, cost: Option<u64>, unknown: bool) -> Self {
+    pub(super) fn of(exchange: &Exchange, row: i64) -> Self {
         let settled = &exchange.settled;
         let usage = settled.usage.as_ref().map(shim_ir::Usage::counts).unwrap_or_default();
         // Of what may not be recorded there are no sums either.
         let told = |value: u64| if exchange.record > Record::Off { value } else { 0 };
         let values = [
             1,
-            u64::from(unknown),
-            cost.unwrap_or(0),
+            u64::from(unknown(exchange)),
+            cost(exchange).unwrap_or(0),
             usage.input_uncached.0,
             usage.input_audio.0,
             usage.cache_read.0,
@@ -101,6 +103,7 @@ impl Sums {
             told(settled.request_bytes),
             told(settled.answer_bytes),
             told(settled.duration_us),
+            charged(exchange).unwrap_or(0),
         ];
         Self { values: values.map(|value| value.min(MOST)), first_row: row, last_row: row }
     }

@@ -34,6 +34,9 @@ fn admission(n: u64) -> Admission {
 /// A delivered exchange of seven tokens.
 fn settled(n: u64) -> Settled {
     Settled {
+        client_id: None,
+        reserved: None,
+        charged: None,
         id: id(n),
         at_ms: id(n).at_ms(),
         generation: Generation(3),

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shim_ir::ExchangeId;
 use shim_policy::record::Record;
 
 use super::body::Packer;
 use super::day::{Day, days};
-use super::feedback::{self, Feedback, FeedbackError};
+use super::feedback::{self, FEEDBACK_EACH_MAX, Feedback, FeedbackError};
 use super::file::{CRASH, Crashed, DayFile, Part, SHED, Written};
 use super::health::Health;
 use super::mend::mend;
@@ -211,7 +212,7 @@ impl Writer {
         }
     }
 
-    fn feedback(&mut self, feedback: &Feedback) -> Result<(), FeedbackError> {
+    fn feedback(&mut self, feedback: &Feedback) -> Result<ExchangeId, FeedbackError> {
         let unavailable = |error: &dyn std::fmt::Display| FeedbackError::Unavailable(error.to_string());
         for day in feedback.days() {
             if !day.file(&self.settings.ledger()).exists() {
@@ -220,7 +221,11 @@ impl Writer {
             let file = self.file(day).map_err(|e| unavailable(&e))?;
             let found = feedback::find(&file.connection, feedback).map_err(|e| unavailable(&e))?;
             if let Some(id) = found {
-                return feedback::add(&file.connection, id, feedback).map_err(|e| unavailable(&e));
+                if feedback::count(&file.connection, id).map_err(|e| unavailable(&e))? >= FEEDBACK_EACH_MAX {
+                    return Err(FeedbackError::Many);
+                }
+                feedback::add(&file.connection, id, feedback).map_err(|e| unavailable(&e))?;
+                return Ok(id);
             }
         }
         Err(FeedbackError::NoExchange)

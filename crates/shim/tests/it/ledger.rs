@@ -100,7 +100,7 @@ fn load(
     let client = |n: usize| {
         let (address, stop, seen) = (address.to_owned(), stop.clone(), seen.clone());
         std::thread::spawn(move || {
-            let mut streamed = n % 2 == 0;
+            let mut streamed = n.is_multiple_of(2);
             while !stop.load(Ordering::Relaxed) {
                 match ask(&address, streamed) {
                     Some(found) => seen.lock().unwrap().push(found),
@@ -183,11 +183,9 @@ fn kill(durability: &str, kills: u64) {
     assert_eq!(found["open"], 0, "what was under way is abandoned by a crash: {found}");
     let rows = rows(folder);
     assert_eq!(rows.len() as u64, found["admitted"].as_u64().unwrap(), "each row once: {found}");
-    writeln!(
-        std::io::stderr(),
+    eprintln!(
         "{kills} kills, {durability}: {answered} answered, {young} of them lost within the window; {found}"
-    )
-    .unwrap();
+    );
 }
 
 fn kills() -> u64 {

@@ -4,6 +4,7 @@
 
 mod command;
 mod exposition;
+mod keys;
 mod ledger;
 mod process;
 mod serving;

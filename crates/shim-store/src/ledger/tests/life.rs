@@ -133,7 +133,8 @@ fn feedback_stands_beside_its_exchange_and_only_its_own_key_gives_it() {
         score: Some(0.5),
         value: Some(true),
         label: Some("good".to_owned()),
-        text: None,
+        correction: None,
+        comment: None,
     };
     ledger.add_feedback(feedback(Subject::Exchange(id(0)), "app")).unwrap();
     ledger.add_feedback(feedback(Subject::Client("order-7".to_owned()), "app")).unwrap();
