@@ -3,6 +3,7 @@
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
 //! appended is there after a crash.
 
+mod responses;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ use shim_ir::Generation;
 use shim_policy::swap::Step;
 use thiserror::Error;
 
+pub use responses::{
+    KeptResponse, MemoryResponses, RESPONSE_BYTES_MAX, ResponseLimits, ResponseStore, SqliteResponses,
+};
 pub use sqlite::SqliteState;
 
 /// What of the gateway's state outlives it.
@@ -52,6 +56,9 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// It was closed: the gateway is ending.
+    #[error("the store is closed")]
+    Closed,
     /// A newer program wrote the file.
     #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
     Newer {

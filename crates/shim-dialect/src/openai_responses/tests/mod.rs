@@ -1,6 +1,7 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod edges;
+mod keep;
 mod encode;
 mod requests;
 mod streams;
