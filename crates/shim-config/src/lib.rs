@@ -30,6 +30,8 @@ pub struct Config {
     pub server: Server,
     /// Folder of the embedded store.
     pub store: PathBuf,
+    /// What is kept there of answers that clients may go on from.
+    pub responses: Responses,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -40,6 +42,22 @@ pub struct Config {
     pub keys: BTreeMap<KeyId, Key>,
     /// What every provider's timeouts are unless it says otherwise.
     pub timeouts: Timeouts,
+}
+
+/// What is kept of answers that clients of the Responses API may go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responses {
+    /// Most of it, in bytes.
+    pub bytes_max: usize,
+    /// How long each is kept.
+    pub age_max: Duration,
+}
+
+impl Default for Responses {
+    /// 256 MiB, 30 days.
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, age_max: Duration::from_secs(30 * 24 * 3600) }
+    }
 }
 
 /// Listeners and bounds.
@@ -215,6 +233,7 @@ impl Default for Config {
         Self {
             server: Server::default(),
             store: "shim-data".into(),
+            responses: Responses::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::problem::{Gather, did_you_mean};
 use crate::{
-    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, SecretRef, Server, Timeouts,
+    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, Responses, SecretRef, Server, Timeouts,
     Verdict, raw,
 };
 use crate::{parse_duration, parse_size};
@@ -65,7 +65,10 @@ impl Parser<'_> {
         let timeouts = self.section::<raw::Timeouts>(&mut sections, "timeouts");
         config.timeouts = self.timeouts(timeouts, "timeouts", Timeouts::default());
         let store = self.section::<raw::Store>(&mut sections, "store");
-        config.store = store.and_then(|(store, _)| store.path).unwrap_or(config.store);
+        if let Some((store, span)) = store {
+            config.responses = self.responses(&store, &span);
+            config.store = store.path.unwrap_or(config.store);
+        }
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
@@ -163,6 +166,13 @@ impl Parser<'_> {
             self.gather.add(path, span.clone(), why);
             default
         })
+    }
+
+    fn responses(&mut self, store: &raw::Store, span: &Range<usize>) -> Responses {
+        let Responses { bytes_max, age_max } = Responses::default();
+        let bytes_max = self.size(store.responses_max.clone(), "store.responses_max", span, bytes_max);
+        let age_max = self.duration(store.responses_age.clone(), "store.responses_age", span, age_max);
+        Responses { bytes_max, age_max }
     }
 
     fn timeouts(

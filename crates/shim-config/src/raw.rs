@@ -88,6 +88,10 @@ pub(crate) struct SecretRef {
 pub(crate) struct Store {
     /// Folder of the embedded store. Default `shim-data`.
     pub(crate) path: Option<PathBuf>,
+    /// Most that is kept of answers that clients of the Responses API may go on from. Default `256MiB`.
+    pub(crate) responses_max: Option<String>,
+    /// How long such an answer is kept. Default `720h`, which is 30 days.
+    pub(crate) responses_age: Option<String>,
 }
 
 /// Logging.

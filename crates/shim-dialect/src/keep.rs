@@ -62,7 +62,7 @@ pub trait Keep: Send + Sync {
 pub type Items = HashMap<String, String>;
 
 /// Reads along with a streamed answer.
-pub trait Gather: Send {
+pub trait Gather: Send + Sync {
     /// Takes one frame; gives the answer with the one that ends it.
     fn frame(&mut self, frame: Frame<'_>) -> Option<KeptAnswer>;
 }
@@ -140,7 +140,24 @@ pub enum Wants {
         id: String,
     },
     /// Something that only its provider knows of.
-    Other,
+    Other {
+        /// Of which answer.
+        id: String,
+    },
+}
+
+impl Wants {
+    /// The id of the answer it is about.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Answer { id, .. }
+            | Self::Delete { id }
+            | Self::Input { id, .. }
+            | Self::Cancel { id }
+            | Self::Other { id } => id,
+        }
+    }
 }
 
 /// A page of a list.

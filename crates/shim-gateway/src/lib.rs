@@ -15,6 +15,7 @@ mod ending;
 mod generation;
 mod headers;
 mod hold;
+mod kept;
 mod models;
 mod patience;
 mod pipeline;

@@ -48,6 +48,7 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
                 retry(&mut headers, fault);
             }
             ticket.sent(bytes.len());
+            ticket.tells(&bytes);
             ticket.reads(meter.reading());
             match &fault {
                 Some(fault) => ticket.fail(fault),
@@ -266,6 +267,9 @@ impl Relay {
     fn passes(&mut self, piece: Bytes) -> Bytes {
         if let Some(ticket) = &mut self.ticket {
             ticket.sent(piece.len());
+            if !matches!(self.reader, Reader::Large { .. }) {
+                ticket.tells(&piece);
+            }
         }
         if let Reader::Large { kept, size, .. } = &mut self.reader {
             *size += piece.len();
@@ -328,6 +332,7 @@ impl Relay {
         }
         if let Some(ticket) = &mut self.ticket {
             ticket.sent(tail.len());
+            ticket.tells(&tail);
         }
         self.waiting.insert(0, tail);
     }
@@ -345,6 +350,7 @@ impl Relay {
                 if *size + waiting <= METER_BYTES_MAX {
                     kept.extend(self.waiting.iter().rev().cloned());
                     let whole = joined(std::mem::take(kept));
+                    ticket.tells(&whole);
                     if let Ok(text) = shim_wire::scan::utf8(&whole) {
                         meter.whole(text);
                     }

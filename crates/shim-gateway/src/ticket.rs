@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use shim_dialect::Reading;
 use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, Usage};
 use shim_policy::tokens::Estimate;
 use shim_telemetry::{Outcome, Series, Settled};
 use tokio::time::Instant;
 
+use crate::kept::Tap;
 use crate::shared::Shared;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
@@ -20,6 +22,8 @@ pub(crate) struct Ticket {
     series: Option<Arc<Series>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
+    /// Reads along with an answer that is kept.
+    tap: Option<Box<Tap>>,
     start: Instant,
 }
 
@@ -58,7 +62,7 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, start }
+        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, tap: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -132,6 +136,18 @@ impl Ticket {
         self.note(|r| r.answer_bytes += bytes as u64);
     }
 
+    /// Notes what reads along with the answer.
+    pub(crate) fn taps(&mut self, tap: Option<Box<Tap>>) {
+        self.tap = tap;
+    }
+
+    /// Shows a piece of the answer that goes to the client to what reads along.
+    pub(crate) fn tells(&mut self, piece: &Bytes) {
+        if let Some(tap) = &mut self.tap {
+            tap.takes(piece, &self.shared);
+        }
+    }
+
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
     pub(crate) fn reads(&mut self, reading: &Reading) {
         // The upstream's own words stay with the meter.
@@ -181,6 +197,9 @@ impl Ticket {
     fn settle(&mut self, outcome: Outcome) {
         let Some(mut record) = self.record.take() else { return };
         record.outcome = outcome;
+        if let Some(tap) = self.tap.as_mut().filter(|_| outcome == Outcome::Delivered) {
+            tap.ends(&self.shared);
+        }
         record.duration_us = micros(self.start);
         self.shared.metrics.in_flight.dec();
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());

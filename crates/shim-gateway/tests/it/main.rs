@@ -10,6 +10,8 @@ mod faults;
 mod lab;
 mod lane;
 mod recorded_counts;
+mod responses_state;
+mod responses_state_kept;
 mod square;
 mod swaps;
 mod timeouts;

@@ -24,7 +24,7 @@ pub(super) fn wants(method: &str, route: &Route) -> Result<Wants, Fault> {
         ("DELETE", None) => Wants::Delete { id },
         ("GET", Some("input_items")) => Wants::Input { id, page: asked(route)? },
         ("POST", Some("cancel")) => Wants::Cancel { id },
-        _ => Wants::Other,
+        _ => Wants::Other { id },
     })
 }
 

@@ -124,7 +124,7 @@ fn what_is_asked_of_a_kept_answer_is_read() {
     let page = Page { items_max: 3, newest_first: false, after: Some("a b".to_owned()) };
     let path = "/v1/responses/resp_1/input_items?limit=3&order=asc&after=a%20b";
     assert_eq!(wants("GET", path).unwrap(), Wants::Input { id: id(), page });
-    assert_eq!(wants("GET", "/v1/responses/resp_1/other").unwrap(), Wants::Other);
+    assert_eq!(wants("GET", "/v1/responses/resp_1/other").unwrap(), Wants::Other { id: id() });
     for bad in ["limit=0", "limit=101", "limit=x", "order=up"] {
         assert!(wants("GET", &format!("/v1/responses/resp_1/input_items?{bad}")).is_err(), "{bad}");
     }
