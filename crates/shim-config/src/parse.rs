@@ -171,7 +171,7 @@ impl Parser<'_> {
     fn responses(&mut self, store: &raw::Store, span: &Range<usize>) -> Responses {
         let Responses { bytes_max, age_max } = Responses::default();
         let bytes_max = self.size(store.responses_max.clone(), "store.responses_max", span, bytes_max);
-        let age_max = self.duration(store.responses_age.clone(), "store.responses_age", span, age_max);
+        let age_max = self.duration(store.responses_age.clone(), "store.responses_age".to_owned(), span, age_max);
         Responses { bytes_max, age_max }
     }
 

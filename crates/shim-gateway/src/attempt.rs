@@ -116,7 +116,7 @@ pub(crate) async fn attempt<C: Connect>(
     let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target").into());
     for step in &plan.steps {
         left -= 1;
-        ticket.tries(&step.target.name, &step.target.series);
+        ticket.tries(&step.target);
         last = tried(worker, admitted, &plan.alias.rule, step, ticket).await;
         let fault = match &last {
             Ok(Attempt { fault: None, .. }) => return last,
@@ -126,6 +126,7 @@ pub(crate) async fn attempt<C: Connect>(
         if failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
             return last;
         }
+        ticket.gives_up(fault);
         tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "trying the next target");
     }
     last

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shim_dialect::{
-    AnswerError, Asker, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
+    AnswerError, Asker, Billed, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
 };
 use shim_ir::{
     Event, Fault, FaultKind, FoldError, Loss, LossKind, Part, Request, Response, Retry, ToolChoice, ToolKind,
@@ -265,6 +265,7 @@ fn read(response: &Response) -> Reading {
         usage: response.usage.clone(),
         finish: first.and_then(|candidate| candidate.finish.clone()),
         model: response.model.clone(),
+        billed: Billed::of(response),
         content: response.candidates.iter().any(|candidate| !candidate.parts.is_empty()),
         complete: true,
         ..Reading::default()
@@ -401,6 +402,7 @@ impl Translation {
 
     fn note(&mut self, event: &Event) {
         let reading = &mut self.reading;
+        reading.billed.note(event);
         match event {
             Event::Start(start) => reading.model.clone_from(&start.model),
             Event::PartStart { .. } | Event::PartDelta { .. } => reading.content = true,

@@ -3,5 +3,6 @@
 
 pub mod failover;
 pub mod fidelity;
+pub mod sentinel;
 pub mod swap;
 pub mod tokens;

@@ -12,7 +12,7 @@ use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
 use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, drain};
-use shim_store::{ResponseLimits, ResponseStore as _, SqliteResponses, SqliteState, StateStore};
+use shim_store::{ResponseLimits, SqliteResponses, SqliteState, StateStore};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
