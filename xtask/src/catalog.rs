@@ -3,6 +3,8 @@
 //! Each provider's models become one file of tab-separated rows, so that a new import reads well as a diff. What comes
 //! out depends on the facts and the provider files alone: a second run writes nothing.
 
+#[cfg(test)]
+mod bills;
 mod control;
 mod facts;
 mod genai;

@@ -1,10 +1,10 @@
 //! What an answer costs: the provider's own statement where it makes one, else its tokens at list price.
 
 use serde::Deserialize;
-use shim_ir::{Basis, Bill, PicoUsd, Usage};
+use shim_ir::{Basis, Bill, PicoUsd, Tokens, Usage};
 
 use crate::price::per_token;
-use crate::{Date, PriceRow, fits, model, provider};
+use crate::{Date, OwnPrice, Price, PriceRow, fits, model, provider};
 
 /// What a provider bills otherwise than by the list prices of tokens. Part of its file.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct StatedCost {
     pub path: String,
     /// Digits behind the decimal point that the number lacks: 0 for dollars, 10 for ten-thousand-millionths.
     pub scale: u8,
+    /// The member that, where it is `true`, says that it is not the whole cost.
+    pub unless: Option<String>,
     /// Where that is documented.
     pub source: String,
     /// When that was read, as a date.
@@ -79,6 +81,7 @@ pub struct Service {
 /// What is known of the prices of one model of one provider.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pricing {
+    own: Option<OwnPrice>,
     rows: &'static [PriceRow],
     billing: Option<&'static Billing>,
     model: &'static str,
@@ -108,13 +111,31 @@ impl Pricing {
         let billing = self::provider(provider).and_then(|known| known.billing.as_ref());
         let known = self::provider(provider).and_then(|known| model(&known.id, id));
         let (rows, model) = known.map_or((&[][..], ""), |model| (model.prices.as_slice(), model.id.as_str()));
-        Self { rows, billing, model }
+        Self { own: None, rows, billing, model }
+    }
+
+    /// The same, but for what the owner says it costs.
+    #[must_use]
+    pub const fn own(self, own: OwnPrice) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
+    /// The prices of a request with that much input, cached and fresh together; `None` where none are known for the day.
+    #[must_use]
+    pub fn price(&self, day: Date, input: Tokens) -> Option<Price> {
+        self.own.map(|own| own.price).or_else(|| Some(self.row(day)?.price(input)))
     }
 
     /// Where the usage of an answer states its cost.
     #[must_use]
     pub fn stated_at(&self) -> Option<&'static str> {
         self.billing?.stated.as_ref().map(|stated| stated.path.as_str())
+    }
+
+    /// The member of the usage that, where it is `true`, says that the stated cost is not the whole.
+    #[must_use]
+    pub fn stated_unless(&self) -> Option<&'static str> {
+        self.billing?.stated.as_ref()?.unless.as_deref()
     }
 
     /// The prices in force on a day; `None` where none are known for it.
@@ -142,6 +163,9 @@ impl Pricing {
     }
 
     fn listed(&self, answered: &Answered<'_>) -> Option<PicoUsd> {
+        if let Some(own) = &self.own {
+            return own.price.cost(answered.usage, own.cache_write_1h);
+        }
         let row = self.row(answered.day)?;
         let hour = self.billing.and_then(|billing| billing.cache_write_1h.as_ref());
         let tokens = row.cost(answered.usage, hour.map(|hour| hour.percent))?;
@@ -208,7 +232,7 @@ mod tests {
     use shim_ir::{Basis, Bill, PicoUsd, Tokens, Usage};
 
     use super::{Answered, Pricing, percent, pico};
-    use crate::{Date, provider, providers};
+    use crate::{Date, OwnPrice, Price, provider, providers};
 
     #[test]
     fn stated_amounts_are_read_exactly() {
@@ -271,6 +295,20 @@ mod tests {
         let hour = Usage { cache_write_1h: Tokens(1), ..Usage::default() };
         check(("openai", "gpt-5.2"), &answered(&hour), None, Basis::Unknown);
         check(("google", "gemini-2.5-flash"), &searched, None, Basis::Unknown);
+    }
+
+    #[test]
+    fn the_owners_prices_go_before_the_list() {
+        let used = Usage { input_uncached: Tokens(100), output_text: Tokens(10), ..Usage::default() };
+        let price = Price { input: Some(PicoUsd(3)), output: Some(PicoUsd(5)), ..Price::default() };
+        let own = OwnPrice { price, cache_write_1h: None };
+        let asked = Answered { service: Some("flex"), ..answered(&used) };
+        for (provider, model) in [("nobody", "model"), ("openai", "gpt-5.2")] {
+            let bill = Pricing::of(provider, model).own(own).bill(&asked);
+            assert_eq!(bill, Bill { cost: Some(PicoUsd(350)), basis: Basis::Listed });
+        }
+        let free = Pricing::of("nobody", "model").own(OwnPrice::FREE).bill(&asked);
+        assert_eq!(free.cost, Some(PicoUsd(0)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use control::{Bounds, Control, Manner, Way};
 pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
-pub use price::{Price, PriceRow, PriceSource, PriceTier};
+pub use price::{OwnPrice, Price, PriceRow, PriceSource, PriceTier, per_token};
 pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, Stated, StreamUsage, provider, providers};
 pub use quirk::{Quirk, fits};
 pub use template::{Template, template};

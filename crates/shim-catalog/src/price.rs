@@ -27,7 +27,55 @@ pub struct Price {
     pub output_audio: Option<PicoUsd>,
 }
 
+/// Prices that an owner states for models of its own, whatever the day and the length of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnPrice {
+    /// By class.
+    pub price: Price,
+    /// Input written to a cache that lives an hour.
+    pub cache_write_1h: Option<PicoUsd>,
+}
+
+impl OwnPrice {
+    /// For nothing.
+    pub const FREE: Self = {
+        let free = Some(PicoUsd(0));
+        let price = Price {
+            input: free,
+            output: free,
+            cache_read: free,
+            cache_write: free,
+            reasoning: free,
+            input_audio: free,
+            output_audio: free,
+        };
+        Self { price, cache_write_1h: free }
+    };
+}
+
 impl Price {
+    /// What tokens cost; `None` where a class of them has no known price, and where it does not fit. `hour`: the price of
+    /// input written to a cache that lives an hour.
+    pub(crate) fn cost(&self, usage: &Usage, hour: Option<PicoUsd>) -> Option<PicoUsd> {
+        // What has no price of its own is counted in the class that includes it, as both sources mean it; not so sound,
+        // which costs a multiple of text wherever it has a price.
+        let classes = [
+            (usage.input_uncached, self.input),
+            (usage.input_audio, self.input_audio),
+            (usage.cache_read, self.cache_read.or(self.input)),
+            (usage.cache_write, self.cache_write.or(self.input)),
+            (usage.cache_write_1h, hour),
+            (usage.output_text, self.output),
+            (usage.reasoning, self.reasoning.or(self.output)),
+            (usage.output_audio, self.output_audio),
+            (usage.output_image, self.output),
+        ];
+        classes.into_iter().try_fold(PicoUsd(0), |sum, (tokens, price)| match (tokens, price) {
+            (Tokens(0), _) => Some(sum),
+            (tokens, price) => sum.plus(price?.times(tokens)?),
+        })
+    }
+
     /// These prices, and those of `base` where there are none.
     fn or(self, base: Self) -> Self {
         Self {
@@ -95,28 +143,9 @@ impl PriceRow {
     /// `hour`: the price of input written to a cache for an hour, in hundredths of that of fresh input, where known.
     #[must_use]
     pub fn cost(&self, usage: &Usage, hour: Option<u32>) -> Option<PicoUsd> {
-        if self.fees {
-            return None;
-        }
         let price = self.price(usage.input_total());
-        // What has no price of its own is counted in the class that includes it, as both sources mean it; not so sound,
-        // which costs a multiple of text wherever it has a price.
         let hour = hour.zip(price.input).and_then(|(hour, input)| percent(input, hour));
-        let classes = [
-            (usage.input_uncached, price.input),
-            (usage.input_audio, price.input_audio),
-            (usage.cache_read, price.cache_read.or(price.input)),
-            (usage.cache_write, price.cache_write.or(price.input)),
-            (usage.cache_write_1h, hour),
-            (usage.output_text, price.output),
-            (usage.reasoning, price.reasoning.or(price.output)),
-            (usage.output_audio, price.output_audio),
-            (usage.output_image, price.output),
-        ];
-        classes.into_iter().try_fold(PicoUsd(0), |sum, (tokens, price)| match (tokens, price) {
-            (Tokens(0), _) => Some(sum),
-            (tokens, price) => sum.plus(price?.times(tokens)?),
-        })
+        price.cost(usage, hour).filter(|_| !self.fees)
     }
 
     /// The prices of a request with that much input, cached and fresh together.
@@ -129,7 +158,8 @@ impl PriceRow {
 
 /// US dollars per million tokens, as a decimal, to pico-dollars per token: six more decimal places. `None` where the
 /// text is no decimal or has more places than that.
-pub(crate) fn per_token(usd_per_million: &str) -> Option<PicoUsd> {
+#[must_use]
+pub fn per_token(usd_per_million: &str) -> Option<PicoUsd> {
     let (whole, fraction) = usd_per_million.split_once('.').unwrap_or((usd_per_million, ""));
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     if fraction.len() > 6 || whole.is_empty() || !digits(whole) || !digits(fraction) {

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 mod parse;
+mod prices;
 mod problem;
 mod raw;
 mod value;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shim_catalog::OwnPrice;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
 
 pub use parse::parse;
@@ -139,6 +141,9 @@ pub struct Provider {
     /// Of which models the reasoning stands in the text, between tags: patterns in which `*` stands for any text, the
     /// longest first. What fits none is as the catalogue says.
     pub think_tags: Vec<(String, ThinkTags)>,
+    /// What its models cost by the owner's word: patterns like those, the longest first. What fits none is as the catalogue
+    /// says.
+    pub prices: Vec<(String, OwnPrice)>,
     /// Its timeouts, where they are not everybody's.
     pub timeouts: Option<Timeouts>,
     /// Where the root certificates are read from that it is trusted by, beside the platform's.

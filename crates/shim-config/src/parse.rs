@@ -10,6 +10,7 @@ use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTag
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::prices;
 use crate::problem::{Gather, did_you_mean};
 use crate::{
     Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, Responses, SecretRef, Server, Timeouts,
@@ -256,6 +257,7 @@ impl Parser<'_> {
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
         provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
+        provider.prices = prices::read(&mut self.gather, raw.prices.unwrap_or_default(), path, at);
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
         if own.is_some() {
@@ -532,7 +534,7 @@ impl Parser<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shim_ir::{AliasName, Dialect, ProviderId, ThinkTags};
+    use shim_ir::{AliasName, Dialect, PicoUsd, ProviderId, ThinkTags};
 
     use super::parse;
     use crate::{Config, Fidelity, SecretRef, Verdict};
@@ -617,6 +619,24 @@ mod tests {
         let problem = with(r#"{ "q*" = "explicitly" }"#).unwrap_err().to_string();
         assert!(problem.contains("providers.lab.think_tags.q*: \"explicitly\" is neither"), "{problem}");
         assert!(problem.contains("did you mean \"explicit\"?"), "{problem}");
+    }
+
+    #[test]
+    fn prices_are_by_model_and_exact() {
+        let with = |prices: &str| {
+            let text = format!("[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://x\"\n{prices}\n");
+            parse(&text, "f", &KNOWN)
+        };
+        let config =
+            with("prices.\"*\" = { input = \"0.25\", output = \"1\" }\nprices.\"big*\" = { input = \"2\" }");
+        let lab = config.unwrap().providers[&ProviderId::new("lab").unwrap()].clone();
+        let told: Vec<_> =
+            lab.prices.iter().map(|(models, own)| (models.as_str(), own.price.input)).collect();
+        assert_eq!(told, [("big*", Some(PicoUsd(2_000_000))), ("*", Some(PicoUsd(250_000)))]);
+        let problem = with("prices.\"*\" = { input = \"$2\", outptu = \"1\" }").unwrap_err().to_string();
+        assert!(problem.contains("unknown field `outptu`"), "{problem}");
+        let problem = with("prices.\"*\" = { input = \"$2\" }").unwrap_err().to_string();
+        assert!(problem.contains("providers.lab.prices.*.input: \"$2\" is no price"), "{problem}");
     }
 
     #[test]

@@ -139,10 +139,36 @@ pub(crate) struct Provider {
     /// begins inside the reasoning. By model, `*` standing for any text; the longest name that fits holds. Default: as
     /// the catalogue says; `none` for a provider it does not know.
     pub(crate) think_tags: Option<BTreeMap<String, String>>,
+    /// What its models cost, where the catalogue does not know it or the owner pays another price. By model, `*` standing
+    /// for any text; the longest name that fits holds.
+    pub(crate) prices: Option<BTreeMap<String, Prices>>,
     /// Timeouts, where they are not everybody's.
     pub(crate) timeouts: Option<Timeouts>,
     /// Whom its certificate may come from, beside the authorities this machine trusts.
     pub(crate) tls: Option<ProviderTls>,
+}
+
+/// What tokens cost, in US dollars per million, each as a decimal in quotes (`"0.25"`). A class without a price costs
+/// what the class does that includes it: cached input what input does, reasoning what output does. Sound does not.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prices {
+    /// Fresh input.
+    pub(crate) input: Option<String>,
+    /// Output.
+    pub(crate) output: Option<String>,
+    /// Input read from a cache.
+    pub(crate) cache_read: Option<String>,
+    /// Input written to a cache that lives minutes.
+    pub(crate) cache_write: Option<String>,
+    /// Input written to a cache that lives an hour.
+    pub(crate) cache_write_1h: Option<String>,
+    /// Reasoning.
+    pub(crate) reasoning: Option<String>,
+    /// Audio input.
+    pub(crate) input_audio: Option<String>,
+    /// Audio output.
+    pub(crate) output_audio: Option<String>,
 }
 
 /// Whom a provider's certificate may come from.

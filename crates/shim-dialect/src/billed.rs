@@ -113,6 +113,12 @@ pub fn number_at<'a>(object: &'a RawJson, path: &str) -> Option<&'a str> {
     (found.kind() == ValueKind::Number).then(|| found.text())
 }
 
+/// Whether a member is there and `true`.
+#[must_use]
+pub fn is_set(object: &RawJson, name: &str) -> bool {
+    member(object.get(), name).is_some_and(|value| value.text() == "true")
+}
+
 #[cfg(test)]
 mod tests {
     use shim_wire::RawJson;

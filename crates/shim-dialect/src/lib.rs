@@ -23,7 +23,7 @@ mod think;
 mod think_tests;
 mod vector;
 
-pub use billed::{Billed, number_at};
+pub use billed::{Billed, is_set, number_at};
 pub use codec::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,

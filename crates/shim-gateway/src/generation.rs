@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use shim_catalog::{Pricing, fits};
+use shim_catalog::{OwnPrice, Pricing, fits};
 use shim_dialect::speaker;
 use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, ThinkTags, Traits};
 use shim_policy::fidelity::Rule;
@@ -40,6 +40,8 @@ pub struct ProviderSetup {
     /// Of which models the reasoning stands in the text, between tags, by pattern: the first that fits holds, and where
     /// none does, the catalogue.
     pub think_tags: Vec<(String, ThinkTags)>,
+    /// What its models cost by the owner's word, by pattern: the first that fits holds, and where none does, the catalogue.
+    pub prices: Vec<(String, OwnPrice)>,
     /// How long each phase of an attempt may take.
     pub timeouts: Timeouts,
     /// Where its credential comes from, in words safe to show: `OPENAI_API_KEY`.
@@ -198,6 +200,7 @@ pub(crate) struct Provider {
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     pub(crate) models: Vec<KnownModel>,
     pub(crate) think_tags: Vec<(String, ThinkTags)>,
+    pub(crate) prices: Vec<(String, OwnPrice)>,
     pub(crate) timeouts: Timeouts,
     pub(crate) credential: Option<String>,
 }
@@ -434,8 +437,13 @@ impl Target {
 
 impl Target {
     /// What it costs.
-    pub(crate) fn pricing(&self) -> Pricing {
-        *self.pricing.get_or_init(|| Pricing::of(self.provider.id.as_str(), self.id.model.as_str()))
+    pub(crate) fn pricing(&self) -> &Pricing {
+        self.pricing.get_or_init(|| {
+            let model = self.id.model.as_str();
+            let listed = Pricing::of(self.provider.id.as_str(), model);
+            let own = self.provider.prices.iter().find(|(own, _)| fits(own, model));
+            own.map_or(listed, |(_, own)| listed.own(*own))
+        })
     }
 }
 
@@ -467,7 +475,8 @@ impl Setup {
     fn hash(&self) -> String {
         let mut hasher = Sha256::new();
         for provider in &self.providers {
-            hasher.update(format!("{}|{:?}|{:?}\n", provider.id, provider.timeouts, provider.think_tags));
+            let told = (&provider.timeouts, &provider.think_tags, &provider.prices);
+            hasher.update(format!("{}|{told:?}\n", provider.id));
             for endpoint in &provider.endpoints {
                 let place = match &endpoint.served_by {
                     ServedBy::Http(http) => format!("{}{}", http.origin, http.base_path),
@@ -504,6 +513,7 @@ fn provider(setup: &ProviderSetup) -> Provider {
         endpoints: setup.endpoints.iter().map(endpoint).collect(),
         models: setup.models.clone(),
         think_tags: setup.think_tags.clone(),
+        prices: setup.prices.clone(),
         timeouts: setup.timeouts,
         credential: setup.credential.clone(),
     }

@@ -22,6 +22,7 @@ mod pipeline;
 mod plan;
 mod relay;
 mod routes;
+mod sentinel;
 mod serve;
 mod setup;
 mod shared;
@@ -35,6 +36,7 @@ pub use generation::{
     Setup, SetupError, Snapshot,
 };
 pub use pipeline::{Worker, respond};
+pub use sentinel::{CacheStatus, LastCollapse};
 pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connection};
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};

@@ -21,6 +21,7 @@ use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
 use crate::routes::{Routed, route};
+use crate::sentinel;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
 
@@ -113,6 +114,7 @@ where
     let plan = plan(&worker.shared, snapshot, &admitted)?;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     kept::deleted(&worker.shared, &admitted, attempt.status).await?;
+    ticket.outlines(sentinel::sample(&admitted));
     let tap = kept::tap(&mut admitted, &attempt, ticket);
     ticket.taps(tap);
     Ok(Staged::Relay(Box::new(attempt)))

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use shim_catalog::PriceRow;
 use shim_dialect::Operation;
 use shim_ir::{KeyId, PicoUsd};
@@ -32,7 +31,7 @@ pub(crate) struct Sentinel {
 }
 
 /// What the sentinel saw since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheStatus {
     /// Collapses, by cause.
     pub collapses: BTreeMap<&'static str, u64>,
@@ -45,7 +44,7 @@ pub struct CacheStatus {
 }
 
 /// A collapse, as operators are told of it. Never what was said: only where, and its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastCollapse {
     /// The exchange.
     pub exchange: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use shim_catalog::{Auth, StreamUsage};
+use shim_catalog::{Auth, OwnPrice, StreamUsage};
 use shim_config::{Config, SecretRef};
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId};
 use shim_policy::fidelity::Rule;
@@ -169,6 +169,7 @@ fn provider_setup(
         endpoints,
         models: models(id, provider),
         think_tags: provider.think_tags.clone(),
+        prices: provider.prices.clone(),
         timeouts: Timeouts { connect: t.connect, first_byte: t.first_byte, idle: t.idle, total: t.total },
         credential: credential_name(provider, known),
     })
@@ -338,6 +339,7 @@ fn demo() -> ProviderSetup {
         endpoints: Dialect::ALL.map(endpoint).to_vec(),
         models: hello.into_iter().collect(),
         think_tags: Vec::new(),
+        prices: vec![("*".to_owned(), OwnPrice::FREE)],
         timeouts: Timeouts::default(),
         credential: None,
     }

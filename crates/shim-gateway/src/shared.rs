@@ -12,6 +12,7 @@ use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::generation::Snapshot;
 use crate::kept::Keeper;
+use crate::sentinel::Sentinel;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
 pub const RECENT_MAX: usize = 512;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub(crate) corrections: Corrections,
     /// Where answers are kept that clients may go on from.
     pub(crate) kept: Keeper,
+    /// Watches whether prompts are read from the providers' caches.
+    pub(crate) sentinel: Sentinel,
     recent: Mutex<Recent>,
 }
 
@@ -56,6 +59,7 @@ impl Shared {
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
             kept: Keeper::default(),
+            sentinel: Sentinel::default(),
             recent: Mutex::default(),
         })
     }

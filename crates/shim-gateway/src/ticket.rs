@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shim_catalog::{Answered, Date, Pricing};
-use shim_dialect::{Reading, number_at};
+use shim_catalog::{Answered, Date};
+use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
+use shim_policy::sentinel::Outline;
 use shim_policy::tokens::Estimate;
-use shim_telemetry::{Outcome, Series, Settled, Tried};
+use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
@@ -23,13 +24,14 @@ pub(crate) struct Ticket {
     shared: Arc<Shared>,
     /// Taken when it is settled.
     record: Option<Box<Settled>>,
-    series: Option<Arc<Series>>,
-    /// What the target tried last costs.
-    pricing: Pricing,
+    /// The target tried last.
+    target: Option<Arc<Target>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
     /// Reads along with an answer that is kept.
     tap: Option<Box<Tap>>,
+    /// What was asked, for who watches the caches.
+    outline: Option<Box<Outline>>,
     start: Instant,
 }
 
@@ -71,9 +73,8 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        let pricing = Pricing::default();
-        let (series, estimate, tap) = (None, None, None);
-        Self { shared, record: Some(Box::new(record)), series, pricing, estimate, tap, start }
+        let (target, estimate, tap, outline) = (None, None, None, None);
+        Self { shared, record: Some(Box::new(record)), target, estimate, tap, outline, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -117,9 +118,8 @@ impl Ticket {
     }
 
     /// Notes that a target is tried.
-    pub(crate) fn tries(&mut self, target: &Target) {
-        self.series = Some(target.series.clone());
-        self.pricing = target.pricing();
+    pub(crate) fn tries(&mut self, target: &Arc<Target>) {
+        self.target = Some(target.clone());
         self.estimate = None;
         self.note(|r| {
             r.attempts += 1;
@@ -165,6 +165,11 @@ impl Ticket {
         self.tap = tap;
     }
 
+    /// Notes what was asked, for who watches the caches.
+    pub(crate) fn outlines(&mut self, outline: Option<Box<Outline>>) {
+        self.outline = outline;
+    }
+
     /// Shows a piece of the answer that goes to the client to what reads along.
     pub(crate) fn tells(&mut self, piece: &Bytes) {
         if let Some(tap) = &mut self.tap {
@@ -187,13 +192,17 @@ impl Ticket {
 
     /// What an answer costs, as far as it was read.
     fn bill(&self, reading: &Reading) -> Bill {
-        let (Some(usage), Some(record)) = (&reading.usage, &self.record) else { return Bill::default() };
-        let words = usage.words.as_ref();
-        self.pricing.bill(&Answered {
+        let (Some(usage), Some(record), Some(target)) = (&reading.usage, &self.record, &self.target) else {
+            return Bill::default();
+        };
+        let pricing = target.pricing();
+        let unless = pricing.stated_unless();
+        let words = usage.words.as_ref().filter(|words| !unless.is_some_and(|name| is_set(words, name)));
+        pricing.bill(&Answered {
             usage,
             service: reading.billed.service.as_deref(),
             searches: reading.billed.searches,
-            stated: words.zip(self.pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
+            stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
             complete: reading.complete,
             day: Date::at(record.at_ms / 1000),
         })
@@ -243,12 +252,16 @@ impl Ticket {
         record.duration_us = micros(self.start);
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
-        let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
-        series.add(&record);
+        self.target.as_ref().map_or(&self.shared.unrouted, |target| &target.series).add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
             && outcome == Outcome::Delivered
         {
             self.shared.corrections.learn(target, estimate, usage.input_total());
+        }
+        if let Some(outline) = self.outline.take().filter(|_| outcome == Outcome::Delivered) {
+            let day = Date::at(record.at_ms / 1000);
+            let row = self.target.as_ref().and_then(|target| target.pricing().row(day));
+            self.shared.sentinel.settles(*outline, &record, row, &self.shared.metrics);
         }
         self.shared.settled(*record);
     }

@@ -61,6 +61,12 @@ impl Pico {
         format!("{whole}{fraction}").parse().ok().map(Self)
     }
 
+    /// What so many tokens cost, in pico-dollars.
+    #[cfg(test)]
+    pub(crate) const fn times(self, tokens: u64) -> u64 {
+        self.0 * tokens
+    }
+
     /// Whether it is for nothing.
     pub(crate) const fn is_zero(self) -> bool {
         self.0 == 0

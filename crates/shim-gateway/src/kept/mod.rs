@@ -200,6 +200,16 @@ pub(crate) fn resaid(admitted: &Admitted, step: &Step) -> Result<Option<(Head, B
     Ok(Some((head, body)))
 }
 
+/// The body that was sent, or what was put into another dialect; none where the provider took up what it keeps itself.
+pub(crate) fn sent(admitted: &Admitted) -> Option<Bytes> {
+    match &admitted.named {
+        Some(named) if named.ask.names() => {
+            named.whole.iter().find_map(|whole| whole.get()?.as_ref().ok().cloned())
+        }
+        Some(_) | None => Some(admitted.body.clone()),
+    }
+}
+
 /// The request as a target of another dialect is asked it: whether its answer is kept is not the target's business.
 pub(crate) fn asked(admitted: &Admitted, mut request: Request) -> Request {
     if admitted.named.as_ref().is_some_and(|named| named.keep) {

@@ -194,6 +194,33 @@ async fn a_failed_target_gives_way_before_the_first_byte() {
     assert!(lab.net.got.lock().unwrap()[1].body.ends_with(b"\"two\"}"));
 }
 
+/// What an exchange cost that first was tried in vain: its cost, what that rests on, and of the failed attempt.
+async fn cost_after(first: fn() -> Option<Told>) -> (Option<u64>, &'static str, Option<u64>) {
+    let tries = AtomicUsize::new(0);
+    let good = r#"{"model":"m","choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}],
+        "usage":{"prompt_tokens":1000,"completion_tokens":10}}"#;
+    let text = format!("{CONFIG}\n[providers.lab.prices.\"*\"]\ninput = \"3\"\noutput = \"15\"\n");
+    let lab = Lab::new(&text, move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0 => first(),
+        _ => Some(Told::whole(200, "application/json", good)),
+    });
+    assert_eq!(lab.told(CHAT, r#"{"model":"sure"}"#).await.0, 200);
+    let settled = lab.worker.shared.latest(1).remove(0);
+    assert_eq!((settled.attempts, settled.failed.len()), (2, 1));
+    assert_eq!(&*settled.failed[0].target, "lab/one");
+    (settled.cost.map(|cost| cost.0), settled.basis.name(), settled.failed[0].cost.map(|cost| cost.0))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_is_told_with_what_it_cost() {
+    let refused = || Some(Told::whole(503, "application/json", r#"{"error":{"message":"busy"}}"#));
+    let cost = 1_000 * 3_000_000 + 10 * 15_000_000;
+    assert_eq!(cost_after(refused).await, (Some(cost), "listed", Some(0)));
+    // It may have worked on what it never delivered.
+    let garbage = || Some(Told::whole(200, "application/json", "<html>"));
+    assert_eq!(cost_after(garbage).await, (Some(cost), "partial", None));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_stops_the_upstream_and_is_settled() {
     let (told, sender) = Told::open("text/event-stream");

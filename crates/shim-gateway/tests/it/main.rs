@@ -9,6 +9,7 @@ mod embed;
 mod faults;
 mod lab;
 mod lane;
+mod prices;
 mod recorded_counts;
 mod responses_state;
 mod responses_state_kept;
