@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shim_catalog::PriceRow;
+use shim_catalog::Price;
 use shim_dialect::Operation;
 use shim_ir::{KeyId, PicoUsd};
-use shim_policy::sentinel::{Cause, Collapse, Outline, Turn, Watch, WatchLimits, judge};
+use shim_policy::sentinel::{Cause, Collapse, Outline, Turn, Watch, WatchLimits, judge, predecessor};
 use shim_telemetry::{Metrics, Settled};
 use shim_wire::scan::utf8;
 
@@ -20,7 +20,7 @@ const BODY_BYTES_MIN: usize = 4 << 10;
 /// Turns are held in so many parts, each with a lock of its own.
 const SHARDS: usize = 16;
 
-/// What each part holds: all together 16 Ki turns, and 32 MiB.
+/// What each part holds: all together 8 Ki turns, each under its two names, and 32 MiB.
 const LIMITS: WatchLimits = WatchLimits { turns_max: 1024, outline_bytes_max: 2 << 20 };
 
 /// Watches the caches of all conversations.
@@ -89,36 +89,27 @@ pub(crate) fn sample(admitted: &Admitted) -> Option<Box<Outline>> {
 }
 
 impl Sentinel {
-    /// Takes a settled exchange and the outline of its prompt. `prices` are those of its target.
+    /// Takes a settled exchange and the outline of its prompt. `price` is that of its target.
     pub(crate) fn settles(
         &self,
         outline: Outline,
         record: &Settled,
-        prices: Option<&PriceRow>,
+        price: Option<&Price>,
         metrics: &Metrics,
     ) {
         let (Some(usage), Some(target)) = (&record.usage, &record.target) else { return };
-        let names: Vec<_> = outline.names(owner(record.key.as_ref())).collect();
-        let Some(own) = names.first().copied() else { return };
+        let owner = owner(record.key.as_ref());
         let at_ms = record.at_ms.saturating_add(record.duration_us / 1000);
         let now = Turn { outline, target: target.clone(), at_ms, usage: usage.clone() };
-        if let Some((name, before)) = self.before(&names, &now.outline) {
-            if let Some(collapse) = judge(&before, &now, prices) {
+        let find = |name: u64| self.shard(name).find(name).to_vec();
+        if let Some(before) = predecessor(&now.outline, owner, find) {
+            if let Some(collapse) = judge(&before, &now, price) {
                 self.tell(&collapse, record, metrics);
             }
-            self.shard(name).remove(name, &before);
+            names(&before, owner).for_each(|name| self.shard(name).remove(name, &before));
         }
-        self.shard(own).put(own, Arc::new(now));
-    }
-
-    /// The turn before, by the latest of its names: of several alike the one that this prompt has most in common with.
-    fn before(&self, names: &[u64], outline: &Outline) -> Option<(u64, Arc<Turn>)> {
-        let common = |held: &Arc<Turn>| outline.differs(&held.outline).map_or(u64::MAX, |place| place.common);
-        names.iter().find_map(|name| {
-            let alike = self.shard(*name).find(*name).to_vec();
-            let best = alike.into_iter().max_by_key(common)?;
-            Some((*name, best))
-        })
+        let now = Arc::new(now);
+        names(&now, owner).for_each(|name| self.shard(name).put(name, now.clone()));
     }
 
     fn shard(&self, name: u64) -> MutexGuard<'_, Watch> {
@@ -184,6 +175,12 @@ fn last(collapse: &Collapse, record: &Settled) -> LastCollapse {
         read_tokens: collapse.read.0,
         extra_pico_usd: collapse.extra.map(|PicoUsd(extra)| extra),
     }
+}
+
+/// The names a turn is held under.
+fn names(turn: &Turn, owner: u64) -> impl Iterator<Item = u64> {
+    let exact = turn.outline.exact_names(owner).into_iter().next();
+    exact.into_iter().chain(turn.outline.loose_names(owner).next())
 }
 
 /// What tells keys apart among the names of turns.

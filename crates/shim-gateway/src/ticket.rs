@@ -260,8 +260,9 @@ impl Ticket {
         }
         if let Some(outline) = self.outline.take().filter(|_| outcome == Outcome::Delivered) {
             let day = Date::at(record.at_ms / 1000);
-            let row = self.target.as_ref().and_then(|target| target.pricing().row(day));
-            self.shared.sentinel.settles(*outline, &record, row, &self.shared.metrics);
+            let input = record.usage.as_ref().map(Usage::input_total).unwrap_or_default();
+            let price = self.target.as_ref().and_then(|target| target.pricing().price(day, input));
+            self.shared.sentinel.settles(*outline, &record, price.as_ref(), &self.shared.metrics);
         }
         self.shared.settled(*record);
     }

@@ -13,6 +13,6 @@ mod outline;
 mod tests;
 mod watch;
 
-pub use judge::{Cause, Collapse, Turn, judge};
+pub use judge::{Cause, Collapse, Turn, judge, predecessor};
 pub use outline::{Outline, PIECE_BYTES, Place, Section};
 pub use watch::{Watch, WatchLimits};

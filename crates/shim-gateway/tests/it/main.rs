@@ -13,6 +13,7 @@ mod prices;
 mod recorded_counts;
 mod responses_state;
 mod responses_state_kept;
+mod sentinel;
 mod square;
 mod swaps;
 mod timeouts;

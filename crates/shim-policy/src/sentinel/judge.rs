@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shim_catalog::PriceRow;
+use shim_catalog::Price;
 use shim_ir::{PicoUsd, Tokens, Usage};
 
 use super::{Outline, Place};
@@ -89,11 +89,27 @@ fn cached(usage: &Usage) -> u64 {
     (usage.cache_read + usage.cache_write + usage.cache_write_1h).0
 }
 
-/// Compares a turn with the one before it of the same conversation. `prices` are those of the target that answered `now`.
+/// The turn before the one with this prompt, among those that `find` gives for a name: one whose prompt is the beginning of
+/// it, else one that ended in the same messages, of several the one that has most in common with it.
+pub fn predecessor(
+    outline: &Outline,
+    owner: u64,
+    mut find: impl FnMut(u64) -> Vec<Arc<Turn>>,
+) -> Option<Arc<Turn>> {
+    if let Some(exact) = outline.exact_names(owner).into_iter().find_map(|name| find(name).pop()) {
+        return Some(exact);
+    }
+    let common = |held: &Arc<Turn>| outline.differs(&held.outline).map_or(u64::MAX, |place| place.common);
+    let goes_on = |held: &Arc<Turn>| outline.goes_on_from(&held.outline);
+    // Its own name is that of another conversation with the same last words.
+    outline.loose_names(owner).skip(1).find_map(|name| find(name).into_iter().filter(goes_on).max_by_key(common))
+}
+
+/// Compares a turn with the one before it of the same conversation. `price` is that of the target that answered `now`.
 ///
 /// It never says that a prompt changed which only grew: that is told by its hashes, whatever the provider counts.
 #[must_use]
-pub fn judge(before: &Turn, now: &Turn, prices: Option<&PriceRow>) -> Option<Collapse> {
+pub fn judge(before: &Turn, now: &Turn, price: Option<&Price>) -> Option<Collapse> {
     let (expected, read) = (cached(&before.usage), now.usage.cache_read.0);
     let input = now.usage.input_total().0;
     let lost = expected.saturating_sub(read);
@@ -112,7 +128,7 @@ pub fn judge(before: &Turn, now: &Turn, prices: Option<&PriceRow>) -> Option<Col
         cause,
         expected: Tokens(expected),
         read: Tokens(read),
-        extra: prices.and_then(|prices| extra(prices, &now.usage, Tokens(lost))),
+        extra: price.and_then(|price| extra(price, &now.usage, Tokens(lost))),
     })
 }
 
@@ -129,8 +145,7 @@ fn cause(before: &Turn, now: &Turn) -> Cause {
 }
 
 /// What `lost` tokens cost more than they would have from the cache.
-fn extra(prices: &PriceRow, usage: &Usage, lost: Tokens) -> Option<PicoUsd> {
-    let price = prices.price(usage.input_total());
+fn extra(price: &Price, usage: &Usage, lost: Tokens) -> Option<PicoUsd> {
     // What is not read from the cache is written to it again where the provider counts that.
     let paid = if usage.cache_write.0 >= lost.0 { price.cache_write.or(price.input) } else { price.input };
     let more = paid?.0.checked_sub(price.cache_read?.0)?;

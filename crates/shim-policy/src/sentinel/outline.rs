@@ -161,16 +161,48 @@ impl Outline {
         self.elements.len() * size_of::<Element>() + self.pieces.len() * size_of::<u64>()
     }
 
-    /// The names under which the turn before this one may be known, the latest first: that of the conversation as far as
-    /// each of its last messages. The first is the name of this turn itself. What stands before the last messages is not in
-    /// them, so that a change there is noticed instead of making the conversation another one. `owner` tells keys apart.
-    pub fn names(&self, owner: u64) -> impl Iterator<Item = u64> {
+    /// The names under which a turn before this one is known whose prompt is the beginning of this one, the latest first:
+    /// of the prompt as far as each of its last messages. The first is this turn's own. `owner` tells keys apart.
+    #[must_use]
+    pub fn exact_names(&self, owner: u64) -> Vec<u64> {
+        let mut all = owner;
+        let mut names = Vec::new();
+        for element in &self.elements {
+            all = mix(all, element.hash);
+            if element.section() == Section::Messages {
+                names.push(all);
+            }
+        }
+        names.reverse();
+        names.truncate(LOOK_BACK_MAX);
+        names
+    }
+
+    /// The names under which a turn before this one is known whatever has changed before its last messages: those alone,
+    /// two at a time, the latest first. The first is this turn's own.
+    pub fn loose_names(&self, owner: u64) -> impl Iterator<Item = u64> {
         let messages = self.section(Section::Messages);
         (0..messages.len()).rev().take(LOOK_BACK_MAX).map(move |at| {
             let hash = |at: usize| messages.get(at).map_or(0, |message| message.hash);
             let before = at.checked_sub(1).map_or(0, hash);
-            mix(mix(owner, before), hash(at))
+            mix(mix(!owner, before), hash(at))
         })
+    }
+
+    /// Whether this is likely a later prompt of the conversation of `before`, which ended in messages that this one holds
+    /// too. Conversations with nothing but those in common are not one: other agents say the same words.
+    #[must_use]
+    pub fn goes_on_from(&self, before: &Self) -> bool {
+        let changed = |section| differing(self.section(section), before.section(section));
+        let said = before.section(Section::Messages).len();
+        let (tools, system) = (changed(Section::Tools), changed(Section::System));
+        let frame = if changed(Section::Messages) {
+            !tools && !system
+        } else {
+            // One message is soon said twice; two are a conversation.
+            said > 1 || !(tools && system)
+        };
+        frame && self.section(Section::Messages).len() > said
     }
 
     fn section(&self, section: Section) -> &[Element] {
@@ -232,6 +264,13 @@ impl Outline {
             common: common + offset,
         }
     }
+}
+
+/// Whether two sections differ, growth of a conversation aside.
+fn differing(now: &[Element], then: &[Element]) -> bool {
+    let same = |(a, b): (&Element, &Element)| a.hash == b.hash && a.bytes == b.bytes;
+    let grows = now.first().is_some_and(|element| element.section() == Section::Messages);
+    now.len() < then.len() || (now.len() > then.len() && !grows) || !now.iter().zip(then).all(same)
 }
 
 /// The place where something is no longer there.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shim_ir::{Tokens, Usage};
 
-use super::{Cause, Collapse, Outline, PIECE_BYTES, Section, Turn, Watch, WatchLimits, judge};
+use super::{Cause, Collapse, Outline, PIECE_BYTES, Section, Turn, Watch, WatchLimits, judge, predecessor};
 
 /// A prompt: tools, instructions, messages, each a text of so many bytes.
 #[derive(Clone, Debug)]
@@ -77,21 +77,15 @@ impl Provider {
 
 /// What the gateway does with a turn: finds the one before, compares, holds it.
 fn watched(watch: &mut Watch, turn: Turn) -> Option<Collapse> {
-    let names: Vec<_> = turn.outline.names(7).collect();
-    let best = names.iter().find_map(|name| {
-        let best = watch.find(*name).iter().max_by_key(|held| common(&turn.outline, &held.outline));
-        best.cloned().map(|held| (*name, held))
-    });
-    let told = best.as_ref().and_then(|(_, held)| judge(held, &turn, None));
-    if let Some((name, held)) = best {
-        watch.remove(name, &held);
+    let before = predecessor(&turn.outline, 7, |name| watch.find(name).to_vec());
+    let told = before.as_ref().and_then(|held| judge(held, &turn, None));
+    let names = |turn: &Turn| turn.outline.exact_names(7).into_iter().take(1).chain(turn.outline.loose_names(7).take(1)).collect::<Vec<_>>();
+    if let Some(held) = before {
+        names(&held).into_iter().for_each(|name| watch.remove(name, &held));
     }
-    watch.put(names[0], Arc::new(turn));
+    let turn = Arc::new(turn);
+    names(&turn).into_iter().for_each(|name| watch.put(name, turn.clone()));
     told
-}
-
-fn common(now: &Outline, before: &Outline) -> u64 {
-    now.differs(before).map_or(u64::MAX, |place| place.common)
 }
 
 fn turn(prompt: &Prompt, usage: Usage, at_ms: u64) -> Turn {
@@ -121,15 +115,16 @@ proptest! {
         alike in any::<bool>(),
     ) {
         let (mut watch, mut provider) = (Watch::new(LIMITS), Provider::default());
-        // Sub-agents with the same beginning, or conversations with nothing in common.
-        let mut prompts: Vec<_> = (0..4).map(|n| prompt(if alike { 1 } else { n + 1 }, &sizes)).collect();
+        let mut prompts: Vec<_> = (0..4).map(|n| prompt(n + 1, &sizes)).collect();
         for (at, (which, bytes)) in steps.iter().enumerate() {
             let prompt = &mut prompts[*which as usize];
             let usage = provider.answers(prompt);
             let told = watched(&mut watch, turn(prompt, usage, at as u64));
             prop_assert_eq!(told, None);
-            prompt.messages.push(text(10_000 + at as u64 * 2, *bytes));
-            prompt.messages.push(text(10_001 + at as u64 * 2, 40));
+            // Other agents say the same words.
+            let said = if alike { 10_000 + prompt.messages.len() as u64 } else { 10_000 + at as u64 * 2 };
+            prompt.messages.push(text(said, *bytes));
+            prompt.messages.push(text(50_000 + prompt.messages.len() as u64, 40));
         }
     }
 
@@ -254,14 +249,34 @@ fn each_cause_is_told_apart() {
 }
 
 #[test]
+fn other_agents_that_say_the_same_words_are_told_apart() {
+    let mut watch = Watch::new(LIMITS);
+    let usage = |read, write| Usage { cache_read: Tokens(read), cache_write: Tokens(write), ..Usage::default() };
+    let mut one = prompt(1, &[4000]);
+    assert_eq!(watched(&mut watch, turn(&one, usage(0, 20_000), 0)), None);
+    // Another agent begins with the same words, and reads nothing of what is cached of the first.
+    let mut other = Prompt { messages: one.messages.clone(), ..prompt(2, &[5000]) };
+    assert_eq!(watched(&mut watch, turn(&other, usage(0, 21_000), 1)), None);
+    let tools_alone = Prompt { messages: one.messages.clone(), system: one.system.clone(), ..prompt(3, &[5000]) };
+    assert_eq!(watched(&mut watch, turn(&tools_alone, usage(0, 21_000), 1)), None, "a first turn is nobody's next");
+    for prompt in [&mut one, &mut other] {
+        prompt.messages.extend([text(1, 900), text(2, 900)]);
+        assert_eq!(watched(&mut watch, turn(prompt, usage(20_000, 500), 2)), None);
+    }
+    // A turn whose beginning was never seen is nobody's next either, though its last words are known.
+    let stranger = Prompt { messages: vec![text(9, 900), text(1, 900), text(2, 900), text(3, 900)], ..prompt(4, &[6000]) };
+    assert_eq!(watched(&mut watch, turn(&stranger, usage(0, 21_000), 3)), None);
+}
+
+#[test]
 fn what_it_costs_is_the_difference_in_price() {
     let model = shim_catalog::model("anthropic", "claude-sonnet-4-6").unwrap();
     let prices = model.prices.last().unwrap();
     let prompt = prompt(1, &[4000]);
     let usage = |write| Usage { cache_write: Tokens(write), input_uncached: Tokens(2_000), ..Usage::default() };
     let (before, now) = (turn(&prompt, usage(20_000), 0), turn(&prompt, usage(20_000), 1));
-    let told = judge(&before, &now, Some(prices)).unwrap();
     let price = prices.price(Tokens(22_000));
+    let told = judge(&before, &now, Some(&price)).unwrap();
     let wanted = (price.cache_write.unwrap().0 - price.cache_read.unwrap().0) * 20_000;
     assert_eq!(told.extra.unwrap().0, wanted);
     assert_eq!((told.expected, told.read), (Tokens(20_000), Tokens(0)));
@@ -275,7 +290,7 @@ fn every_dialects_prompt_is_found() {
         r#"{"systemInstruction":{"parts":[]},"contents":[{"parts":[]}],"tools":[{"b":1}]}"#,
     ] {
         let outline = Outline::of(body);
-        assert_eq!(outline.names(1).count(), 1, "{body}");
+        assert_eq!((outline.exact_names(1).len(), outline.loose_names(1).count()), (1, 1), "{body}");
         let changed = Outline::of(&body.replace(r#""b":1"#, r#""b":2"#));
         assert_eq!(changed.differs(&outline).unwrap().path, "tools[0]", "{body}");
         let renamed = Outline::of(&body.replace(r#""model":"m""#, r#""model":"another""#));

@@ -20,7 +20,7 @@ const ALIKE_MAX: usize = 4;
 /// What a turn takes beside its outline, in bytes.
 const TURN_BYTES: usize = size_of::<Turn>() + 64;
 
-/// The last turns of conversations, by the names of [`Outline::names`](super::Outline::names). The oldest give way.
+/// The last turns of conversations, each under the names of its outline. The oldest give way.
 #[derive(Debug)]
 pub struct Watch {
     limits: WatchLimits,
