@@ -133,6 +133,9 @@ pub(crate) struct Provider {
     pub(crate) models: Option<Vec<String>>,
     /// Headers of every request to it. Not for credentials.
     pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// Of clients' headers that list values, which go on to it, `*` standing for any text:
+    /// `{ anthropic-beta = ["interleaved-thinking-*"] }`. A header that is not here is as the catalogue says.
+    pub(crate) header_values: Option<BTreeMap<String, Vec<String>>>,
     /// Of which models the reasoning stands in the text of answers in Chat Completions, between `<think>` and
     /// `</think>`, and is to be told apart where the client speaks another dialect: `none`, `explicit` where the text
     /// begins with the opening tag, `implicit` also where the chat template has swallowed that tag, so that the text

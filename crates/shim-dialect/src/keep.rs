@@ -24,8 +24,13 @@ pub trait Keep: Send + Sync {
     ///
     /// # Errors
     /// When the body is not JSON.
-    fn rebuild(&self, body: &str, links: &[Link<'_>], found: &Items, own: bool)
-    -> Result<String, DecodeError>;
+    fn rebuild(
+        &self,
+        body: &str,
+        links: &[Link<'_>],
+        found: &Items,
+        own: bool,
+    ) -> Result<String, DecodeError>;
 
     /// What is to be kept of a whole answer; `None` where it is none that can be named later.
     fn answer(&self, body: &str) -> Option<KeptAnswer>;

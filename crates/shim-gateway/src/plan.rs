@@ -111,8 +111,7 @@ fn stored(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<P
     let named = admitted.parts.headers.get("x-shim-target").and_then(|v| v.to_str().ok());
     let named = named.map(|name| name.split('/').next().unwrap_or(name));
     let named = admitted.keeper.as_deref().or(named);
-    let mut speakers =
-        speakers(snapshot, dialect).filter(|p| named.is_none_or(|name| p.id.as_str() == name));
+    let mut speakers = speakers(snapshot, dialect).filter(|p| named.is_none_or(|name| p.id.as_str() == name));
     let (first, second) = (speakers.next(), speakers.next());
     let (Some(provider), None) = (first, second) else {
         let message = "which provider keeps this answer is not known: name it in the header x-shim-target";

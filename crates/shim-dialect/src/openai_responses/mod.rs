@@ -22,8 +22,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
+    Meter, ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.

@@ -52,7 +52,10 @@ impl Shared {
 /// Recording that is off goes before the wish: what a key, an alias or a client asked not to be recorded is never stored.
 pub(crate) fn keeps(admitted: &Admitted, ask: &KeepAsk) -> bool {
     let input = ask.input.as_ref().map_or(0, ExactSizeIterator::len);
-    admitted.route.operation == Operation::Generate && ask.store && input < RESPONSE_BYTES_MAX && recorded(admitted)
+    admitted.route.operation == Operation::Generate
+        && ask.store
+        && input < RESPONSE_BYTES_MAX
+        && recorded(admitted)
 }
 
 /// Whether the exchange may be recorded.
@@ -88,7 +91,11 @@ pub(crate) struct Named {
 ///
 /// # Errors
 /// When it names what is not there for its key.
-pub(crate) async fn resolve(shared: &Shared, snapshot: &Snapshot, admitted: &mut Admitted) -> Result<(), Fault> {
+pub(crate) async fn resolve(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    admitted: &mut Admitted,
+) -> Result<(), Fault> {
     let operation = admitted.route.operation;
     let Some(keep) = admitted.codec.0.keep() else { return Ok(()) };
     if !matches!(operation, Operation::Generate | Operation::CountTokens) {
@@ -121,7 +128,9 @@ fn bounded(bytes: usize, snapshot: &Snapshot) -> Result<(), Fault> {
     if bytes <= bytes_max {
         return Ok(());
     }
-    let message = format!("the conversation this goes on from is larger than {bytes_max} bytes, the most this gateway takes");
+    let message = format!(
+        "the conversation this goes on from is larger than {bytes_max} bytes, the most this gateway takes"
+    );
     Err(Fault::new(FaultKind::TooLarge, message).at("previous_response_id"))
 }
 

@@ -1,8 +1,8 @@
 //! Requests about answers that are kept: the gateway's own are told by it, those a provider keeps by that.
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
 use shim_dialect::{Keep, Operation, Refusal, Wants};
 use shim_ir::Fault;
 

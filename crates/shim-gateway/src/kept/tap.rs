@@ -34,8 +34,14 @@ struct Draft {
 }
 
 enum Reads {
-    Stream { framer: Box<Framer>, gather: Box<dyn Gather> },
-    Whole { pieces: Vec<Bytes>, bytes: usize },
+    Stream {
+        framer: Box<Framer>,
+        gather: Box<dyn Gather>,
+    },
+    Whole {
+        pieces: Vec<Bytes>,
+        bytes: usize,
+    },
     /// It was kept, or cannot be.
     Over,
 }

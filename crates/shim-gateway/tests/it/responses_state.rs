@@ -59,7 +59,8 @@ pub(crate) fn response(body: &str) -> Value {
     }
     let mut last = Value::Null;
     let mut framer = Framer::new(Framing::Sse, FRAME_BYTES_MAX);
-    let mut on = |frame: shim_wire::frame::Frame<'_>| last = serde_json::from_str(frame.data).unwrap_or_default();
+    let mut on =
+        |frame: shim_wire::frame::Frame<'_>| last = serde_json::from_str(frame.data).unwrap_or_default();
     framer.push(body.as_bytes(), &mut on).unwrap();
     framer.finish(&mut on).unwrap();
     assert_eq!(last["type"], "response.completed", "{body}");
@@ -75,14 +76,17 @@ pub(crate) fn ok((status, body): (u16, String)) -> Value {
 
 /// What the client of `turn` says, given what the model said last.
 fn says(turn: usize, before: &Value) -> Value {
-    let calls = before["output"].as_array().into_iter().flatten().filter(|item| item["type"] == "function_call");
+    let calls =
+        before["output"].as_array().into_iter().flatten().filter(|item| item["type"] == "function_call");
     let results: Vec<_> = calls
         .map(|call| json!({ "type": "function_call_output", "call_id": call["call_id"], "output": "rain" }))
         .collect();
     match (results.is_empty(), turn) {
         (false, _) => Value::Array(results),
         (true, 0) => json!("What is the weather?"),
-        (true, 3) => json!([{ "role": "user", "content": [{ "type": "input_text", "text": "the weather again?" }] }]),
+        (true, 3) => {
+            json!([{ "role": "user", "content": [{ "type": "input_text", "text": "the weather again?" }] }])
+        }
         (true, turn) => json!([{ "role": "user", "content": format!("and {turn}?") }]),
     }
 }

@@ -124,9 +124,14 @@ async fn another_keys_answers_are_not_there() {
         let other = "sk-upstream-secret";
         let asked = lab.net.got.lock().unwrap().len();
         let (status, body) = with(&lab, other, &next(&first["id"])).await;
-        assert_eq!((status, &error(&body)["code"]), (400, &json!("previous_response_not_found")), "{dialect}");
+        assert_eq!(
+            (status, &error(&body)["code"]),
+            (400, &json!("previous_response_not_found")),
+            "{dialect}"
+        );
         let item = first["output"].as_array().unwrap().last().unwrap()["id"].clone();
-        let refers = json!({ "model": "chat", "input": [{ "type": "item_reference", "id": item }] }).to_string();
+        let refers =
+            json!({ "model": "chat", "input": [{ "type": "item_reference", "id": item }] }).to_string();
         assert_eq!(with(&lab, other, &refers).await.0, 404, "{dialect}");
         for (method, tail) in [("GET", ""), ("GET", "/input_items"), ("DELETE", ""), ("POST", "/cancel")] {
             let (status, body) = get(&lab, method, &format!("{}{tail}", path(&first)), Some(other)).await;
@@ -160,7 +165,10 @@ async fn what_is_not_to_be_recorded_is_not_kept() {
     let mut body: Value = serde_json::from_str(&next(&first["id"])).unwrap();
     body["store"] = json!(false);
     let second = ok(lab.told("/v1/responses", &body.to_string()).await);
-    assert_eq!((second["store"].clone(), second["previous_response_id"].clone()), (json!(false), first["id"].clone()));
+    assert_eq!(
+        (second["store"].clone(), second["previous_response_id"].clone()),
+        (json!(false), first["id"].clone())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +176,9 @@ async fn items_that_are_referred_to_are_said() {
     // As the AI SDK's `openai()` sends them.
     for (dialect, ..) in DIALECTS {
         let lab = lab(dialect, "");
-        let first = ok(lab.told("/v1/responses", r#"{"model":"chat","input":[{"role":"user","content":"the weather?"}]}"#).await);
+        let first = ok(lab
+            .told("/v1/responses", r#"{"model":"chat","input":[{"role":"user","content":"the weather?"}]}"#)
+            .await);
         let call = &first["output"].as_array().unwrap().last().unwrap().clone();
         let body = json!({ "model": "chat", "input": [
             { "role": "user", "content": "the weather?" },
@@ -241,7 +251,8 @@ async fn a_chain_outlives_the_process() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_stays_within_its_bound_and_takes_from_no_other_key() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = ResponseLimits { responses_bytes_max: 256 << 10, responses_age_max: Duration::from_secs(3600) };
+    let limits =
+        ResponseLimits { responses_bytes_max: 256 << 10, responses_age_max: Duration::from_secs(3600) };
     let store = Arc::new(SqliteResponses::open(folder.path(), limits).unwrap());
     let lab = lab("gemini", KEYS);
     assert!(lab.control.shared().keep_responses(store));

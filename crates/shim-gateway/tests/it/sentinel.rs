@@ -16,7 +16,9 @@ impl Cache {
         let body: Value = serde_json::from_slice(&got.body).unwrap();
         let mut known = self.0.lock().unwrap();
         let (mut beginning, mut read, mut write) = (format!("{}{}", got.host, body["model"]), 0, 0);
-        for element in ["tools", "system", "messages"].iter().flat_map(|key| body[*key].as_array().into_iter().flatten()) {
+        for element in
+            ["tools", "system", "messages"].iter().flat_map(|key| body[*key].as_array().into_iter().flatten())
+        {
             let text = element.to_string().replace(r#","cache_control":{"type":"ephemeral"}"#, "");
             beginning.push_str(&text);
             let tokens = text.len() / 4;
@@ -57,7 +59,8 @@ struct Agent {
 impl Agent {
     fn new(name: &str) -> Self {
         let tool = |n: u32| json!({ "name": format!("tool_{n}"), "description": "d".repeat(3000) });
-        let text = |text: String| json!({ "type": "text", "text": text, "cache_control": { "type": "ephemeral" } });
+        let text =
+            |text: String| json!({ "type": "text", "text": text, "cache_control": { "type": "ephemeral" } });
         Self {
             tools: (0..4).map(tool).collect(),
             system: vec![text(format!("You are an agent. {}", "s".repeat(8000)))],

@@ -102,7 +102,10 @@ pub fn predecessor(
     let common = |held: &Arc<Turn>| outline.differs(&held.outline).map_or(u64::MAX, |place| place.common);
     let goes_on = |held: &Arc<Turn>| outline.goes_on_from(&held.outline);
     // Its own name is that of another conversation with the same last words.
-    outline.loose_names(owner).skip(1).find_map(|name| find(name).into_iter().filter(goes_on).max_by_key(common))
+    outline
+        .loose_names(owner)
+        .skip(1)
+        .find_map(|name| find(name).into_iter().filter(goes_on).max_by_key(common))
 }
 
 /// Compares a turn with the one before it of the same conversation. `price` is that of the target that answered `now`.

@@ -276,14 +276,17 @@ fn differing(now: &[Element], then: &[Element]) -> bool {
 /// The place where something is no longer there.
 fn ended(section: Section, now: &[Element], then: &[Element], common: u64) -> Place {
     let name = then.get(now.len()).map_or("", |gone| gone.name());
-    let end = now.last().map_or(0, |last| {
-        u64::from(last.start) + u64::from(last.bytes) + u64::from(last.marks)
-    });
+    let end =
+        now.last().map_or(0, |last| u64::from(last.start) + u64::from(last.bytes) + u64::from(last.marks));
     Place { section, path: format!("{name}[{}]", now.len()), range: end..end, hash: 0, common }
 }
 
 /// Finds the elements of the member at this place.
-fn elements(walk: &mut Walk<'_>, member: u8, found: &mut Vec<(u8, bool, Range<usize>)>) -> Result<(), ScanError> {
+fn elements(
+    walk: &mut Walk<'_>,
+    member: u8,
+    found: &mut Vec<(u8, bool, Range<usize>)>,
+) -> Result<(), ScanError> {
     let before = found.len();
     let mut listed = false;
     let whole = walk.kept(|walk| {
@@ -309,13 +312,15 @@ fn without_marks(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for at in marks {
-        let Some(value) = text.get(at + MARK.len()..).and_then(|rest| rest.trim_ascii_start().strip_prefix(':'))
+        let Some(value) =
+            text.get(at + MARK.len()..).and_then(|rest| rest.trim_ascii_start().strip_prefix(':'))
         else {
             continue;
         };
         // A mark is an object without objects in it, or null.
         let value = value.trim_ascii_start();
-        let length = if value.starts_with('{') { value.find('}').map(|end| end + 1) } else { value.find([',', '}']) };
+        let length =
+            if value.starts_with('{') { value.find('}').map(|end| end + 1) } else { value.find([',', '}']) };
         let Some(length) = length else { continue };
         let mut end = text.len() - value.len() + length;
         let before = text.get(from..at).unwrap_or_default().trim_ascii_end();

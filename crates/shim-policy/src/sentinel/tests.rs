@@ -71,7 +71,12 @@ impl Provider {
             let tokens = elements[end - 1].len() as u64 / 4;
             if self.0.insert(beginning) { write += tokens } else { read += tokens }
         }
-        Usage { cache_read: Tokens(read), cache_write: Tokens(write), input_uncached: Tokens(3), ..Usage::default() }
+        Usage {
+            cache_read: Tokens(read),
+            cache_write: Tokens(write),
+            input_uncached: Tokens(3),
+            ..Usage::default()
+        }
     }
 }
 
@@ -79,7 +84,14 @@ impl Provider {
 fn watched(watch: &mut Watch, turn: Turn) -> Option<Collapse> {
     let before = predecessor(&turn.outline, 7, |name| watch.find(name).to_vec());
     let told = before.as_ref().and_then(|held| judge(held, &turn, None));
-    let names = |turn: &Turn| turn.outline.exact_names(7).into_iter().take(1).chain(turn.outline.loose_names(7).take(1)).collect::<Vec<_>>();
+    let names = |turn: &Turn| {
+        turn.outline
+            .exact_names(7)
+            .into_iter()
+            .take(1)
+            .chain(turn.outline.loose_names(7).take(1))
+            .collect::<Vec<_>>()
+    };
     if let Some(held) = before {
         names(&held).into_iter().for_each(|name| watch.remove(name, &held));
     }
@@ -251,20 +263,29 @@ fn each_cause_is_told_apart() {
 #[test]
 fn other_agents_that_say_the_same_words_are_told_apart() {
     let mut watch = Watch::new(LIMITS);
-    let usage = |read, write| Usage { cache_read: Tokens(read), cache_write: Tokens(write), ..Usage::default() };
+    let usage =
+        |read, write| Usage { cache_read: Tokens(read), cache_write: Tokens(write), ..Usage::default() };
     let mut one = prompt(1, &[4000]);
     assert_eq!(watched(&mut watch, turn(&one, usage(0, 20_000), 0)), None);
     // Another agent begins with the same words, and reads nothing of what is cached of the first.
     let mut other = Prompt { messages: one.messages.clone(), ..prompt(2, &[5000]) };
     assert_eq!(watched(&mut watch, turn(&other, usage(0, 21_000), 1)), None);
-    let tools_alone = Prompt { messages: one.messages.clone(), system: one.system.clone(), ..prompt(3, &[5000]) };
-    assert_eq!(watched(&mut watch, turn(&tools_alone, usage(0, 21_000), 1)), None, "a first turn is nobody's next");
+    let tools_alone =
+        Prompt { messages: one.messages.clone(), system: one.system.clone(), ..prompt(3, &[5000]) };
+    assert_eq!(
+        watched(&mut watch, turn(&tools_alone, usage(0, 21_000), 1)),
+        None,
+        "a first turn is nobody's next"
+    );
     for prompt in [&mut one, &mut other] {
         prompt.messages.extend([text(1, 900), text(2, 900)]);
         assert_eq!(watched(&mut watch, turn(prompt, usage(20_000, 500), 2)), None);
     }
     // A turn whose beginning was never seen is nobody's next either, though its last words are known.
-    let stranger = Prompt { messages: vec![text(9, 900), text(1, 900), text(2, 900), text(3, 900)], ..prompt(4, &[6000]) };
+    let stranger = Prompt {
+        messages: vec![text(9, 900), text(1, 900), text(2, 900), text(3, 900)],
+        ..prompt(4, &[6000])
+    };
     assert_eq!(watched(&mut watch, turn(&stranger, usage(0, 21_000), 3)), None);
 }
 
@@ -273,7 +294,8 @@ fn what_it_costs_is_the_difference_in_price() {
     let model = shim_catalog::model("anthropic", "claude-sonnet-4-6").unwrap();
     let prices = model.prices.last().unwrap();
     let prompt = prompt(1, &[4000]);
-    let usage = |write| Usage { cache_write: Tokens(write), input_uncached: Tokens(2_000), ..Usage::default() };
+    let usage =
+        |write| Usage { cache_write: Tokens(write), input_uncached: Tokens(2_000), ..Usage::default() };
     let (before, now) = (turn(&prompt, usage(20_000), 0), turn(&prompt, usage(20_000), 1));
     let price = prices.price(Tokens(22_000));
     let told = judge(&before, &now, Some(&price)).unwrap();

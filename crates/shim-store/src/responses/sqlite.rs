@@ -142,9 +142,11 @@ impl SqliteResponses {
     }
 }
 
-const BY_ID: &str = "SELECT number, owner, id, at_ms, keeper, previous, complete, input, answer FROM responses
+const BY_ID: &str =
+    "SELECT number, owner, id, at_ms, keeper, previous, complete, input, answer FROM responses
     WHERE owner = ?1 AND id = ?2";
-const BY_ITEM: &str = "SELECT number, owner, id, at_ms, keeper, previous, complete, input, answer FROM responses
+const BY_ITEM: &str =
+    "SELECT number, owner, id, at_ms, keeper, previous, complete, input, answer FROM responses
     WHERE number = (SELECT number FROM items WHERE owner = ?1 AND item = ?2)";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<(i64, KeptResponse)> {
@@ -341,7 +343,8 @@ impl Writer {
 
     /// Counts what is there.
     fn count(&mut self) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare("SELECT owner, SUM(bytes) FROM responses GROUP BY owner")?;
+        let mut statement =
+            self.connection.prepare("SELECT owner, SUM(bytes) FROM responses GROUP BY owner")?;
         let counted = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
         self.owners.clear();
         for row in counted {
@@ -386,7 +389,12 @@ fn expire(
 ) -> Result<(), StoreError> {
     let age_ms = u64::try_from(limits.responses_age_max.as_millis()).unwrap_or(u64::MAX);
     let oldest = i64::try_from(now_ms.saturating_sub(age_ms)).unwrap_or(i64::MAX);
-    gone(tx, owners, "DELETE FROM responses WHERE at_ms < ?1 RETURNING number, owner, bytes", params![oldest])?;
+    gone(
+        tx,
+        owners,
+        "DELETE FROM responses WHERE at_ms < ?1 RETURNING number, owner, bytes",
+        params![oldest],
+    )?;
     Ok(())
 }
 
@@ -397,7 +405,8 @@ fn make_room(tx: &Transaction<'_>, owners: &mut Owners, bytes_max: u64) -> Resul
     loop {
         let total: u64 = owners.values().sum();
         let most = owners.iter().max_by_key(|(_, bytes)| **bytes);
-        let Some((owner, held)) = most.map(|(owner, held)| (owner.clone(), *held)).filter(|_| total > bytes_max)
+        let Some((owner, held)) =
+            most.map(|(owner, held)| (owner.clone(), *held)).filter(|_| total > bytes_max)
         else {
             return Ok(());
         };

@@ -2,8 +2,8 @@
 
 use shim_wire::Value;
 
-use super::ask::reference;
 use super::super::decode::item_kind;
+use super::ask::reference;
 use crate::DecodeError;
 use crate::common::{each_element, each_member, member, quoted};
 use crate::keep::{Items, Link};

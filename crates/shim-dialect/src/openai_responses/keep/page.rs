@@ -37,12 +37,10 @@ fn asked(route: &Route) -> Result<Page, Fault> {
     let invalid = |name: &str, message: String| Fault::new(FaultKind::InvalidRequest, message).at(name);
     let items_max = match query(route, "limit") {
         None => ITEMS_DEFAULT,
-        Some(text) => {
-            text.parse().ok().filter(|limit| (1..=ITEMS_MAX).contains(limit)).ok_or_else(|| {
-                let shown: String = text.chars().take(32).collect();
-                invalid("limit", format!("limit: expected a number from 1 to {ITEMS_MAX}, not \"{shown}\""))
-            })?
-        }
+        Some(text) => text.parse().ok().filter(|limit| (1..=ITEMS_MAX).contains(limit)).ok_or_else(|| {
+            let shown: String = text.chars().take(32).collect();
+            invalid("limit", format!("limit: expected a number from 1 to {ITEMS_MAX}, not \"{shown}\""))
+        })?,
     };
     let newest_first = match query(route, "order").as_deref() {
         None | Some("desc") => true,
@@ -82,10 +80,8 @@ fn list(items: &[(String, String)], more: bool) -> Bytes {
     let data: Vec<_> = items.iter().map(|(id, item)| shown(id, item)).collect();
     let (first, last) = (named(items.first()), named(items.last()));
     let data = data.join(",");
-    format!(
-        r#"{{"object":"list","data":[{data}],"first_id":{first},"last_id":{last},"has_more":{more}}}"#
-    )
-    .into()
+    format!(r#"{{"object":"list","data":[{data}],"first_id":{first},"last_id":{last},"has_more":{more}}}"#)
+        .into()
 }
 
 /// An item as a list shows it: with an id, and a message in its long form.

@@ -47,11 +47,13 @@ fn a_chain_is_said_in_full_before_the_input() {
         Link { id: "resp_2", input: r#"[{"role":"user","content":"two"}]"#, answer: &two },
     ];
     let body = r#"{"model":"m","previous_response_id":"resp_2","instructions":"be","input":[{"id":"x"}]}"#;
-    let found = Items::from([("x".to_owned(), r#"{"type":"message","role":"user","content":"three"}"#.to_owned())]);
+    let found =
+        Items::from([("x".to_owned(), r#"{"type":"message","role":"user","content":"three"}"#.to_owned())]);
     let whole = parsed(&CODEC.rebuild(body, &links, &found, false).unwrap());
     assert_eq!(whole["instructions"], "be");
     assert!(whole.get("previous_response_id").is_none());
-    let said: Vec<_> = whole["input"].as_array().unwrap().iter().map(|item| item["content"].to_string()).collect();
+    let said: Vec<_> =
+        whole["input"].as_array().unwrap().iter().map(|item| item["content"].to_string()).collect();
     assert_eq!(said.len(), 5);
     assert_eq!((&*said[0], &*said[2], &*said[4]), ("\"one\"", "\"two\"", "\"three\""));
     assert!(said[1].contains("\"A\"") && said[3].contains("\"B\""), "{said:?}");
@@ -74,7 +76,9 @@ fn an_answer_is_kept_as_it_was_told() {
     let text = r#"{ "id": "resp_1", "object":"response","status":"queued", "output":[], "store":true }"#;
     let wanted = KeptAnswer { id: "resp_1".to_owned(), there: true, complete: false, text: text.to_owned() };
     assert_eq!(CODEC.answer(text), Some(wanted));
-    for none in ["", "{}", r#"{"error":{"message":"no"}}"#, r#"{"object":"response.input_tokens","input_tokens":3}"#] {
+    for none in
+        ["", "{}", r#"{"error":{"message":"no"}}"#, r#"{"object":"response.input_tokens","input_tokens":3}"#]
+    {
         assert_eq!(CODEC.answer(none), None, "{none}");
     }
 }
@@ -98,7 +102,11 @@ fn a_streamed_answer_is_that_of_its_last_event() {
     ));
     assert_eq!(kept.unwrap().text, whole);
     // Without the names of events, and with the output told only item by item, out of order.
-    let item = |n: u64| format!("data: {{\"type\":\"response.output_item.done\",\"output_index\":{n},\"item\":{{\"id\":\"i{n}\"}}}}\n\n");
+    let item = |n: u64| {
+        format!(
+            "data: {{\"type\":\"response.output_item.done\",\"output_index\":{n},\"item\":{{\"id\":\"i{n}\"}}}}\n\n"
+        )
+    };
     let end = "data: {\"type\":\"response.incomplete\",\"response\":{\"id\":\"resp_1\",\"status\":\"incomplete\",\"output\":[]}}\n\n";
     let kept = gathered(&[&item(1), &*item(0), end].concat()).unwrap();
     assert_eq!(parsed(&kept.text)["output"], json!([{ "id": "i0" }, { "id": "i1" }]));
@@ -134,7 +142,10 @@ fn what_is_asked_of_a_kept_answer_is_read() {
 fn a_missing_answer_is_told_in_the_providers_own_words() {
     let told = |refusal| {
         let fault = CODEC.refuse(refusal);
-        (fault.http_status(), parsed(std::str::from_utf8(&CODEC.encode_fault(&fault)).unwrap())["error"].clone())
+        (
+            fault.http_status(),
+            parsed(std::str::from_utf8(&CODEC.encode_fault(&fault)).unwrap())["error"].clone(),
+        )
     };
     let (status, error) = told(Refusal::Previous("resp_x"));
     assert_eq!(status, 400);

@@ -1,8 +1,8 @@
 //! The corpus and recorded traffic, and the laws they obey.
 
 mod edges;
-mod keep;
 mod encode;
+mod keep;
 mod requests;
 mod streams;
 
