@@ -288,7 +288,7 @@ fn request_values(
     provider: &shim_config::Provider,
     known: Option<&shim_catalog::Provider>,
 ) -> Vec<(HeaderName, Vec<String>)> {
-    let own = provider.header_values.iter().map(|(name, values)| (name, values));
+    let own = provider.header_values.iter();
     let listed = known.into_iter().flat_map(|known| &known.header_values);
     let listed = listed.filter(|listed| !provider.header_values.contains_key(&listed.header));
     let all = own.chain(listed.map(|listed| (&listed.header, &listed.allow)));

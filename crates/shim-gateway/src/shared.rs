@@ -94,6 +94,8 @@ impl Shared {
     /// # Errors
     /// Never in practice; the writer's type allows it.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        let (bytes, dropped) = self.kept.counts();
+        self.metrics.kept(bytes, dropped);
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 

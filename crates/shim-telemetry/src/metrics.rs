@@ -74,6 +74,8 @@ pub struct Metrics {
     cache_collapses: Family<CauseLabels, Counter>,
     cache_lost: Family<CauseLabels, Counter>,
     cache_extra: Family<CauseLabels, Counter<f64, AtomicU64>>,
+    responses_kept: Gauge,
+    responses_dropped: Gauge,
     lines_dropped: Gauge,
 }
 
@@ -127,6 +129,8 @@ impl Metrics {
             cache_collapses: Family::default(),
             cache_lost: Family::default(),
             cache_extra: Family::default(),
+            responses_kept: Gauge::default(),
+            responses_dropped: Gauge::default(),
             lines_dropped: Gauge::default(),
         };
         metrics.register();
@@ -151,6 +155,9 @@ impl Metrics {
         r.register(names::CACHE_COLLAPSES, "Prompt caches that collapsed", self.cache_collapses.clone());
         r.register(names::CACHE_LOST, "Tokens not read from the cache they were in", self.cache_lost.clone());
         r.register(names::CACHE_EXTRA, "Dollars more than from the cache", self.cache_extra.clone());
+        let (kept, dropped) = (self.responses_kept.clone(), self.responses_dropped.clone());
+        r.register_with_unit(names::RESPONSES_KEPT, "Answers kept", Unit::Bytes, kept);
+        r.register(names::RESPONSES_DROPPED, "Answers that could not be kept", dropped);
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
     }
 
@@ -214,6 +221,12 @@ impl Metrics {
         if let Some(PicoUsd(extra)) = extra {
             self.cache_extra.get_or_create(&labels).inc_by(extra as f64 / 1e12);
         }
+    }
+
+    /// Notes what is kept of answers, in bytes, and how many could not be.
+    pub fn kept(&self, bytes: u64, dropped: u64) {
+        self.responses_kept.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.responses_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
     }
 
     /// Everything in Prometheus' text format (OpenMetrics 1.0).

@@ -9,6 +9,7 @@ mod look;
 mod stored;
 mod tap;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -27,18 +28,28 @@ pub(crate) use tap::{Tap, tap};
 
 /// Where answers are kept: in memory, unless a store was given before the first was needed.
 #[derive(Debug, Default)]
-pub(crate) struct Keeper(OnceLock<Arc<dyn ResponseStore>>);
+pub(crate) struct Keeper {
+    store: OnceLock<Arc<dyn ResponseStore>>,
+    /// Answers that could not be read along with, and so not kept.
+    unread: AtomicU64,
+}
 
 impl Keeper {
     pub(crate) fn store(&self) -> &Arc<dyn ResponseStore> {
-        self.0.get_or_init(|| Arc::new(MemoryResponses::default()))
+        self.store.get_or_init(|| Arc::new(MemoryResponses::default()))
+    }
+
+    /// Bytes kept, and how many answers were to be kept and could not be.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let unread = self.unread.load(Ordering::Relaxed);
+        self.store.get().map_or((0, unread), |store| (store.bytes(), store.dropped() + unread))
     }
 }
 
 impl Shared {
     /// Keeps answers in `store` from now on; false where one is in use already.
     pub fn keep_responses(&self, store: Arc<dyn ResponseStore>) -> bool {
-        self.kept.0.set(store).is_ok()
+        self.kept.store.set(store).is_ok()
     }
 
     /// Where answers are kept.

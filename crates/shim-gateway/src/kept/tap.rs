@@ -85,14 +85,14 @@ impl Tap {
                     answer = answer.take().or_else(|| gather.frame(frame));
                 };
                 if framer.push(piece, &mut on).is_err() {
-                    self.reads = Reads::Over;
+                    self.gives_up(shared);
                 }
             }
             Reads::Whole { pieces, bytes } => {
                 *bytes += piece.len();
                 pieces.push(piece.clone());
                 if *bytes > RESPONSE_BYTES_MAX {
-                    self.reads = Reads::Over;
+                    self.gives_up(shared);
                 }
             }
             Reads::Over => {}
@@ -112,6 +112,12 @@ impl Tap {
                 self.keep(answer, shared);
             }
         }
+    }
+
+    /// The answer cannot be kept: that is counted.
+    fn gives_up(&mut self, shared: &Shared) {
+        self.reads = Reads::Over;
+        shared.kept.unread.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn keep(&mut self, answer: KeptAnswer, shared: &Shared) {

@@ -266,6 +266,9 @@ async fn a_flood_stays_within_its_bound_and_takes_from_no_other_key() {
     ok(with(&lab, "app-secret", &next(&quiet["id"])).await);
     let store = lab.control.shared().responses().clone();
     store.close();
+    let text = lab.control.shared().metrics_text().unwrap();
+    assert!(text.contains("\nshim_responses_dropped 0"), "{text}");
+    assert!(text.contains(&format!("\nshim_responses_kept_bytes {}", store.bytes())), "{text}");
     assert!(store.bytes() <= 256 << 10, "{}", store.bytes());
     assert_eq!(store.dropped(), 0);
 }

@@ -66,10 +66,13 @@ enum Order {
     Delete { owner: Box<str>, id: Box<str>, done: SyncSender<Result<bool, StoreError>> },
 }
 
+/// Exchanges by owner and id.
+type ByName = HashMap<(Box<str>, Box<str>), Arc<KeptResponse>>;
+
 /// What waits for the writer.
 #[derive(Debug, Default)]
 struct Waiting {
-    kept: Mutex<HashMap<(Box<str>, Box<str>), Arc<KeptResponse>>>,
+    kept: Mutex<ByName>,
     bytes: AtomicUsize,
     dropped: AtomicU64,
     /// What is in the file counts.
@@ -77,7 +80,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn kept(&self) -> MutexGuard<'_, HashMap<(Box<str>, Box<str>), Arc<KeptResponse>>> {
+    fn kept(&self) -> MutexGuard<'_, ByName> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -292,20 +295,20 @@ impl Writer {
             match order {
                 Order::Put(kept) => puts.push(kept),
                 Order::Delete { owner, id, done } => {
-                    self.put(std::mem::take(&mut puts));
+                    self.put(&std::mem::take(&mut puts));
                     // Whoever asked may have left.
                     let _ = done.send(self.delete(&owner, &id));
                 }
             }
         }
-        self.put(puts);
+        self.put(&puts);
     }
 
-    fn put(&mut self, puts: Vec<Arc<KeptResponse>>) {
+    fn put(&mut self, puts: &[Arc<KeptResponse>]) {
         if puts.is_empty() {
             return;
         }
-        if let Err(error) = self.insert(&puts) {
+        if let Err(error) = self.insert(puts) {
             tracing::error!(%error, lost = puts.len(), "kept answers could not be written");
             self.shared.dropped.fetch_add(puts.len() as u64, Ordering::Relaxed);
             // What the transaction took back was counted.
