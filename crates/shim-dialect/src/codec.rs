@@ -41,6 +41,13 @@ pub trait Codec: Send + Sync + 'static {
     /// A meter for one answer that passes through unchanged.
     fn meter(&self, operation: Operation) -> Box<dyn Meter>;
 
+    /// Whether a whole answer to a conversation is JSON and tells of no failure, as far as that is seen at a glance: where
+    /// this is so, the meter finds no fault in it. `false` says nothing.
+    fn is_plainly_good(&self, body: &str) -> bool {
+        let _ = body;
+        false
+    }
+
     /// Reads an upstream's answer with an error status. Total: any body gives a fault.
     fn decode_fault(&self, status: u16, body: &[u8]) -> Fault;
 

@@ -357,6 +357,11 @@ pub(crate) fn metered(
     let Some(framing) = framing else {
         let mut meter = codec.meter(operation);
         meter.whole(body);
+        let good = meter.reading().fault.is_none();
+        assert!(
+            good || operation != Operation::Generate || !codec.is_plainly_good(body),
+            "taken for good: {body}"
+        );
         return meter.reading().clone();
     };
     let read = |size: usize| {

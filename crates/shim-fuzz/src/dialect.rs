@@ -110,6 +110,7 @@ pub(crate) fn answer(codec: &dyn Decode, data: &[u8]) {
     let mut meter = codec.meter(Operation::Generate);
     meter.whole(body);
     let reading = meter.reading();
+    assert!(reading.fault.is_none() || !codec.is_plainly_good(body), "taken for good: {:?}", reading.fault);
     match codec.decode_response(body) {
         // A count is an answer of its own to who asked for one; the meter was told that it is for a conversation.
         Ok(response) if response.is_count() => across::answer(&response),

@@ -68,8 +68,8 @@ impl From<Fault> for Failed {
 
 /// What there is of an answer's body.
 pub(crate) enum Answered {
-    /// All of it, read by the meter.
-    Whole(Bytes, Box<dyn Meter>),
+    /// All of it, and whether the meter has read it: what is plainly good is read when it is on its way.
+    Whole { bytes: Bytes, meter: Box<dyn Meter>, read: bool },
     /// The stream it will be.
     Stream {
         answer: Box<Answer>,
@@ -87,7 +87,7 @@ pub(crate) enum Answered {
 impl std::fmt::Debug for Answered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Whole(..) => "whole",
+            Self::Whole { .. } => "whole",
             Self::Stream { .. } => "stream",
             Self::Large { .. } => "large",
             Self::Translated { .. } => "translated",
@@ -258,12 +258,14 @@ async fn good(
         match hold(&mut answer, step, HOLD_BYTES_MAX).await {
             Ok(Hold::Whole(bytes)) => {
                 answer.lease.give_back();
-                if let Err(fault) = checked(admitted, step, &headers, &bytes, meter.as_mut()) {
-                    let fault =
-                        if holds_secret(http, &bytes) { credential_fault(step, &fault) } else { fault };
-                    return Err(Failed::with(fault, headers));
+                match checked(admitted, step, &headers, &bytes, meter.as_mut()) {
+                    Ok(read) => Answered::Whole { bytes, meter, read },
+                    Err(fault) => {
+                        let secret = holds_secret(http, &bytes);
+                        let fault = if secret { credential_fault(step, &fault) } else { fault };
+                        return Err(Failed::with(fault, headers));
+                    }
                 }
-                Answered::Whole(bytes, meter)
             }
             Ok(Hold::More(first)) => Answered::Large { answer: Box::new(answer), first, meter },
             Err(fault) => return Err(Failed::with(fault, headers)),
@@ -294,17 +296,17 @@ fn framing_of(admitted: &Admitted, headers: &HeaderMap) -> Option<Framing> {
     (grows && kind.starts_with(b"application/json")).then_some(Framing::JsonArray)
 }
 
-/// Checks a whole answer with the meter: it must be complete JSON, and tell of no failure.
+/// Checks a whole answer: it must be complete JSON, and tell of no failure. Whether the meter had to read it for that.
 fn checked(
     admitted: &Admitted,
     step: &Step,
     headers: &HeaderMap,
     bytes: &Bytes,
     meter: &mut dyn Meter,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let generates = admitted.route.operation == Operation::Generate;
     if bytes.is_empty() && !generates {
-        return Ok(());
+        return Ok(true);
     }
     let malformed = |why: &dyn std::fmt::Display| {
         let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type");
@@ -316,12 +318,15 @@ fn checked(
     if !generates {
         shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
     }
+    if generates && admitted.codec.0.is_plainly_good(text) {
+        return Ok(false);
+    }
     // The meter of an answer to a conversation reads all of it, and so says whether it is JSON.
     meter.whole(text);
     match &meter.reading().fault {
         Some(fault) if fault.kind == FaultKind::UpstreamMalformed => Err(malformed(fault)),
         Some(fault) => Err(fault.clone()),
-        None => Ok(()),
+        None => Ok(true),
     }
 }
 
@@ -390,7 +395,7 @@ async fn refused(
         target: step.target.header.clone(),
         status: parts.status,
         headers: parts.headers,
-        body: Answered::Whole(bytes, meter),
+        body: Answered::Whole { bytes, meter, read: true },
         fault: Some(fault),
         losses: None,
         timeouts: step.target.provider.timeouts,

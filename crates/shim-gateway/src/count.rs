@@ -97,7 +97,8 @@ pub(crate) fn estimated(
     };
     let told = client.encode_response(&response, &asker);
     let reading = Reading { complete: true, ..Reading::default() };
-    let body = Answered::Whole(told.body.into(), Box::new(Known(reading)));
+    let (bytes, meter) = (told.body.into(), Box::new(Known(reading)));
+    let body = Answered::Whole { bytes, meter, read: true };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(crossed(admitted, step, StatusCode::OK, headers, body, losses))

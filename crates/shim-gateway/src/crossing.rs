@@ -243,5 +243,5 @@ pub(crate) async fn whole(
     };
     let (body, reading, losses) = told
         .map_err(|fault| if holds_secret(http, &bytes) { credential_fault(step, &fault) } else { fault })?;
-    Ok((Answered::Whole(body, Box::new(Known(reading))), losses))
+    Ok((Answered::Whole { bytes: body, meter: Box::new(Known(reading)), read: true }, losses))
 }

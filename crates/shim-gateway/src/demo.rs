@@ -65,7 +65,7 @@ pub(crate) fn answer(
         target: step.target.header.clone(),
         status: StatusCode::OK,
         headers,
-        body: Answered::Whole(body, meter),
+        body: Answered::Whole { bytes: body, meter, read: true },
         fault: None,
         losses: None,
         timeouts: step.target.provider.timeouts,

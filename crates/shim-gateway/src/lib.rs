@@ -16,6 +16,7 @@ mod generation;
 mod headers;
 mod hold;
 mod kept;
+mod later;
 mod models;
 mod patience;
 mod pipeline;

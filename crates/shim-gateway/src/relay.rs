@@ -20,6 +20,7 @@ use crate::attempt::{Answered, Attempt, joined, late};
 use crate::ending::{Watch, ended};
 use crate::generation::Snapshot;
 use crate::headers::{TARGET, for_client};
+use crate::later::Settling;
 use crate::pipeline::Coded;
 use crate::ticket::Ticket;
 use crate::translate::Translation;
@@ -43,16 +44,21 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
     }
     ticket.answers(status.as_u16());
     let body = match body {
-        Answered::Whole(bytes, meter) => {
-            if let Some(fault) = &fault {
-                retry(&mut headers, fault);
-            }
+        Answered::Whole { bytes, meter, read } => {
             ticket.sent(bytes.len());
-            ticket.tells(&bytes);
-            ticket.reads(meter.reading());
             match &fault {
-                Some(fault) => ticket.fail(fault),
-                None => ticket.deliver(),
+                Some(fault) => {
+                    retry(&mut headers, fault);
+                    ticket.reads(meter.reading());
+                    ticket.fail(fault);
+                }
+                None => {
+                    // What is kept is there before the client can go on from it.
+                    ticket.tells(&bytes);
+                    ticket.told();
+                    let unread = (!read).then(|| bytes.clone());
+                    Settling { ticket, meter, unread }.later();
+                }
             }
             AnswerBody::whole(bytes)
         }

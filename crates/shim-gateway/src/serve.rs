@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::ending::Ending;
+use crate::later::then_settle;
 use crate::patience::Patient;
 use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
@@ -279,7 +280,7 @@ async fn until<G: GracefulConnection>(closing: &Ending, connection: G) -> Result
             watch = None;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(cx)
+        then_settle(|| connection.as_mut().poll(cx))
     })
     .await
 }

@@ -177,6 +177,13 @@ impl Ticket {
         }
     }
 
+    /// Says to what reads along that the answer was shown whole.
+    pub(crate) fn told(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.ends(&self.shared);
+        }
+    }
+
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
     pub(crate) fn reads(&mut self, reading: &Reading) {
         // The upstream's own words stay with the meter.
@@ -246,8 +253,8 @@ impl Ticket {
     fn settle(&mut self, outcome: Outcome) {
         let Some(mut record) = self.record.take() else { return };
         record.outcome = outcome;
-        if let Some(tap) = self.tap.as_mut().filter(|_| outcome == Outcome::Delivered) {
-            tap.ends(&self.shared);
+        if outcome == Outcome::Delivered {
+            self.told();
         }
         record.duration_us = micros(self.start);
         add_failures(&mut record);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::scan::{Limits, Quoted, ScanError, ScanErrorKind, Scanner};
+use crate::text_of;
 
 /// The members of one object, read one after the other; each value is checked as it is passed.
 ///
@@ -240,14 +241,7 @@ impl<'a> Value<'a> {
 
 /// Takes the quotes off a checked string and resolves its escapes. A lone surrogate becomes U+FFFD.
 fn unescape(quoted: &str) -> Cow<'_, str> {
-    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-        return Cow::Borrowed(inner);
-    }
-    match serde_json::from_str::<String>(quoted) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Owned(unescape_lossy(quoted)),
-    }
+    text_of(quoted).unwrap_or_else(|| Cow::Owned(unescape_lossy(quoted)))
 }
 
 /// Escapes that serde_json refuses are lone surrogates: bytes of WTF-8, shown as replacement characters.

@@ -136,6 +136,13 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Whether a whole answer is JSON with content, and nowhere speaks of an error.
+pub(super) fn is_plainly_good(body: &str) -> bool {
+    let mut answers = false;
+    let read = each_member(body, |member| answers |= member.key == "content");
+    read.is_ok() && answers && !body.contains("\"error\"")
+}
+
 /// Whether content holds a block, or is text.
 fn holds(content: &Value<'_>) -> bool {
     let mut holds = content.kind() == ValueKind::String;

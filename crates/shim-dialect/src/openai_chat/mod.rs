@@ -59,6 +59,10 @@ impl Codec for OpenaiChat {
         Box::new(meter::ChunkMeter::default())
     }
 
+    fn is_plainly_good(&self, body: &str) -> bool {
+        meter::is_plainly_good(body)
+    }
+
     fn decode_fault(&self, status: u16, body: &[u8]) -> Fault {
         errors::decode_fault(status, body)
     }

@@ -40,6 +40,17 @@ fn malformed(message: &str) -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, message)
 }
 
+/// Whether a whole answer is JSON, says that it is complete, and tells of no error.
+pub(super) fn is_plainly_good(body: &str) -> bool {
+    let (mut completed, mut error) = (false, false);
+    let read = each_member(body, |member| match &*member.key {
+        "status" => completed = member.value.text() == "\"completed\"",
+        "error" => error |= member.value.kind() != ValueKind::Null,
+        _ => {}
+    });
+    read.is_ok() && completed && !error
+}
+
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
         Self { reading: Reading::default(), operation, calls: Vec::new() }

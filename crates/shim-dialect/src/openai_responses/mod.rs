@@ -55,6 +55,10 @@ impl Codec for OpenaiResponses {
         Box::new(meter::ResponseMeter::new(operation))
     }
 
+    fn is_plainly_good(&self, body: &str) -> bool {
+        meter::is_plainly_good(body)
+    }
+
     fn decode_fault(&self, status: u16, body: &[u8]) -> Fault {
         errors::decode_fault(status, body)
     }

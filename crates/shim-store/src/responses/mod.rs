@@ -8,6 +8,7 @@ mod memory;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json};
+use shim_wire::{Members, RawJson, Str, from_json, text_of};
 
 pub(super) use answer::{finish, message, word};
 pub(super) use content::{block, citation, content};
@@ -53,7 +53,7 @@ pub(super) fn said(text: Option<Str<'_>>) -> Option<String> {
 
 /// The string that is the whole of `value`; `None` when it is of another kind.
 pub(super) fn string(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+    text_of(value.get()).map(String::from)
 }
 
 /// Keeps a modelled member that has no place of its own here.

@@ -9,7 +9,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json};
+use shim_wire::{Members, RawJson, Str, from_json, text_of};
 
 pub(super) use answer::{
     annotation, annotations, completion, finish, function_call, image, source, sources, tool_call,
@@ -78,7 +78,7 @@ pub(super) fn raw(value: Option<&RawValue>) -> Option<RawJson> {
 
 /// The string that is the whole of `value`; `None` when it is of another kind.
 pub(super) fn string(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+    text_of(value.get()).map(String::from)
 }
 
 /// Whether `value` is an array.

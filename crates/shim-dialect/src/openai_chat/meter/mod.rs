@@ -95,6 +95,14 @@ impl Meter for ChunkMeter {
     }
 }
 
+/// Whether a whole answer is JSON, has choices, and nowhere speaks of an error.
+pub(super) fn is_plainly_good(body: &str) -> bool {
+    let mut answers = false;
+    let read =
+        each_member(body, |member| answers |= member.key == "choices" && member.value.text() != "null");
+    read.is_ok() && answers && !body.contains("\"error\"")
+}
+
 fn no_answer() -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, "the upstream's answer is no chat completion")
 }

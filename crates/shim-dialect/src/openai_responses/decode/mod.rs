@@ -10,7 +10,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json};
+use shim_wire::{Members, RawJson, Str, from_json, text_of};
 
 pub(super) use answer::{finish, is_for_client, output, output_item, reason_of, response, whole};
 pub(super) use call::{call_begun, call_form, runs_at_client};
@@ -60,7 +60,7 @@ fn raw(value: Option<&RawValue>) -> Option<RawJson> {
 
 /// The string that is the whole of `value`; `None` when it is of another kind.
 pub(super) fn string(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+    text_of(value.get()).map(String::from)
 }
 
 /// As [`string`], of an owned value.
