@@ -9,6 +9,7 @@
 
 mod judge;
 mod outline;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use memchr::memmem;
-use shim_wire::Walk;
-use shim_wire::scan::{Limits, ScanError};
+
+use super::skip::{elements, members};
 
 /// Bytes in a piece: how precisely a difference is placed.
 pub const PIECE_BYTES: usize = 1024;
@@ -94,15 +94,16 @@ impl Element {
 }
 
 impl Outline {
-    /// The outline of a request's body; empty where it holds no prompt or is no JSON. One pass over the body.
+    /// The outline of a request's body; which was checked; empty where it holds no prompt.
     #[must_use]
     pub fn of(body: &str) -> Self {
         let mut found: Vec<(u8, bool, Range<usize>)> = Vec::new();
-        let read = Walk::whole(body, Limits::default(), |walk, key| {
-            let Some(member) = MEMBERS.iter().position(|(name, _)| *name == key) else { return Ok(()) };
-            elements(walk, u8::try_from(member).unwrap_or_default(), &mut found)
+        let read = members(body, |key, span| {
+            if let Some(member) = MEMBERS.iter().position(|(name, _)| *name == key) {
+                found_in(body, u8::try_from(member).unwrap_or_default(), span, &mut found);
+            }
         });
-        if read.is_err() || body.len() > u32::MAX as usize {
+        if read.is_none() || body.len() > u32::MAX as usize {
             return Self::default();
         }
         // The order of the members is not that of the prompt.
@@ -281,25 +282,13 @@ fn ended(section: Section, now: &[Element], then: &[Element], common: u64) -> Pl
     Place { section, path: format!("{name}[{}]", now.len()), range: end..end, hash: 0, common }
 }
 
-/// Finds the elements of the member at this place.
-fn elements(
-    walk: &mut Walk<'_>,
-    member: u8,
-    found: &mut Vec<(u8, bool, Range<usize>)>,
-) -> Result<(), ScanError> {
-    let before = found.len();
-    let mut listed = false;
-    let whole = walk.kept(|walk| {
-        listed = walk.kind() == Some(shim_wire::ValueKind::Array);
-        walk.array(|walk, _| {
-            found.push((member, true, walk.value()?.span()));
-            Ok(())
-        })
-    })?;
-    if !listed && found.len() == before && whole.text() != "null" {
-        found.push((member, false, whole.span()));
+/// Finds the elements of the member whose value stands at `span`.
+fn found_in(body: &str, member: u8, span: Range<usize>, found: &mut Vec<(u8, bool, Range<usize>)>) {
+    match body.as_bytes().get(span.start) {
+        Some(b'[') => drop(elements(body, span, |element| found.push((member, true, element)))),
+        Some(b'n') | None => {}
+        Some(_) => found.push((member, false, span)),
     }
-    Ok(())
 }
 
 /// The member that marks how far a prompt is to be cached. It moves on with every turn, and is no part of the prompt.
