@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shim_gateway::{AliasStatus, ControlError, KeyError, SwapReport};
+use shim_gateway::{AliasStatus, CacheStatus, ControlError, KeyError, SwapReport};
 use shim_ir::TargetId;
 
 use crate::guard::guard;
@@ -68,7 +68,24 @@ async fn status(State(operators): State<Operators>) -> Json<Value> {
         "ledger": crate::ledger::status(control.shared()),
         "aliases": control.aliases().iter().map(alias).collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
+        "caches": caches(&control.shared().caches()),
     }))
+}
+
+/// What became of prompts in the providers' caches.
+fn caches(status: &CacheStatus) -> Value {
+    let last = status.last.as_ref().map(|last| {
+        json!({
+            "exchange": last.exchange, "at_ms": last.at_ms, "model": last.model, "target": last.target,
+            "cause": last.cause, "path": last.path, "bytes": last.bytes, "hash": last.hash,
+            "expected_tokens": last.expected_tokens, "read_tokens": last.read_tokens,
+            "extra_pico_usd": last.extra_pico_usd,
+        })
+    });
+    json!({
+        "collapses": status.collapses, "lost_tokens": status.lost_tokens,
+        "extra_pico_usd": status.extra_pico_usd, "last": last,
+    })
 }
 
 fn alias(status: &AliasStatus) -> Value {

@@ -26,6 +26,9 @@ pub struct Provider {
     pub key_env: Vec<String>,
     /// Headers of clients that go on to it, beyond those that go to all.
     pub request_headers: Vec<String>,
+    /// Of those that list values, which values go on to it; all of one that is not here.
+    #[serde(default)]
+    pub header_values: Vec<HeaderValues>,
     /// Whether its chat streams tell their usage.
     pub stream_usage: StreamUsage,
     /// Where that is documented, where it is not as with OpenAI.
@@ -51,6 +54,20 @@ pub struct Region {
     pub host: String,
     /// The region, in lower case: `eu`.
     pub region: String,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
+}
+
+/// Which values of a header go on to a provider.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderValues {
+    /// The header.
+    pub header: String,
+    /// The values, `*` standing for any text. What fits none is left out; where nothing is left, so is the header.
+    pub allow: Vec<String>,
     /// Where that is documented.
     pub source: String,
     /// When that was read, as a date.
@@ -258,6 +275,11 @@ mod tests {
                 assert!(stated.source.starts_with("https://"), "{id}: {stated:?}");
                 assert!(crate::Date::parse(&stated.read).is_some(), "{id}: {stated:?}");
                 assert_eq!(stated.region, stated.region.to_ascii_lowercase(), "{id}: {stated:?}");
+            }
+            for listed in &provider.header_values {
+                assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");
+                assert!(listed.source.starts_with("https://"), "{id}: {listed:?}");
+                assert!(crate::Date::parse(&listed.read).is_some(), "{id}: {listed:?}");
             }
         }
         assert_eq!(providers().len(), FILES.len());

@@ -41,6 +41,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// How much of exchanges is recorded, where nobody asks for less.
     pub record: Record,
+    /// What is kept there of answers that clients may go on from.
+    pub responses: Responses,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -53,6 +55,22 @@ pub struct Config {
     pub teams: BTreeMap<TeamName, Limits>,
     /// What every provider's timeouts are unless it says otherwise.
     pub timeouts: Timeouts,
+}
+
+/// What is kept of answers that clients of the Responses API may go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responses {
+    /// Most of it, in bytes.
+    pub bytes_max: usize,
+    /// How long each is kept.
+    pub age_max: Duration,
+}
+
+impl Default for Responses {
+    /// 256 MiB, 30 days.
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, age_max: Duration::from_secs(30 * 24 * 3600) }
+    }
 }
 
 /// Listeners and bounds.
@@ -133,6 +151,9 @@ pub struct Provider {
     pub models: Option<Vec<ModelId>>,
     /// Headers of every request.
     pub headers: BTreeMap<String, String>,
+    /// Of clients' headers that list values, which go on to it: patterns in which `*` stands for any text. A header that is
+    /// not here is as the catalogue says.
+    pub header_values: BTreeMap<String, Vec<String>>,
     /// Of which models the reasoning stands in the text, between tags: patterns in which `*` stands for any text, the
     /// longest first. What fits none is as the catalogue says.
     pub think_tags: Vec<(String, ThinkTags)>,
@@ -242,6 +263,7 @@ impl Default for Config {
             store: "shim-data".into(),
             ledger: Ledger::default(),
             record: Record::default(),
+            responses: Responses::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -17,8 +17,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use crate::prices;
 use crate::problem::{Gather, did_you_mean};
 use crate::{
-    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, SecretRef, Server, Timeouts,
-    Verdict, raw,
+    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, Responses, SecretRef, Server,
+    Timeouts, Verdict, raw,
 };
 use crate::{parse_duration, parse_size};
 
@@ -91,6 +91,9 @@ impl Parser<'_> {
         let timeouts = self.section::<raw::Timeouts>(&mut sections, "timeouts");
         config.timeouts = self.timeouts(timeouts, "timeouts", Timeouts::default());
         let store = self.section::<raw::Store>(&mut sections, "store");
+        if let Some((store, span)) = &store {
+            config.responses = self.responses(store, span);
+        }
         self.store(store, &mut config);
         config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);
@@ -193,6 +196,14 @@ impl Parser<'_> {
         })
     }
 
+    fn responses(&mut self, store: &raw::Store, span: &Range<usize>) -> Responses {
+        let Responses { bytes_max, age_max } = Responses::default();
+        let bytes_max = self.size(store.responses_max.clone(), "store.responses_max", span, bytes_max);
+        let age_max =
+            self.duration(store.responses_age.clone(), "store.responses_age".to_owned(), span, age_max);
+        Responses { bytes_max, age_max }
+    }
+
     fn timeouts(
         &mut self,
         raw: Option<(raw::Timeouts, Range<usize>)>,
@@ -277,6 +288,7 @@ impl Parser<'_> {
         provider.region = raw.region.and_then(|region| self.region(&region, &format!("{path}.region"), at));
         provider.prices = prices::read(&mut self.gather, raw.prices.unwrap_or_default(), path, at);
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
+        provider.header_values = self.header_values(raw.header_values.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
         if own.is_some() {
             provider.timeouts = Some(self.timeouts(own, &format!("{path}.timeouts"), timeouts));
@@ -341,6 +353,20 @@ impl Parser<'_> {
         }
         read.sort_by_key(|(models, _)| std::cmp::Reverse(models.len()));
         read
+    }
+
+    fn header_values(
+        &mut self,
+        values: BTreeMap<String, Vec<String>>,
+        path: &str,
+        at: &Range<usize>,
+    ) -> BTreeMap<String, Vec<String>> {
+        let is_header = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        for name in values.keys().filter(|name| name.is_empty() || !name.bytes().all(is_header)) {
+            let message = format!("\"{name}\" is no header name in lower case");
+            self.gather.add(format!("{path}.header_values"), at.clone(), message);
+        }
+        values
     }
 
     fn headers(

@@ -111,6 +111,10 @@ pub(crate) struct Store {
     pub(crate) ledger_days_max: Option<u32>,
     /// Most bytes recorded of one body; of what is larger the beginning is. Default `1MiB`.
     pub(crate) record_bytes_max: Option<String>,
+    /// Most that is kept of answers that clients of the Responses API may go on from. Default `256MiB`.
+    pub(crate) responses_max: Option<String>,
+    /// How long such an answer is kept. Default `720h`, which is 30 days.
+    pub(crate) responses_age: Option<String>,
 }
 
 /// Logging.
@@ -152,6 +156,9 @@ pub(crate) struct Provider {
     pub(crate) models: Option<Vec<String>>,
     /// Headers of every request to it. Not for credentials.
     pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// Of clients' headers that list values, which go on to it, `*` standing for any text:
+    /// `{ anthropic-beta = ["interleaved-thinking-*"] }`. A header that is not here is as the catalogue says.
+    pub(crate) header_values: Option<BTreeMap<String, Vec<String>>>,
     /// Of which models the reasoning stands in the text of answers in Chat Completions, between `<think>` and
     /// `</think>`, and is to be told apart where the client speaks another dialect: `none`, `explicit` where the text
     /// begins with the opening tag, `implicit` also where the chat template has swallowed that tag, so that the text

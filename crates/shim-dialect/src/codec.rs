@@ -13,7 +13,7 @@ use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::{Billed, Echo, Standing};
+use crate::{Billed, Echo, Keep, Standing};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
@@ -67,6 +67,11 @@ pub trait Codec: Send + Sync + 'static {
 
     /// Renders the list of models, or one of them, as `route` asks.
     fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes;
+
+    /// How requests name answers that were kept, where the dialect has that.
+    fn keep(&self) -> Option<&dyn Keep> {
+        None
+    }
 }
 
 /// A dialect that is read whole, into the intermediate representation.

@@ -12,6 +12,7 @@ mod common;
 mod echo;
 mod flat;
 pub mod gemini_generate;
+mod keep;
 #[cfg(test)]
 mod laws;
 pub mod openai_chat;
@@ -29,6 +30,7 @@ pub use codec::{
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
+pub use keep::{Gather, Items, Keep, KeepAsk, KeptAnswer, Link, Page, Refusal, Wants};
 use shim_ir::Dialect;
 pub use standing::{Allowance, Standing};
 

@@ -18,6 +18,7 @@ use crate::crossing::cross;
 use crate::demo;
 use crate::generation::{HttpSetup, ServedBy};
 use crate::headers::for_upstream;
+use crate::kept::resaid;
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
@@ -179,14 +180,14 @@ fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<
     let internal =
         |e: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, "the request cannot be built").detail(e);
     let model = step.target.id.model.as_str();
-    let ask = http.ask_usage && admitted.head.stream && admitted.head.usage_ask.is_some();
+    let resaid = resaid(admitted, step)?;
+    let (head, body) = resaid.as_ref().map_or((&admitted.head, &admitted.body), |(head, body)| (head, body));
+    let ask = http.ask_usage && head.stream && head.usage_ask.is_some();
     let splices = match admitted.route.operation {
         Operation::Stored | Operation::Models => smallvec::SmallVec::new(),
-        Operation::Generate | Operation::Embed | Operation::CountTokens => {
-            codec.retarget(&admitted.head, model, ask)
-        }
+        Operation::Generate | Operation::Embed | Operation::CountTokens => codec.retarget(head, model, ask),
     };
-    let pieces = shim_wire::splice(&admitted.body, splices).map_err(|e| internal(&e))?;
+    let pieces = shim_wire::splice(body, splices).map_err(|e| internal(&e))?;
     let path = codec.upstream_path(&admitted.route, model);
     let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(|e| internal(&e))?;
     let mut request = Request::new(PiecesBody::new(pieces));

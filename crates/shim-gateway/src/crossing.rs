@@ -19,6 +19,7 @@ use crate::attempt::{
 use crate::embed::embed;
 use crate::generation::HttpSetup;
 use crate::headers::for_upstream;
+use crate::kept::{asked, repeated, said};
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
 use crate::ticket::Ticket;
@@ -42,7 +43,7 @@ pub(crate) async fn cross<C: Connect>(
     if admitted.route.operation == Operation::Embed {
         return embed(worker, admitted, rule, step, http, ticket).await;
     }
-    let pair = pair(admitted, step)?;
+    let mut pair = pair(admitted, step)?;
     let mut id = [0; 36];
     let seed = ticket.id().print(&mut id);
     let model = step.target.id.model.as_str();
@@ -55,6 +56,7 @@ pub(crate) async fn cross<C: Connect>(
         ticket.weighs(Estimate::of(&pair.request));
     }
     let streamed = admitted.head.stream || admitted.route.stream;
+    pair.request = repeated(admitted, pair.request);
     let inbound = Inbound {
         pair,
         echo,
@@ -108,10 +110,11 @@ fn pair(admitted: &Admitted, step: &Step) -> Result<Pair, Fault> {
 pub(crate) fn decoded(admitted: &Admitted) -> Result<Arc<shim_ir::Request>, Fault> {
     let client = speaker(admitted.codec.0.dialect());
     let decode = || {
-        let text = utf8(&admitted.body).map_err(|error| DecodeError::from(error).into_request_fault())?;
+        let body = said(admitted)?;
+        let text = utf8(&body).map_err(|error| DecodeError::from(error).into_request_fault())?;
         let request =
             client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault)?;
-        Ok(Arc::new(request))
+        Ok(Arc::new(asked(admitted, request)))
     };
     admitted.decoded.get_or_init(decode).clone()
 }

@@ -108,6 +108,8 @@ pub struct HttpSetup {
     pub headers: HeaderMap,
     /// Headers of clients that go on to this server, beyond those that go to all.
     pub request_allow: Vec<HeaderName>,
+    /// Of those that list values, which values go on; all of one that is not here.
+    pub request_values: Vec<(HeaderName, Vec<String>)>,
     /// Whether a stream must be asked for its usage, and understands being asked.
     pub ask_usage: bool,
     /// The credential, to be looked for in what must not hold it.

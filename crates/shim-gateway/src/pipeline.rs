@@ -17,11 +17,13 @@ use crate::ending::ended;
 use crate::feedback::feedback;
 use crate::generation::Snapshot;
 use crate::hold::discard;
+use crate::kept;
 use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
 use crate::reserve::reserve;
 use crate::routes::{Routed, route};
+use crate::sentinel;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
 
@@ -106,14 +108,22 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
+    let mut admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
     if admitted.route.operation == Operation::Models {
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
+    if let Some(told) = kept::stored(&worker.shared, snapshot, &mut admitted, ticket).await? {
+        return Ok(Staged::Whole(told));
+    }
+    kept::resolve(&worker.shared, snapshot, &mut admitted).await?;
     let plan = plan(&worker.shared, snapshot, &admitted)?;
     reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
     ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
+    kept::deleted(&worker.shared, &admitted, attempt.status).await?;
+    ticket.outlines(sentinel::sample(&admitted));
+    let tap = kept::tap(&mut admitted, &attempt, ticket);
+    ticket.taps(tap);
     Ok(Staged::Relay(Box::new(attempt)))
 }
 
@@ -161,8 +171,14 @@ pub(crate) struct Admitted {
     pub(crate) key: Option<Arc<crate::key::Key>>,
     /// The request, decoded when a target of another dialect is first tried.
     pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
+    /// How much of it may be kept, by the strictest of all who may say so.
+    pub(crate) record: shim_policy::record::Record,
+    /// What it names of answers that are kept.
+    pub(crate) named: Option<Box<crate::kept::Named>>,
+    /// The provider that keeps the answer it is about.
+    pub(crate) keeper: Option<Box<str>>,
     /// Counts the body against the bound on all bodies for as long as it is held.
-    pub(crate) _held: crate::hold::Held,
+    pub(crate) held: Option<crate::hold::Held>,
 }
 
 /// A codec that can be shown in a debug line.

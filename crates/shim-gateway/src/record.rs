@@ -100,6 +100,11 @@ impl Recorder {
         }
     }
 
+    /// How much may be recorded, as far as it is known.
+    pub(crate) fn record(&self) -> Record {
+        self.record.unwrap_or(Record::Usage)
+    }
+
     /// Notes whose team asks.
     pub(crate) fn counts_with(&mut self, team: Option<&str>) {
         self.team = team.map(Arc::from);

@@ -54,6 +54,9 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
                     ticket.fail(fault)
                 }
                 None => {
+                    // What is kept is there before the client can go on from it.
+                    ticket.tells(&bytes);
+                    ticket.told();
                     let unread = (!read).then(|| bytes.clone());
                     Settling { ticket, meter, unread }.later()
                 }
@@ -303,6 +306,9 @@ impl Relay {
     fn passes(&mut self, piece: Bytes) -> Bytes {
         if let Some(ticket) = &mut self.ticket {
             ticket.sent(&piece);
+            if !matches!(self.reader, Reader::Large { .. }) {
+                ticket.tells(&piece);
+            }
         }
         if let Reader::Large { kept, size, .. } = &mut self.reader {
             *size += piece.len();
@@ -367,6 +373,7 @@ impl Relay {
         }
         if let Some(ticket) = &mut self.ticket {
             ticket.sent(&tail);
+            ticket.tells(&tail);
         }
         self.waiting.insert(0, tail);
     }
@@ -384,6 +391,7 @@ impl Relay {
                 if *size + waiting <= METER_BYTES_MAX {
                     kept.extend(self.waiting.iter().rev().cloned());
                     let whole = joined(std::mem::take(kept));
+                    ticket.tells(&whole);
                     if let Ok(text) = shim_wire::scan::utf8(&whole) {
                         meter.whole(text);
                     }

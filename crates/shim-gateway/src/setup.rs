@@ -290,7 +290,22 @@ fn http(
     };
     let request_allow = allow.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect();
     let ask_usage = known.is_none_or(|k| k.stream_usage == StreamUsage::Option);
-    Ok(HttpSetup { origin, base_path, headers, request_allow, ask_usage, secret: secret.cloned() })
+    let request_values = request_values(provider, known);
+    let secret = secret.cloned();
+    Ok(HttpSetup { origin, base_path, headers, request_allow, request_values, ask_usage, secret })
+}
+
+/// Which values of clients' headers go on: as the configuration says, else as the catalogue does.
+fn request_values(
+    provider: &shim_config::Provider,
+    known: Option<&shim_catalog::Provider>,
+) -> Vec<(HeaderName, Vec<String>)> {
+    let own = provider.header_values.iter();
+    let listed = known.into_iter().flat_map(|known| &known.header_values);
+    let listed = listed.filter(|listed| !provider.header_values.contains_key(&listed.header));
+    let all = own.chain(listed.map(|listed| (&listed.header, &listed.allow)));
+    all.filter_map(|(name, values)| Some((HeaderName::try_from(name.as_str()).ok()?, values.clone())))
+        .collect()
 }
 
 fn models(id: &ProviderId, provider: &shim_config::Provider) -> Vec<KnownModel> {

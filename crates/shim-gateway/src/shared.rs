@@ -13,7 +13,9 @@ use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
+use crate::kept::Keeper;
 use crate::limited::Limited;
+use crate::sentinel::Sentinel;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges`: those that are older are in the ledger.
 pub const RECENT_MAX: usize = 512;
@@ -42,6 +44,10 @@ pub struct Shared {
     pub limited: Limited,
     /// Where feedback goes.
     pub notes: Notes,
+    /// Where answers are kept that clients may go on from.
+    pub(crate) kept: Keeper,
+    /// Watches whether prompts are read from the providers' caches.
+    pub(crate) sentinel: Sentinel,
     recent: Mutex<Recent>,
 }
 
@@ -64,6 +70,8 @@ impl Shared {
             ledger: OnceLock::new(),
             limited: Limited::default(),
             notes: Notes::default(),
+            kept: Keeper::default(),
+            sentinel: Sentinel::default(),
             recent: Mutex::default(),
         })
     }
@@ -115,6 +123,8 @@ impl Shared {
     /// # Errors
     /// Never in practice; the writer's type allows it.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        let (bytes, dropped) = self.kept.counts();
+        self.metrics.kept(bytes, dropped);
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 

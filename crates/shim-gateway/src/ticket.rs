@@ -8,12 +8,14 @@ use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
+use shim_policy::sentinel::Outline;
 use shim_policy::tokens::Estimate;
 use shim_store::ledger::Receipt;
 use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
+use crate::kept::Tap;
 use crate::record::Recorder;
 use crate::reserve::Hold;
 use crate::shared::Shared;
@@ -33,6 +35,10 @@ pub(crate) struct Ticket {
     recorder: Recorder,
     /// What is reserved for it, where who asks or what is asked for is limited.
     hold: Option<Hold>,
+    /// Reads along with an answer that is kept.
+    tap: Option<Box<Tap>>,
+    /// What was asked, for who watches the caches.
+    outline: Option<Box<Outline>>,
     start: Instant,
 }
 
@@ -78,7 +84,8 @@ impl Ticket {
         };
         let (shared, start) = (shared.clone(), Instant::now());
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
-        Self { shared, record, target: None, estimate: None, recorder, hold: None, start }
+        let (target, estimate, hold, tap, outline) = (None, None, None, None, None);
+        Self { shared, record, target, estimate, recorder, hold, tap, outline, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -190,6 +197,30 @@ impl Ticket {
         record.map(|record| self.recorder.admitted(&self.shared, record)).unwrap_or_default()
     }
 
+    /// Notes what reads along with the answer.
+    pub(crate) fn taps(&mut self, tap: Option<Box<Tap>>) {
+        self.tap = tap;
+    }
+
+    /// Notes what was asked, for who watches the caches.
+    pub(crate) fn outlines(&mut self, outline: Option<Box<Outline>>) {
+        self.outline = outline;
+    }
+
+    /// Shows a piece of the answer that goes to the client to what reads along.
+    pub(crate) fn tells(&mut self, piece: &Bytes) {
+        if let Some(tap) = &mut self.tap {
+            tap.takes(piece, &self.shared);
+        }
+    }
+
+    /// Says to what reads along that the answer was shown whole.
+    pub(crate) fn told(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.ends(&self.shared);
+        }
+    }
+
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
     pub(crate) fn reads(&mut self, reading: &Reading) {
         // The upstream's own words stay with the meter.
@@ -259,6 +290,9 @@ impl Ticket {
     fn settle(&mut self, outcome: Outcome) -> Receipt {
         let Some(mut record) = self.record.take() else { return Receipt::ready() };
         record.outcome = outcome;
+        if outcome == Outcome::Delivered {
+            self.told();
+        }
         record.duration_us = micros(self.start);
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
@@ -275,6 +309,12 @@ impl Ticket {
         let receipt = self.recorder.settled(&self.shared, &record);
         if self.recorder.is_quiet() {
             record.detail = None;
+        }
+        if let Some(outline) = self.outline.take().filter(|_| outcome == Outcome::Delivered) {
+            let day = Date::at(record.at_ms / 1000);
+            let input = record.usage.as_ref().map(Usage::input_total).unwrap_or_default();
+            let price = self.target.as_ref().and_then(|target| target.pricing().price(day, input));
+            self.shared.sentinel.settles(*outline, &record, price.as_ref(), &self.shared.metrics);
         }
         self.shared.settled(*record);
         receipt

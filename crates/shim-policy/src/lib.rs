@@ -7,5 +7,6 @@ pub mod failover;
 pub mod fidelity;
 pub mod limits;
 pub mod record;
+pub mod sentinel;
 pub mod swap;
 pub mod tokens;

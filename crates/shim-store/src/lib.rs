@@ -4,6 +4,7 @@
 //! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day.
 
 pub mod ledger;
+mod responses;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use shim_policy::access::MadeKey;
 use shim_policy::swap::Step;
 use thiserror::Error;
 
+pub use responses::{
+    KeptResponse, MemoryResponses, RESPONSE_BYTES_MAX, ResponseLimits, ResponseStore, SqliteResponses,
+};
 pub use sqlite::SqliteState;
 
 /// What of the gateway's state outlives it.
@@ -69,6 +73,9 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// It was closed: the gateway is ending.
+    #[error("the store is closed")]
+    Closed,
     /// A newer program wrote the file.
     #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
     Newer {

@@ -24,6 +24,16 @@ pub const GENERATION: &str = "shim_generation";
 pub const ADMITTED: &str = "shim_exchanges_admitted";
 /// Answers whose usage could not be read.
 pub const UNMETERED: &str = "shim_unmetered_answers";
+/// Prompts that were far less read from a provider's cache than before, by cause.
+pub const CACHE_COLLAPSES: &str = "shim_cache_collapses";
+/// Tokens that were in a cache and not read from it, by cause.
+pub const CACHE_LOST: &str = "shim_cache_lost_tokens";
+/// Dollars that those tokens cost more than from the cache, by cause, as far as prices are known.
+pub const CACHE_EXTRA: &str = "shim_cache_extra_usd";
+/// Bytes of answers that are kept for the Responses API.
+pub const RESPONSES_KEPT: &str = "shim_responses_kept";
+/// Answers that were to be kept and could not be.
+pub const RESPONSES_DROPPED: &str = "shim_responses_dropped";
 /// Log lines that were dropped because their reader was too slow.
 pub const LINES_DROPPED: &str = "shim_log_lines_dropped";
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
 use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, drain};
-use shim_store::{SqliteState, StateStore};
+use shim_store::{ResponseLimits, SqliteResponses, SqliteState, StateStore};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,6 +70,7 @@ fn host(
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
     let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
     crate::ledger::open(config, &control)?;
+    control.shared().keep_responses(Arc::new(responses(config)?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.
@@ -100,6 +101,7 @@ fn host(
     });
     crate::ledger::close(control.shared(), done.is_ok());
     control.shared().close_lines();
+    control.shared().responses().close();
     // After a second signal there is a thread that waits for the workers.
     runtime.shutdown_background();
     done
@@ -115,6 +117,13 @@ fn listeners(config: &Config) -> Result<(Vec<TcpListener>, TcpListener)> {
     let clients = bind(server.listen, count).with_context(|| busy(server.listen))?;
     let operators = bind(server.operators, 1).with_context(|| busy(server.operators))?;
     Ok((clients, operators.into_iter().next().with_context(|| busy(server.operators))?))
+}
+
+/// The answers that clients may go on from.
+fn responses(config: &Config) -> Result<SqliteResponses> {
+    let shim_config::Responses { bytes_max, age_max } = config.responses;
+    let limits = ResponseLimits { responses_bytes_max: bytes_max, responses_age_max: age_max };
+    SqliteResponses::open(&config.store, limits).context("the kept answers cannot be opened")
 }
 
 fn busy(address: SocketAddr) -> String {

@@ -6,6 +6,7 @@
 mod decode;
 mod encode;
 mod errors;
+mod keep;
 mod meter;
 mod paths;
 mod route;
@@ -21,8 +22,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
+    Meter, ModelEntry, Operation, Plain, Route, Told,
 };
 
 /// The codec of this dialect.
@@ -81,6 +82,10 @@ impl Codec for OpenaiResponses {
     /// The list of models is the business of the chat dialect, which has the same shape; no route leads here.
     fn encode_models(&self, _: &[ModelEntry], _: &Route) -> Bytes {
         Bytes::from_static(br#"{"object":"list","data":[]}"#)
+    }
+
+    fn keep(&self) -> Option<&dyn Keep> {
+        Some(self)
     }
 }
 
