@@ -5,3 +5,4 @@ pub mod failover;
 pub mod fidelity;
 pub mod swap;
 pub mod tokens;
+pub mod vault;
