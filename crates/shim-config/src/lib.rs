@@ -8,6 +8,7 @@ mod parse;
 mod problem;
 mod raw;
 mod value;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ pub struct Config {
     pub server: Server,
     /// Folder of the embedded store.
     pub store: PathBuf,
+    /// Bounds of the vault in it.
+    pub vault: Vault,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -71,6 +74,21 @@ pub struct Server {
     pub bare_models: bool,
     /// Number of worker threads; none means one for each core.
     pub workers: Option<usize>,
+}
+
+/// Bounds of the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vault {
+    /// Most bytes it keeps.
+    pub bytes_max: usize,
+    /// Longest life of what it keeps, in days.
+    pub days_max: u32,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, days_max: 30 }
+    }
 }
 
 /// A certificate and its key, as PEM files.
@@ -215,6 +233,7 @@ impl Default for Config {
         Self {
             server: Server::default(),
             store: "shim-data".into(),
+            vault: Vault::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -65,6 +65,7 @@ impl Parser<'_> {
         let timeouts = self.section::<raw::Timeouts>(&mut sections, "timeouts");
         config.timeouts = self.timeouts(timeouts, "timeouts", Timeouts::default());
         let store = self.section::<raw::Store>(&mut sections, "store");
+        config.vault = crate::vault::bounds(store.as_ref(), &mut self.gather);
         config.store = store.and_then(|(store, _)| store.path).unwrap_or(config.store);
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);

@@ -88,6 +88,11 @@ pub(crate) struct SecretRef {
 pub(crate) struct Store {
     /// Folder of the embedded store. Default `shim-data`.
     pub(crate) path: Option<PathBuf>,
+    /// Most bytes of the vault, which keeps what only its provider can read of answers (signatures, encrypted reasoning)
+    /// so that a conversation survives a client that drops it; the oldest goes first. Default `256MiB`.
+    pub(crate) vault_bytes_max: Option<String>,
+    /// Longest life of what the vault keeps, in days. Default 30.
+    pub(crate) vault_days_max: Option<u32>,
 }
 
 /// Logging.

@@ -13,6 +13,7 @@ mod flat;
 pub mod gemini_generate;
 #[cfg(test)]
 mod laws;
+mod marks;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
@@ -26,6 +27,7 @@ pub use codec::{
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
+pub use marks::{Glance, StateMarks};
 use shim_ir::Dialect;
 
 /// The codec of a dialect, as far as the lane needs it.

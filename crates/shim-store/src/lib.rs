@@ -1,9 +1,10 @@
-//! What outlives the process: swap steps and generation numbers. It records; it decides nothing.
+//! What outlives the process: swap steps, generation numbers, and the vault's records. It records; it decides nothing.
 //!
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
-//! appended is there after a crash.
+//! appended is there after a crash. `vault.db` is another, written by a thread of its own in group commits.
 
 mod sqlite;
+mod vault;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use shim_policy::swap::Step;
 use thiserror::Error;
 
 pub use sqlite::SqliteState;
+pub use vault::{Entry, SqliteVault, VaultLimits, VaultStore};
 
 /// What of the gateway's state outlives it.
 pub trait StateStore: Send {
@@ -52,6 +54,9 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// The system gives no thread to write with.
+    #[error("the store cannot start its writer")]
+    Thread(#[source] std::io::Error),
     /// A newer program wrote the file.
     #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
     Newer {

@@ -132,17 +132,22 @@ impl Giver<'_> {
         signs: bool,
     ) -> Vec<(usize, Turn)> {
         let own = self.placed(span);
+        let strange = match kept {
+            None => own.iter().any(|placed| opaque_of(&placed.part).iter().any(self.foreign)),
+            Some(kept) => kept.origin != *origin,
+        };
         let mut placed = match kept {
-            None => self.sift(own),
-            Some(kept) if kept.origin == *origin => self.return_own(own, kept),
-            Some(kept) => self.tell_others(own, kept, span),
+            None if strange => self.sift(own),
+            None => own,
+            Some(kept) if strange => self.tell_others(own, kept, span),
+            Some(kept) => self.return_own(own, kept),
         };
         placed.retain(|placed| self.is_taken(placed));
         self.fill(&mut placed, span);
         if signs {
             sign(&mut placed);
         }
-        self.turns(span, placed)
+        self.turns(span, placed, strange)
     }
 
     fn placed(&self, span: &Span) -> Vec<Placed> {
@@ -162,8 +167,8 @@ impl Giver<'_> {
     fn sift(&mut self, own: Vec<Placed>) -> Vec<Placed> {
         let mut sifted = Vec::with_capacity(own.len());
         for mut placed in own {
-            let sealed = opaque_of(&placed.part).iter().any(self.foreign);
-            if !sealed {
+            if !opaque_of(&placed.part).iter().any(self.foreign) {
+                strip_item(&mut placed.part);
                 sifted.push(placed);
                 continue;
             }
@@ -241,8 +246,9 @@ impl Giver<'_> {
         placed.insert(0, Placed { turn: span.turns.start, part: Part::Reasoning(untold), put_in: true });
     }
 
-    /// The parts as turns again. One that nothing is left of goes.
-    fn turns(&self, span: &Span, placed: Vec<Placed>) -> Vec<(usize, Turn)> {
+    /// The parts as turns again. One that nothing is left of goes. The ids that another origin gave lead nowhere, or for a
+    /// provider that keeps items, to one that must not stand without its reasoning.
+    fn turns(&self, span: &Span, placed: Vec<Placed>, strange: bool) -> Vec<(usize, Turn)> {
         let mut turns: Vec<(usize, Turn)> = Vec::new();
         let mut placed = placed.into_iter().peekable();
         for at in span.turns.clone() {
@@ -256,7 +262,8 @@ impl Giver<'_> {
                 }
             }
             if !parts.is_empty() || own.parts.is_empty() {
-                turns.push((at, Turn { parts, ..shell(own) }));
+                let id = own.id.clone().filter(|_| !strange);
+                turns.push((at, Turn { parts, id, ..shell(own) }));
             }
         }
         turns
@@ -322,6 +329,13 @@ fn strip(part: &mut Part) {
         }
         Part::Reasoning(reasoning) => reasoning.opaque.clear(),
         Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => {}
+    }
+}
+
+/// Leaves out the id that a provider may keep a call under.
+fn strip_item(part: &mut Part) {
+    if let Part::ToolCall(call) = part {
+        call.item = None;
     }
 }
 

@@ -43,6 +43,8 @@ impl Partition {
 pub enum PlaceName {
     /// The target that answered a conversation of an alias last.
     Affinity,
+    /// Whether a conversation of an alias was ever answered by another target than its first; of no one conversation.
+    Diverged,
 }
 
 /// How a conversation of `alias` is named for `what`. `conversation` is what [`conversation`] gave.
@@ -50,6 +52,7 @@ pub enum PlaceName {
 pub fn named(partition: &Partition, what: PlaceName, alias: &str, conversation: Name) -> Name {
     match what {
         PlaceName::Affinity => partition.name("affinity", &[alias.as_bytes(), &conversation.0]),
+        PlaceName::Diverged => partition.name("diverged", &[alias.as_bytes()]),
     }
 }
 

@@ -34,7 +34,16 @@ pub struct Rules {
     /// gateway made is not there.
     /// Source: <https://platform.openai.com/docs/guides/conversation-state>, read 2026-11-26.
     pub items: bool,
+    /// Clients of its own dialect are known to drop what it wants back, because the dialect's SDKs have no place for it: its
+    /// answers are remembered also where they pass unchanged.
+    /// Source: <https://ai.google.dev/gemini-api/docs/openai>, <https://openrouter.ai/docs/use-cases/reasoning-tokens>,
+    /// read 2026-11-25, and the pages on `reasoning_content` above.
+    pub restores: bool,
 }
+
+/// Oddities of chat providers that want something back.
+const RESTORED: [&str; 4] =
+    ["reasoning_content_back", "reasoning_back", "reasoning_object", "thought_signatures"];
 
 impl Rules {
     /// The rules of a target spoken to in `dialect`.
@@ -52,6 +61,7 @@ impl Rules {
             wants: has(&["reasoning_content_needed"]),
             signs: dialect == Dialect::Gemini && has(&["thought_signatures"]),
             items: dialect == Dialect::OpenaiResponses,
+            restores: dialect == Dialect::OpenaiChat && has(&RESTORED),
         }
     }
 
