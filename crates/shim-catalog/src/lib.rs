@@ -8,6 +8,7 @@
 //! a file of models at the first look at that provider's.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod billing;
 mod control;
 mod date;
 mod model;
@@ -19,6 +20,7 @@ mod row;
 mod template;
 mod traits;
 
+pub use billing::{Answered, Billing, Multiple, Pricing, Search, Service, StatedCost};
 pub use control::{Bounds, Control, Manner, Way};
 pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};

@@ -1,8 +1,9 @@
 //! What a token costs: list prices by class, by the length of the input, and by the day.
 
-use shim_ir::{PicoUsd, Tokens};
+use shim_ir::{PicoUsd, Tokens, Usage};
 
 use crate::Date;
+use crate::billing::percent;
 
 /// The list prices of one token, in pico-dollars, by class. What is not known is `None`, never 0; a 0 is stated.
 ///
@@ -88,6 +89,36 @@ impl PriceSource {
 }
 
 impl PriceRow {
+    /// What tokens cost; `None` where a class of them has no known price, where more than the tokens is billed, and where
+    /// it does not fit.
+    ///
+    /// `hour`: the price of input written to a cache for an hour, in hundredths of that of fresh input, where known.
+    #[must_use]
+    pub fn cost(&self, usage: &Usage, hour: Option<u32>) -> Option<PicoUsd> {
+        if self.fees {
+            return None;
+        }
+        let price = self.price(usage.input_total());
+        // What has no price of its own is counted in the class that includes it, as both sources mean it; not so sound,
+        // which costs a multiple of text wherever it has a price.
+        let hour = hour.zip(price.input).and_then(|(hour, input)| percent(input, hour));
+        let classes = [
+            (usage.input_uncached, price.input),
+            (usage.input_audio, price.input_audio),
+            (usage.cache_read, price.cache_read.or(price.input)),
+            (usage.cache_write, price.cache_write.or(price.input)),
+            (usage.cache_write_1h, hour),
+            (usage.output_text, price.output),
+            (usage.reasoning, price.reasoning.or(price.output)),
+            (usage.output_audio, price.output_audio),
+            (usage.output_image, price.output),
+        ];
+        classes.into_iter().try_fold(PicoUsd(0), |sum, (tokens, price)| match (tokens, price) {
+            (Tokens(0), _) => Some(sum),
+            (tokens, price) => sum.plus(price?.times(tokens)?),
+        })
+    }
+
     /// The prices of a request with that much input, cached and fresh together.
     #[must_use]
     pub fn price(&self, input: Tokens) -> Price {

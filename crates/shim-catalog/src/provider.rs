@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use shim_ir::Dialect;
 
-use crate::{Quirk, SnapshotSuffix};
+use crate::{Billing, Quirk, SnapshotSuffix};
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Provider {
     pub snapshots: Option<Snapshots>,
     /// How a server of it on this machine is recognised.
     pub probe: Option<Probe>,
+    /// What it bills otherwise than by the list prices of tokens.
+    pub billing: Option<Billing>,
     /// The dialects it speaks, its own first.
     pub endpoints: Vec<Endpoint>,
 }

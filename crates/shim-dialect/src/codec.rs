@@ -13,7 +13,7 @@ use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::{Echo, StateMarks};
+use crate::{Billed, Echo, StateMarks};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
@@ -314,6 +314,8 @@ pub struct Reading {
     pub complete: bool,
     /// The failure the answer tells of.
     pub fault: Option<Fault>,
+    /// What it says of its price beside the tokens.
+    pub billed: Billed,
     /// Whether the last frame told usage and nothing else, so that a client that did not ask for it can be spared it.
     pub usage_alone: bool,
 }

@@ -7,7 +7,7 @@ use shim_testkit::corpus::{self, Case};
 use shim_testkit::recordings::{self, Recording};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
-use crate::{AnswerError, Asker, Codec, Decode, Encode, Goal, Operation, Reading, Route};
+use crate::{AnswerError, Asker, Billed, Codec, Decode, Encode, Goal, Operation, Reading, Route};
 
 /// The events of a stream that arrives in `chunks`. Every event passes the grammar.
 #[track_caller]
@@ -70,7 +70,12 @@ pub(crate) fn meter_agrees_on_stream(codec: &dyn Codec, stream: &[u8], framing: 
     framer.finish(&mut |frame| meter.frame(frame)).expect("framed");
     let reading = meter.reading();
     match fold(events.iter().cloned()) {
-        Ok((response, _)) => agrees(reading, &response),
+        Ok((response, _)) => {
+            agrees(reading, &response);
+            let mut billed = Billed::default();
+            events.iter().for_each(|event| billed.note(event));
+            bills(reading, &billed);
+        }
         Err(FoldError::Failed(fault, _)) => {
             assert!(!reading.complete || reading.fault.is_some(), "the meter missed {fault}");
         }
@@ -84,6 +89,16 @@ pub(crate) fn meter_agrees_on_whole(codec: &dyn Codec, body: &str, response: &Re
     let mut meter = codec.meter(Operation::Generate);
     meter.whole(body);
     agrees(meter.reading(), response);
+    // A list of pieces read at once has no place for what only events tell.
+    if !body.trim_start().starts_with('[') {
+        bills(meter.reading(), &Billed::of(response));
+    }
+}
+
+#[track_caller]
+fn bills(reading: &Reading, billed: &Billed) {
+    assert_eq!(reading.billed.service, billed.service);
+    assert_eq!(reading.billed.searches > 0, billed.searches > 0, "{reading:?} {billed:?}");
 }
 
 #[track_caller]

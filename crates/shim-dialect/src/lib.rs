@@ -6,6 +6,7 @@
 
 pub mod anthropic_messages;
 mod base64;
+mod billed;
 mod codec;
 mod common;
 mod echo;
@@ -22,6 +23,7 @@ mod think;
 mod think_tests;
 mod vector;
 
+pub use billed::{Billed, number_at};
 pub use codec::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,

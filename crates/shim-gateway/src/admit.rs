@@ -57,7 +57,17 @@ where
         let message = format!("the key \"{}\" may not ask for \"{}\"", key.id, head.model);
         return Err(Fault::new(FaultKind::Forbidden, message));
     }
-    Ok(Admitted { codec: Coded(codec), route, parts, head, body, key, decoded: OnceLock::new(), _held: held })
+    Ok(Admitted {
+        codec: Coded(codec),
+        route,
+        parts,
+        head,
+        body,
+        key,
+        decoded: OnceLock::new(),
+        recalled: tokio::sync::OnceCell::new(),
+        _held: held,
+    })
 }
 
 /// Checks the size of the head.

@@ -22,6 +22,7 @@ use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
 use crate::translate::Translation;
+use crate::vault::{Changed, carries, is_about_state, same, watched};
 
 /// An attempt that has an answer. Relaying consumes it, so nothing can be tried again once a byte went out.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ pub(crate) async fn attempt<C: Connect>(
     let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target").into());
     for step in &plan.steps {
         left -= 1;
-        ticket.tries(&step.target.name, &step.target.series);
+        ticket.tries(&step.target);
         last = tried(worker, admitted, &plan.alias.rule, step, ticket).await;
         let fault = match &last {
             Ok(Attempt { fault: None, .. }) => return last,
@@ -125,6 +126,7 @@ pub(crate) async fn attempt<C: Connect>(
         if failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
             return last;
         }
+        ticket.gives_up(fault);
         tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "trying the next target");
     }
     last
@@ -161,31 +163,71 @@ async fn one<C: Connect>(
     if step.endpoint.dialect != admitted.codec.0.dialect() {
         return cross(worker, admitted, rule, step, http, ticket).await;
     }
-    let (request, spare_usage) = build(admitted, step, http)?;
+    let seed = ticket.id().to_string();
+    let changed = Box::pin(same(&worker.shared, admitted, rule, step, &seed, false)).await?;
+    let first = straight(worker, admitted, step, http, changed.as_ref(), &seed).await?;
+    if !first.fault.as_ref().is_some_and(is_about_state) || !carries(admitted) {
+        return Ok(first);
+    }
+    let Some(bare) = Box::pin(same(&worker.shared, admitted, rule, step, &seed, true)).await? else {
+        return Ok(first);
+    };
+    again(step, first.fault.as_ref(), ticket);
+    straight(worker, admitted, step, http, Some(&bare), &seed).await
+}
+
+/// Notes that a target is asked once more, because it did not take the state it was given.
+pub(crate) fn again(step: &Step, fault: Option<&Fault>, ticket: &mut Ticket) {
+    if let Some(fault) = fault {
+        ticket.gives_up(fault);
+        tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "asking again without state");
+    }
+    ticket.tries(&step.target);
+}
+
+/// Asks a target in the client's own dialect, and lets its answer pass.
+async fn straight<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    changed: Option<&Changed>,
+    exchange: &str,
+) -> Result<Attempt, Failed> {
+    let (request, spare_usage) = build(admitted, step, http, changed)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
     let answer = sent.map_err(|error| unanswered(&error, step))?;
-    if answer.response.status().is_success() {
-        good(admitted, step, http, answer, spare_usage).await
+    let attempt = if answer.response.status().is_success() {
+        let watch = |meter| watched(&worker.shared, admitted, step, exchange, meter);
+        good(admitted, step, http, answer, spare_usage, watch).await
     } else {
         refused(admitted, step, http, answer).await
-    }
+    };
+    // What was left out is told also where the target refused the rest.
+    attempt.map(|attempt| Attempt { losses: changed.map(|changed| changed.losses.clone()), ..attempt })
 }
 
 /// The request to the upstream: the client's body with its splices, the headers that may pass.
-fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<PiecesBody>, bool), Fault> {
+fn build(
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    changed: Option<&Changed>,
+) -> Result<(Request<PiecesBody>, bool), Fault> {
+    let (body, head) = changed.map_or((&admitted.body, &admitted.head), |c| (&c.body, &c.head));
     let codec = admitted.codec.0;
     let internal =
         |e: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, "the request cannot be built").detail(e);
     let model = step.target.id.model.as_str();
-    let ask = http.ask_usage && admitted.head.stream && admitted.head.usage_ask.is_some();
+    let ask = http.ask_usage && head.stream && head.usage_ask.is_some();
     let splices = match admitted.route.operation {
         Operation::Stored | Operation::Models => smallvec::SmallVec::new(),
         Operation::Generate | Operation::Embed | Operation::CountTokens => {
-            codec.retarget(&admitted.head, model, ask)
+            codec.retarget(head, model, ask)
         }
     };
-    let pieces = shim_wire::splice(&admitted.body, splices).map_err(|e| internal(&e))?;
+    let pieces = shim_wire::splice(body, splices).map_err(|e| internal(&e))?;
     let path = codec.upstream_path(&admitted.route, model);
     let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(|e| internal(&e))?;
     let mut request = Request::new(PiecesBody::new(pieces));
@@ -241,9 +283,10 @@ async fn good(
     http: &HttpSetup,
     mut answer: Answer,
     spare_usage: bool,
+    watch: impl FnOnce(Box<dyn Meter>) -> Box<dyn Meter>,
 ) -> Result<Attempt, Failed> {
     let codec = admitted.codec;
-    let mut meter = codec.0.meter(admitted.route.operation);
+    let mut meter = watch(codec.0.meter(admitted.route.operation));
     let timeouts = step.target.provider.timeouts;
     let status = answer.response.status();
     let headers = std::mem::take(answer.response.headers_mut());

@@ -13,7 +13,7 @@ use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 
 use crate::attempt::{
-    Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
+    again, Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
     unanswered,
 };
 use crate::embed::embed;
@@ -23,6 +23,7 @@ use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
 use crate::ticket::Ticket;
 use crate::translate::{Inbound, Known, Outbound, Pair};
+use crate::vault::{carries_state, give_to, is_about_state, keeping};
 
 /// The most of a whole answer that is read to be translated: it is held twice.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -44,9 +45,8 @@ pub(crate) async fn cross<C: Connect>(
     }
     let pair = pair(admitted, step)?;
     let seed = ticket.id().to_string();
-    let model = step.target.id.model.as_str();
-    let traits = step.target.traits(step.endpoint.dialect);
-    let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, &seed, rule)?;
+    let given = Box::pin(give_to(&worker.shared, admitted, step, false)).await?;
+    let mut outbound = pair.outbound(step, &given, &seed, rule)?;
     if admitted.route.operation == Operation::Generate
         && !step.target.provider.counts()
         && worker.shared.corrections.wants(&step.target.name, ticket.id())
@@ -54,14 +54,27 @@ pub(crate) async fn cross<C: Connect>(
         ticket.weighs(Estimate::of(&pair.request));
     }
     let streamed = admitted.head.stream || admitted.route.stream;
+    let mut asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+    if let Err(failed) = &asked
+        && is_about_state(&failed.fault)
+        && carries_state(given.request.as_ref().unwrap_or(&pair.request))
+    {
+        again(step, Some(&failed.fault), ticket);
+        let bare = Box::pin(give_to(&worker.shared, admitted, step, true)).await?;
+        outbound = pair.outbound(step, &bare, &seed, rule)?;
+        asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+    }
+    let Outbound { echo, losses, .. } = outbound;
+    let keeping = keeping(&worker.shared, admitted, step, pair.request.clone(), &seed);
     let inbound = Inbound {
         pair,
         echo,
         id: seed.replace('-', ""),
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
+        keeping,
     };
-    let answer = match ask(worker, admitted, step, http, streamed, body).await {
+    let answer = match asked {
         Ok(answer) => answer,
         Err(failed) => return Err(failed.after(losses)),
     };

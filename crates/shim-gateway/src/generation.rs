@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
-use shim_catalog::fits;
+use shim_catalog::{Pricing, fits};
 use shim_dialect::speaker;
 use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, ThinkTags, Traits};
 use shim_policy::fidelity::Rule;
@@ -221,6 +221,8 @@ pub(crate) struct Target {
     pub(crate) series: Arc<Series>,
     /// What is known of the model in each dialect of its provider; looked up when first needed.
     traits: OnceLock<Vec<(Dialect, Traits)>>,
+    /// What it costs; looked up when first needed.
+    pricing: OnceLock<Pricing>,
 }
 
 /// What a model name stands for: the targets to try, in order. Made of an alias or of a `provider/model`.
@@ -312,7 +314,8 @@ impl Snapshot {
         let series = metrics.series(alias, &name);
         let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
         let provider = provider.clone();
-        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits: OnceLock::new() }))
+        let (traits, pricing) = (OnceLock::new(), OnceLock::new());
+        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits, pricing }))
     }
 
     fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
@@ -426,6 +429,13 @@ impl Target {
         };
         let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
         known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits.clone()).unwrap_or_default()
+    }
+}
+
+impl Target {
+    /// What it costs.
+    pub(crate) fn pricing(&self) -> Pricing {
+        *self.pricing.get_or_init(|| Pricing::of(self.provider.id.as_str(), self.id.model.as_str()))
     }
 }
 

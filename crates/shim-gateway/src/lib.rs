@@ -26,6 +26,7 @@ mod setup;
 mod shared;
 mod ticket;
 mod translate;
+mod vault;
 
 pub use answer::AnswerBody;
 pub use control::{AliasStatus, Control, ControlError, SwapReport};
@@ -37,3 +38,4 @@ pub use pipeline::{Worker, respond};
 pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connection};
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};
+pub use vault::Vault;

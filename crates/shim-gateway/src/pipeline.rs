@@ -22,6 +22,7 @@ use crate::relay::relay;
 use crate::routes::{Routed, route};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
+use crate::vault::{self, Recalled};
 
 /// What one worker thread answers requests with.
 #[derive(Debug)]
@@ -105,8 +106,10 @@ where
     if admitted.route.operation == Operation::Models {
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
-    let plan = plan(&worker.shared, snapshot, &admitted)?;
+    let mut plan = plan(&worker.shared, snapshot, &admitted)?;
+    vault::prefer(&worker.shared, &admitted, &mut plan, ticket).await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
+    vault::note(&worker.shared, &admitted, &plan, ticket).await;
     Ok(Staged::Relay(Box::new(attempt)))
 }
 
@@ -154,6 +157,8 @@ pub(crate) struct Admitted {
     pub(crate) key: Option<Arc<crate::generation::Key>>,
     /// The request, decoded when a target of another dialect is first tried.
     pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
+    /// What is remembered of the conversation, looked up when a target first needs it.
+    pub(crate) recalled: tokio::sync::OnceCell<Recalled>,
     /// Counts the body against the bound on all bodies for as long as it is held.
     pub(crate) _held: crate::hold::Held,
 }

@@ -11,6 +11,7 @@ use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::generation::Snapshot;
+use crate::vault::Vault;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
 pub const RECENT_MAX: usize = 512;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub(crate) held: AtomicUsize,
     /// What is learned of the counts of targets without a counter.
     pub(crate) corrections: Corrections,
+    /// What is remembered of conversations; in memory alone until a store is attached.
+    pub vault: Vault,
     recent: Mutex<Recent>,
 }
 
@@ -52,6 +55,7 @@ impl Shared {
             ending: Ending::default(),
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
+            vault: Vault::default(),
             recent: Mutex::default(),
         })
     }

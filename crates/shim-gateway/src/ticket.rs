@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use shim_dialect::Reading;
-use shim_ir::{Dialect, ExchangeId, Fault, Generation, KeyId, Loss, Usage};
+use shim_catalog::{Answered, Date, Pricing};
+use shim_dialect::{Reading, number_at};
+use shim_ir::{
+    Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
+};
 use shim_policy::tokens::Estimate;
-use shim_telemetry::{Outcome, Series, Settled};
+use shim_telemetry::{Outcome, Series, Settled, Tried};
 use tokio::time::Instant;
 
+use crate::generation::Target;
 use crate::shared::Shared;
+use crate::vault::Affinity;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
 /// when it is dropped before either, as abandoned.
@@ -18,8 +23,12 @@ pub(crate) struct Ticket {
     /// Taken when it is settled.
     record: Option<Box<Settled>>,
     series: Option<Arc<Series>>,
+    /// What the target tried last costs.
+    pricing: Pricing,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
+    /// Why another target than the alias's first is asked first.
+    affinity: Option<Affinity>,
     start: Instant,
 }
 
@@ -50,6 +59,9 @@ impl Ticket {
             detail: None,
             streamed: false,
             usage: None,
+            cost: None,
+            basis: Basis::default(),
+            failed: Vec::new(),
             finish: None,
             losses: None,
             request_bytes: 0,
@@ -58,7 +70,8 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        Self { shared, record: Some(Box::new(record)), series: None, estimate: None, start }
+        let pricing = Pricing::default();
+        Self { shared, record: Some(Box::new(record)), series: None, pricing, estimate: None, affinity: None, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -67,6 +80,15 @@ impl Ticket {
 
     pub(crate) fn start(&self) -> Instant {
         self.start
+    }
+
+    pub(crate) fn affinity(&self) -> Option<Affinity> {
+        self.affinity
+    }
+
+    /// Notes why another target than the alias's first is asked first.
+    pub(crate) fn prefers(&mut self, why: Affinity) {
+        self.affinity = Some(why);
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -102,12 +124,25 @@ impl Ticket {
     }
 
     /// Notes that a target is tried.
-    pub(crate) fn tries(&mut self, target: &Arc<str>, series: &Arc<Series>) {
-        self.series = Some(series.clone());
+    pub(crate) fn tries(&mut self, target: &Target) {
+        self.series = Some(target.series.clone());
+        self.pricing = target.pricing();
         self.estimate = None;
         self.note(|r| {
             r.attempts += 1;
-            r.target = Some(target.clone());
+            r.target = Some(target.name.clone());
+        });
+    }
+
+    /// Notes that the attempt under way failed, and another is to be made.
+    pub(crate) fn gives_up(&mut self, fault: &Fault) {
+        let failed_us = micros(self.start);
+        self.note(|r| {
+            let Some(target) = r.target.clone() else { return };
+            let status = fault.status.filter(|_| fault.kind.blame() == Blame::Upstream);
+            let cost = cost_of_failure(fault, r.cost.take());
+            r.failed.push(Tried { target, fault: fault.kind, status, cost, failed_us });
+            (r.usage, r.finish, r.basis) = (None, None, Basis::default());
         });
     }
 
@@ -137,10 +172,26 @@ impl Ticket {
         // The upstream's own words stay with the meter.
         let usage = reading.usage.as_ref().map(Usage::counts);
         let finish = reading.finish.as_ref().map(|f| f.reason.clone());
+        let bill = self.bill(reading);
         self.note(|r| {
             r.usage = usage;
             r.finish = finish;
+            (r.cost, r.basis) = (bill.cost, bill.basis);
         });
+    }
+
+    /// What an answer costs, as far as it was read.
+    fn bill(&self, reading: &Reading) -> Bill {
+        let (Some(usage), Some(record)) = (&reading.usage, &self.record) else { return Bill::default() };
+        let words = usage.words.as_ref();
+        self.pricing.bill(&Answered {
+            usage,
+            service: reading.billed.service.as_deref(),
+            searches: reading.billed.searches,
+            stated: words.zip(self.pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
+            complete: reading.complete,
+            day: Date::at(record.at_ms / 1000),
+        })
     }
 
     /// Notes what a translation could not carry.
@@ -182,6 +233,7 @@ impl Ticket {
         let Some(mut record) = self.record.take() else { return };
         record.outcome = outcome;
         record.duration_us = micros(self.start);
+        add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
         let series = self.series.take().unwrap_or_else(|| self.shared.unrouted.clone());
         series.add(&record);
@@ -191,6 +243,27 @@ impl Ticket {
             self.shared.corrections.learn(target, estimate, usage.input_total());
         }
         self.shared.settled(*record);
+    }
+}
+
+/// What a failed attempt cost: nothing where the provider refused or was never reached; not known where it may have
+/// worked for nobody. `read`: what was read of its answer.
+fn cost_of_failure(fault: &Fault, read: Option<PicoUsd>) -> Option<PicoUsd> {
+    let refused = fault.status.is_some_and(|status| status >= 400);
+    let unsent = fault.kind == FaultKind::UpstreamUnreachable || fault.kind.blame() != Blame::Upstream;
+    if refused || unsent { Some(PicoUsd(0)) } else { read }
+}
+
+/// Adds what the failed attempts cost. Where that is not known of all, the sum is only a part.
+fn add_failures(record: &mut Settled) {
+    if record.failed.is_empty() {
+        return;
+    }
+    let known = record.failed.iter().filter_map(|tried| tried.cost);
+    let failures = known.fold(PicoUsd(0), |sum, cost| PicoUsd(sum.0.saturating_add(cost.0)));
+    record.cost = record.cost.map(|cost| PicoUsd(cost.0.saturating_add(failures.0)));
+    if record.cost.is_some() && record.failed.iter().any(|tried| tried.cost.is_none()) {
+        record.basis = Basis::Partial;
     }
 }
 

@@ -4,6 +4,7 @@
 //! here is serialised; dialects translate between bytes and these values.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod bill;
 mod dialect;
 mod embed;
 mod event;
@@ -20,6 +21,7 @@ mod traits;
 mod unit;
 mod usage;
 
+pub use bill::{Basis, Bill};
 pub use dialect::{Dialect, UnknownDialect};
 pub use embed::{EmbedContent, EmbedInput, EmbedRequest, Embedding, Embeddings, Vector, VectorForm};
 pub use event::{Delta, Event, PartId, Start};

@@ -9,5 +9,5 @@ mod sink;
 
 pub use line::{Format, write_line};
 pub use metrics::{Metrics, Series};
-pub use settled::{Outcome, Settled};
+pub use settled::{Outcome, Settled, Tried};
 pub use sink::{LineSink, SINK_BYTES_MAX};

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::io::Write as _;
 
-use shim_ir::FaultKind;
+use shim_ir::{FaultKind, PicoUsd};
 
 use crate::Settled;
 use crate::settled::finish_word;
@@ -71,6 +71,10 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
         if usage.cache_read.0 > 0 {
             let _ = write!(out, " cached={}", usage.cache_read);
         }
+    }
+    if let Some(cost) = s.cost {
+        out.extend_from_slice(b" $");
+        put_usd(cost, out);
     }
     if let Some(first) = s.first_token_us {
         let _ = write!(out, " first={:.3}s", first as f64 / 1e6);
@@ -161,6 +165,12 @@ fn optional(s: &Settled, out: &mut Vec<u8>) {
         number(r#","output_image":"#, u.output_image.0, out);
         out.push(b'}');
     }
+    if let Some(cost) = s.cost {
+        out.extend_from_slice(br#","cost_usd":"#);
+        put_usd(cost, out);
+        word(r#","cost_basis":""#, s.basis.name(), out);
+        out.push(b'"');
+    }
     if let Some(losses) = &s.losses {
         let _ = write!(out, r#","fidelity":"mapped","losses":{}"#, losses.len());
     }
@@ -173,6 +183,19 @@ fn optional(s: &Settled, out: &mut Vec<u8>) {
     if let Some(detail) = &s.detail {
         out.extend_from_slice(br#","detail":"#);
         string(detail, out);
+    }
+}
+
+/// Dollars as an exact decimal.
+fn put_usd(cost: PicoUsd, out: &mut Vec<u8>) {
+    const PICO: u64 = 1_000_000_000_000;
+    let from = out.len();
+    let _ = write!(out, "{}.{:012}", cost.0 / PICO, cost.0 % PICO);
+    while out.len() > from && out.last() == Some(&b'0') {
+        out.pop();
+    }
+    if out.last() == Some(&b'.') {
+        out.pop();
     }
 }
 
@@ -189,9 +212,11 @@ fn string(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use shim_ir::{Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Tokens, Usage};
+    use shim_ir::{
+        Basis, Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, PicoUsd, Tokens, Usage,
+    };
 
-    use super::{Format, write_line};
+    use super::{Format, put_usd, write_line};
     use crate::{Outcome, Settled};
 
     pub(crate) fn settled() -> Settled {
@@ -211,6 +236,9 @@ pub(crate) mod tests {
             detail: None,
             streamed: true,
             usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
+            cost: Some(PicoUsd(250_000_000_000)),
+            basis: Basis::Listed,
+            failed: Vec::new(),
             finish: Some(FinishReason::Stop),
             losses: None,
             request_bytes: 10,
@@ -230,9 +258,20 @@ pub(crate) mod tests {
     fn a_text_line_reads_well() {
         assert_eq!(
             line(Format::Text, &settled()),
-            "2026-11-18T11:06:40.123Z 200 chat → lab/m anthropic stream in=3 out=4 first=0.002s 0.003s attempts=2 \
+            "2026-11-18T11:06:40.123Z 200 chat → lab/m anthropic stream in=3 out=4 $0.25 first=0.002s 0.003s attempts=2 \
              01923456-789a-7bcd-8123-456789abcdef\n"
         );
+    }
+
+    #[test]
+    fn dollars_are_told_to_the_last_pico() {
+        for (pico, told) in
+            [(0, "0"), (1, "0.000000000001"), (1_410_000_000, "0.00141"), (12_000_000_000_000, "12")]
+        {
+            let mut out = Vec::new();
+            put_usd(PicoUsd(pico), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), told);
+        }
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct Metrics {
     registry: Registry,
     exchanges: Family<OutcomeLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
+    cost: Family<Labels, Counter<f64, AtomicU64>>,
+    unpriced: Counter,
     duration: Family<Labels, Histogram>,
     first_token: Family<Labels, Histogram>,
     faults: Family<FaultLabels, Counter>,
@@ -80,6 +82,8 @@ pub struct Series {
     output_text: Counter,
     reasoning: Counter,
     output_other: Counter,
+    cost: Counter<f64, AtomicU64>,
+    unpriced: Counter,
     duration: Histogram,
     first_token: Histogram,
     /// Exchanges settled, for those who ask without a scrape.
@@ -101,6 +105,8 @@ impl Metrics {
             registry: Registry::default(),
             exchanges: Family::default(),
             tokens: Family::default(),
+            cost: Family::default(),
+            unpriced: Counter::default(),
             duration: Family::new_with_constructor(histogram),
             first_token: Family::new_with_constructor(histogram),
             faults: Family::default(),
@@ -120,6 +126,8 @@ impl Metrics {
         let r = &mut self.registry;
         r.register(names::EXCHANGES, "Exchanges settled", self.exchanges.clone());
         r.register(names::TOKENS, "Tokens, in disjoint classes", self.tokens.clone());
+        r.register(names::COST, "Dollars, as far as prices are known", self.cost.clone());
+        r.register(names::UNPRICED, "Answers whose price is not known", self.unpriced.clone());
         let (duration, first) = (stem(names::DURATION), stem(names::FIRST_TOKEN));
         r.register_with_unit(duration, "Request to last byte", Unit::Seconds, self.duration.clone());
         r.register_with_unit(first, "Request to first token", Unit::Seconds, self.first_token.clone());
@@ -171,6 +179,8 @@ impl Metrics {
             output_text: class("output_text"),
             reasoning: class("reasoning"),
             output_other: class("output_media"),
+            cost: self.cost.get_or_create(&labels).clone(),
+            unpriced: self.unpriced.clone(),
             duration: self.duration.get_or_create(&labels).clone(),
             first_token: self.first_token.get_or_create(&labels).clone(),
             settled: AtomicU64::new(0),
@@ -214,6 +224,12 @@ impl Series {
         }
         if let Some(usage) = &settled.usage {
             self.tokens(usage);
+            if settled.cost.is_none() {
+                self.unpriced.inc();
+            }
+        }
+        if let Some(cost) = settled.cost {
+            self.cost.inc_by(cost.0 as f64 / 1e12);
         }
     }
 
@@ -259,6 +275,7 @@ mod tests {
             text.contains(r#"shim_tokens_total{model="chat",target="lab/m",class="output_text"} 4"#),
             "{text}"
         );
+        assert!(text.contains(r#"shim_cost_usd_total{model="chat",target="lab/m"} 0.25"#), "{text}");
         for name in [names::DURATION, names::FIRST_TOKEN, names::IN_FLIGHT, names::LINES_DROPPED] {
             assert!(text.contains(name), "{name} is missing from {text}");
         }

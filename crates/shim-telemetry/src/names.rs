@@ -4,6 +4,10 @@
 pub const EXCHANGES: &str = "shim_exchanges";
 /// Tokens, by alias, target and class.
 pub const TOKENS: &str = "shim_tokens";
+/// Dollars, by alias and target, as far as prices are known.
+pub const COST: &str = "shim_cost_usd";
+/// Answers with usage whose price is not known.
+pub const UNPRICED: &str = "shim_unpriced_answers";
 /// Seconds from the request to the last byte of the answer.
 pub const DURATION: &str = "shim_exchange_duration_seconds";
 /// Seconds from the request to the first token of a streamed answer.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use shim_ir::{Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Loss, Usage};
+use shim_ir::{Basis, Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, Loss, PicoUsd, Usage};
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -62,6 +62,12 @@ pub struct Settled {
     pub streamed: bool,
     /// What was used, by the upstream's word.
     pub usage: Option<Usage>,
+    /// What it cost, all attempts together, as far as that is known; `None` where nothing of it is.
+    pub cost: Option<PicoUsd>,
+    /// What the cost rests on.
+    pub basis: Basis,
+    /// The attempts that failed before the last one, in order.
+    pub failed: Vec<Tried>,
     /// Why the answer ended.
     pub finish: Option<FinishReason>,
     /// What a translation between dialects could not carry; `None` where there was none and every byte passed.
@@ -74,6 +80,33 @@ pub struct Settled {
     pub first_token_us: Option<u64>,
     /// Microseconds to the last byte.
     pub duration_us: u64,
+}
+
+/// An attempt that failed, and was followed by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The target, as `provider/model`.
+    pub target: Arc<str>,
+    /// What went wrong.
+    pub fault: FaultKind,
+    /// The upstream's status, where it answered.
+    pub status: Option<u16>,
+    /// What it cost: nothing where the provider refused, not known where it may have worked all the same.
+    pub cost: Option<PicoUsd>,
+    /// Microseconds from the start of the exchange to its failure.
+    pub failed_us: u64,
+}
+
+impl Tried {
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "target": &*self.target,
+            "fault": self.fault.code(),
+            "status": self.status,
+            "cost_pico_usd": self.cost.map(|cost| cost.0),
+            "failed_ms": milliseconds(self.failed_us),
+        })
+    }
 }
 
 impl Settled {
@@ -114,6 +147,9 @@ impl Settled {
             "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
             "streamed": self.streamed,
             "usage": usage,
+            "cost_pico_usd": self.cost.map(|cost| cost.0),
+            "cost_basis": self.basis.name(),
+            "failed": self.failed.iter().map(Tried::to_json).collect::<Vec<_>>(),
             "finish": self.finish.as_ref().map(finish_word),
             "request_bytes": self.request_bytes,
             "answer_bytes": self.answer_bytes,

@@ -12,7 +12,7 @@ use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
 use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, drain};
-use shim_store::{SqliteState, StateStore};
+use shim_store::{SqliteState, SqliteVault, StateStore, VaultLimits};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -69,6 +69,7 @@ fn host(
     let (clients, operators) = listeners(config)?;
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
     let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
+    control.shared().vault.attach(Arc::new(SqliteVault::open(&config.store, vault_limits(config.vault))?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.
@@ -98,9 +99,16 @@ fn host(
         done
     });
     control.shared().close_lines();
+    control.shared().vault.flush();
     // After a second signal there is a thread that waits for the workers.
     runtime.shutdown_background();
     done
+}
+
+/// The vault's bounds as the store counts them.
+fn vault_limits(vault: shim_config::Vault) -> VaultLimits {
+    let age_ms_max = u64::from(vault.days_max) * 24 * 3_600_000;
+    VaultLimits { bytes_max: vault.bytes_max as u64, age_ms_max }
 }
 
 /// How long operators' requests under way may take at the end.

@@ -81,6 +81,7 @@ impl MessageMeter {
 
     fn usage(&mut self, value: &Value<'_>) {
         self.reading.usage = self.used.take(value.text()).or(self.reading.usage.take());
+        self.reading.billed.usage(value.text());
     }
 
     fn tell(&mut self) {

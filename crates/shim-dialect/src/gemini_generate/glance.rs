@@ -21,6 +21,7 @@ message! {
     struct CandidateGlance<'a>, _rest: Unread {
         opt content: ContentGlance<'a>,
         opt finish_reason: Str<'a>,
+        opt grounding_metadata: &'a RawValue,
         opt index: u32,
     }
 

@@ -8,6 +8,7 @@ use super::decode::{blocked, finish, is_finish, said, usage};
 use super::errors;
 use super::glance::{CandidateGlance, Glance};
 use super::stream::{is_blank, malformed};
+use crate::billed::searched;
 use crate::common::each_element;
 use crate::{Meter, Operation, Reading};
 
@@ -57,6 +58,9 @@ impl ContentMeter {
 
     fn glance(&mut self, glance: Glance<'_>) {
         self.reading.usage = glance.usage_metadata.and_then(usage).or(self.reading.usage.take());
+        if let Some(words) = glance.usage_metadata {
+            self.reading.billed.usage(words.get());
+        }
         self.blocked = glance.prompt_feedback.and_then(blocked).or(self.blocked.take());
         // The decoder tells the model when it starts the answer.
         if !self.begun {
@@ -76,6 +80,8 @@ impl ContentMeter {
             self.reading.fault = Some(malformed());
             return;
         };
+        let searched = candidate.grounding_metadata.is_some_and(|metadata| searched(metadata.get()));
+        self.reading.billed.searches += u64::from(searched);
         let word = candidate.finish_reason.filter(|word| is_finish(word));
         self.seen |= bit;
         if word.is_some() {

@@ -1,5 +1,7 @@
 //! Reading along: usage, finish, faults, without building the answer.
 
+use std::borrow::Cow;
+
 use shim_ir::{Fault, FaultKind};
 use shim_wire::frame::Frame;
 use shim_wire::{Value, ValueKind};
@@ -24,6 +26,14 @@ const CALLS_MAX: usize = 256;
 fn is_for_client(item: &Value<'_>) -> bool {
     let kind = item.get("type").and_then(|kind| kind.as_str());
     kind.is_some_and(|kind| decode::runs_at_client(&kind, item.text()))
+}
+
+/// Whether an item is a search of the web, which is billed beside the tokens; opening a page it found is not.
+/// Source: <https://platform.openai.com/docs/guides/tools-web-search>, read 2026-11-26.
+fn is_search(item: &Value<'_>) -> bool {
+    let kind = |value: &Value<'_>| value.get("type").and_then(|kind| kind.as_str().map(Cow::into_owned));
+    let action = item.get("action").and_then(|action| kind(&action));
+    kind(item).as_deref() == Some("web_search_call") && action.is_none_or(|action| action == "search")
 }
 
 fn malformed(message: &str) -> Fault {
@@ -51,10 +61,11 @@ impl ResponseMeter {
     /// Takes a `response` object, as it stands in an event or by itself.
     fn response(&mut self, text: &str) {
         let (mut status, mut reason, mut error, mut calls) = (None, None, None, !self.calls.is_empty());
-        let (mut counted, mut model) = (false, None);
+        let (mut counted, mut model, mut searches) = (false, None, 0);
         let scanned = each_member(text, |member| match &*member.key {
             "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
             "usage" => self.reading.usage = decode::usage(member.value.text()).or(self.reading.usage.take()),
+            "service_tier" => self.reading.billed.serve_as(&member.value),
             "status" => status = member.value.as_str(),
             "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
             "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
@@ -64,6 +75,7 @@ impl ResponseMeter {
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
                     calls |= is_for_client(&item);
+                    searches += u64::from(is_search(&item));
                 });
             }
             _ => {}
@@ -71,6 +83,8 @@ impl ResponseMeter {
         if scanned.is_err() {
             return self.fail(malformed("the upstream's answer is not JSON"));
         }
+        // The last event repeats the items, with most providers.
+        self.reading.billed.searches = self.reading.billed.searches.max(searches);
         // What the answer says when it begins is its model.
         self.reading.model = self.reading.model.take().or(model.map(Into::into));
         match (status.as_deref(), error) {
@@ -116,6 +130,8 @@ impl Meter for ResponseMeter {
             "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
             "response.output_item.added" | "response.output_item.done" => {
                 self.item(index, item.is_some_and(|item| is_for_client(&item)));
+                let searched = kind.ends_with("done") && item.is_some_and(|item| is_search(&item));
+                self.reading.billed.searches += u64::from(searched);
             }
             _ if kind.ends_with(".delta") => self.reading.content = true,
             _ => {}

@@ -11,8 +11,9 @@ use super::recall::{Recalled, made_by};
 use super::same::states;
 use super::{Item, may_record, origin, partition};
 use crate::pipeline::Admitted;
-use crate::plan::{Plan, Step};
+use crate::plan::Plan;
 use crate::shared::Shared;
+use crate::ticket::Ticket;
 
 /// Why a target was preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +34,27 @@ impl Affinity {
     }
 }
 
-/// Puts the target first that the conversation belongs to; tells why, where that changed the order.
-pub(crate) async fn prefer(shared: &Shared, admitted: &Admitted, plan: &mut Plan) -> Option<Affinity> {
+/// Puts the target first that the conversation belongs to; the ticket notes why, where that changed the order.
+pub(crate) async fn prefer(shared: &Shared, admitted: &Admitted, plan: &mut Plan, ticket: &mut Ticket) {
     if plan.steps.len() < 2 || admitted.route.operation != Operation::Generate {
-        return None;
+        return;
     }
-    let (at, why) = match by_state(shared, admitted, plan).await {
-        Some(at) => (at, Affinity::State),
-        None => (Box::pin(by_conversation(shared, admitted, plan)).await?, Affinity::Conversation),
-    };
-    if at == 0 {
-        return None;
+    if let Some((at, why)) = Box::pin(belongs(shared, admitted, plan)).await
+        && at > 0
+    {
+        let step = plan.steps.remove(at);
+        plan.steps.insert(0, step);
+        ticket.prefers(why);
     }
-    let step = plan.steps.remove(at);
-    plan.steps.insert(0, step);
-    Some(why)
+}
+
+/// Which step the conversation belongs to, and why.
+async fn belongs(shared: &Shared, admitted: &Admitted, plan: &Plan) -> Option<(usize, Affinity)> {
+    if let Some(at) = by_state(shared, admitted, plan).await {
+        return Some((at, Affinity::State));
+    }
+    let at = by_conversation(shared, admitted, plan).await?;
+    Some((at, Affinity::Conversation))
 }
 
 /// The step that can read the last state in the conversation whose maker is known.
@@ -75,22 +82,17 @@ async fn by_conversation(shared: &Shared, admitted: &Admitted, plan: &Plan) -> O
     }
 }
 
-/// Remembers which target went on with a conversation: `answered` is its name, and `first` the one the alias has first.
-/// Where the first one always answers, there is nothing to remember.
-pub(crate) async fn note(
-    shared: &Shared,
-    admitted: &Admitted,
-    plan: &Plan,
-    first: &Step,
-    answered: &std::sync::Arc<str>,
-) {
+/// Remembers which target went on with a conversation: the one that was tried last. Where the alias's first one always
+/// answers, there is nothing to remember.
+pub(crate) async fn note(shared: &Shared, admitted: &Admitted, plan: &Plan, ticket: &Ticket) {
     if plan.steps.len() < 2 || admitted.route.operation != Operation::Generate {
         return;
     }
+    let (Some(answered), Some(first)) = (ticket.target(), plan.alias.targets.first()) else { return };
     let (alias, now) = (&plan.alias.name, shared.clock.now_ms());
     let partition = partition(admitted);
     let diverged = named(&partition, PlaceName::Diverged, alias, Name([0; 16]));
-    let elsewhere = *answered != first.target.name;
+    let elsewhere = *answered != first.name;
     if !elsewhere && shared.vault.find(&[diverged], now).await.is_empty() {
         return;
     }

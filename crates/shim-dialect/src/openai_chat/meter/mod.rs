@@ -48,6 +48,7 @@ struct Seen<'a> {
     stated: Option<Stated>,
     groq: Option<Value<'a>>,
     error: Option<Value<'a>>,
+    service: Option<Value<'a>>,
     data: bool,
     done: bool,
     failed: bool,
@@ -117,6 +118,7 @@ impl<'a> Seen<'a> {
             "usage" => self.usage = value,
             "x_groq" => self.groq = value,
             "error" => self.error = value,
+            "service_tier" => self.service = value,
             "data" => self.data = value.is_some(),
             "object" => {
                 self.done = member.text() == "\"chat.completion.done\"";
@@ -159,6 +161,9 @@ impl ChunkMeter {
     fn take(&mut self, seen: &Seen<'_>) {
         let has_choices = seen.has_choices();
         self.begin(seen, has_choices);
+        if let Some(word) = &seen.service {
+            self.reading.billed.serve_as(word);
+        }
         let groq = seen.groq.filter(|_| !self.whole);
         let mut used = seen.usage.or_else(|| groq.and_then(|groq| groq.get("usage")));
         self.told_text = false;
