@@ -11,6 +11,8 @@ pub struct StateMarks {
     /// What stands in a body once for each thing that may carry state: JSON as it is commonly spelt. A text in which it
     /// stands has it escaped.
     pub carriers: &'static [&'static str],
+    /// What stands there once for each text of reasoning that anybody can read, where not every provider takes it.
+    pub readable: &'static [&'static str],
 }
 
 /// What a glance found.
@@ -22,11 +24,23 @@ pub struct Glance {
     pub empty: usize,
     /// How many things may carry state.
     pub carriers: usize,
+    /// How many texts of reasoning there are.
+    pub readable: usize,
 }
 
 impl StateMarks {
     /// Looks over `body` and shows each state to `see`, those of one member in order.
     pub fn glance(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
+        let mut glance = self.states(body, see);
+        let count = |words: &[&str]| -> usize {
+            words.iter().map(|word| memmem::find_iter(body, word.as_bytes()).count()).sum()
+        };
+        (glance.carriers, glance.readable) = (count(self.carriers), count(self.readable));
+        glance
+    }
+
+    /// As [`StateMarks::glance`], without counting what may carry state.
+    pub fn states(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
         let mut glance = Glance::default();
         for name in self.values {
             for at in memmem::find_iter(body, name.as_bytes()) {
@@ -42,8 +56,6 @@ impl StateMarks {
                 }
             }
         }
-        glance.carriers =
-            self.carriers.iter().map(|carrier| memmem::find_iter(body, carrier.as_bytes()).count()).sum();
         glance
     }
 }
@@ -67,7 +79,8 @@ fn unescaped(raw: &str) -> std::borrow::Cow<'_, str> {
     if !raw.contains('\\') {
         return raw.into();
     }
-    serde_json::from_str::<Str<'_>>(&format!("\"{raw}\"")).map_or(raw.into(), |text| text.into_string().into())
+    serde_json::from_str::<Str<'_>>(&format!("\"{raw}\""))
+        .map_or(raw.into(), |text| text.into_string().into())
 }
 
 #[cfg(test)]
@@ -77,7 +90,8 @@ mod tests {
 
     use super::{Glance, StateMarks};
 
-    const MARKS: StateMarks = StateMarks { values: &["signature"], carriers: &["\"thinking\""] };
+    const MARKS: StateMarks =
+        StateMarks { values: &["signature"], carriers: &["\"thinking\""], readable: &[] };
 
     #[track_caller]
     fn seen(body: &str) -> (Vec<String>, Glance) {
@@ -92,7 +106,7 @@ mod tests {
             r#"{"type":"thinking","signature" : "a\u003d\"b","x":{"signature":""},"my_signature":"no","t":"\"signature\":\"no\"","signature":null}"#,
         );
         assert_eq!(states, ["a=\"b"]);
-        assert_eq!(glance, Glance { states: 1, empty: 1, carriers: 1 });
+        assert_eq!(glance, Glance { states: 1, empty: 1, carriers: 1, readable: 0 });
     }
 
     /// Every dialect's marks see the state that its encoder wrote.
@@ -103,7 +117,10 @@ mod tests {
             (Dialect::OpenaiResponses, r#"{"type":"reasoning","encrypted_content":"S"}"#),
             (Dialect::Gemini, r#"{"functionCall":{"name":"f"},"thoughtSignature":"S"}"#),
             (Dialect::Gemini, r#"{"functionCall":{"name":"f"},"thought_signature":"S"}"#),
-            (Dialect::OpenaiChat, r#"{"tool_calls":[{"extra_content":{"google":{"thought_signature":"S"}}}]}"#),
+            (
+                Dialect::OpenaiChat,
+                r#"{"tool_calls":[{"extra_content":{"google":{"thought_signature":"S"}}}]}"#,
+            ),
         ] {
             let mut seen = Vec::new();
             let marks = crate::codec(dialect).marks();

@@ -223,9 +223,7 @@ fn build(
     let ask = http.ask_usage && head.stream && head.usage_ask.is_some();
     let splices = match admitted.route.operation {
         Operation::Stored | Operation::Models => smallvec::SmallVec::new(),
-        Operation::Generate | Operation::Embed | Operation::CountTokens => {
-            codec.retarget(head, model, ask)
-        }
+        Operation::Generate | Operation::Embed | Operation::CountTokens => codec.retarget(head, model, ask),
     };
     let pieces = shim_wire::splice(body, splices).map_err(|e| internal(&e))?;
     let path = codec.upstream_path(&admitted.route, model);

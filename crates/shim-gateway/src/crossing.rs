@@ -13,8 +13,8 @@ use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 
 use crate::attempt::{
-    again, Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
-    unanswered,
+    Answered, Attempt, Failed, Hold, again, credential_fault, encoded, error_of, hold, holds_secret,
+    passable, unanswered,
 };
 use crate::embed::embed;
 use crate::generation::HttpSetup;

@@ -71,7 +71,15 @@ impl Ticket {
         };
         let (shared, start) = (shared.clone(), Instant::now());
         let pricing = Pricing::default();
-        Self { shared, record: Some(Box::new(record)), series: None, pricing, estimate: None, affinity: None, start }
+        Self {
+            shared,
+            record: Some(Box::new(record)),
+            series: None,
+            pricing,
+            estimate: None,
+            affinity: None,
+            start,
+        }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {

@@ -45,7 +45,11 @@ impl Codec for GeminiGenerate {
 
     /// State is thought signatures.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &["thoughtSignature", "thought_signature"], carriers: &["\"functionCall\"", "\"function_call\""] }
+        StateMarks {
+            values: &["thoughtSignature", "thought_signature"],
+            carriers: &["\"functionCall\"", "\"function_call\""],
+            readable: &[],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -41,7 +41,11 @@ impl Codec for OpenaiChat {
 
     /// State is signatures of Google's, and those in OpenRouter's `reasoning_details`.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &["thought_signature", "signature", "data"], carriers: &["\"tool_calls\""] }
+        StateMarks {
+            values: &["thought_signature", "signature", "data"],
+            carriers: &["\"tool_calls\""],
+            readable: &["\"reasoning_content\"", "\"reasoning_details\""],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -36,7 +36,11 @@ impl Codec for OpenaiResponses {
 
     /// State is encrypted reasoning.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &["encrypted_content"], carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""] }
+        StateMarks {
+            values: &["encrypted_content"],
+            carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""],
+            readable: &[],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

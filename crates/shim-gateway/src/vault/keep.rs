@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use shim_dialect::{Decoder, Encode, Meter, Operation, Reading, StateMarks, speaker};
 use shim_ir::{Event, Request};
-use shim_policy::vault::{Gather, Kept, Name, Names, Origin, Partition, Rules, trace};
+use shim_policy::vault::{Gather, Kept, Name, Names, Origin, Partition, trace};
 use shim_wire::frame::Frame;
 
-use super::{Item, may_record, origin, partition};
+use super::{Item, may_record, origin, partition, partition_of};
 use crate::crossing::decoded;
+use crate::generation::Key;
 use crate::pipeline::Admitted;
 use crate::plan::Step;
 use crate::shared::Shared;
@@ -70,16 +71,15 @@ pub(crate) fn watched(
         return meter;
     }
     let dialect = step.endpoint.dialect;
-    let rules = Rules::of(dialect, &step.target.traits(dialect));
-    let request = if rules.restores { decoded(admitted).ok() } else { None };
+    let request = if step.target.rules(dialect).restores { decoded(admitted).ok() } else { None };
     let reader = request.and_then(|request| keeping(shared, admitted, step, request, exchange));
     Box::new(Watched {
         meter,
         marks: admitted.codec.0.marks(),
         traces: Vec::new(),
         pieces: String::new(),
-        partition: partition(admitted),
-        origin: origin(step),
+        key: admitted.key.clone(),
+        step: step.clone(),
         shared: shared.clone(),
         record: may_record(admitted),
         reader: reader.map(|keeping| AnswerReader::new(speaker(dialect), keeping)),
@@ -100,8 +100,8 @@ struct Watched {
     traces: Vec<Name>,
     /// A state that comes in pieces, one a frame.
     pieces: String,
-    partition: Partition,
-    origin: Origin,
+    key: Option<Arc<Key>>,
+    step: Step,
     shared: Arc<Shared>,
     record: bool,
     reader: Option<AnswerReader>,
@@ -110,9 +110,10 @@ struct Watched {
 
 impl Watched {
     fn look(&mut self, body: &str) {
-        let (partition, traces, pieces) = (&self.partition, &mut self.traces, &mut self.pieces);
+        let (traces, pieces) = (&mut self.traces, &mut self.pieces);
         let before = pieces.len();
-        self.marks.glance(body.as_bytes(), &mut |state| {
+        self.marks.states(body.as_bytes(), &mut |state| {
+            let partition = &partition_of(self.key.as_deref());
             if traces.len() < TRACES_MAX {
                 traces.push(trace(partition, state));
             }
@@ -121,10 +122,15 @@ impl Watched {
             }
         });
         if pieces.len() > before && before > 0 && traces.len() < TRACES_MAX {
-            traces.push(trace(partition, pieces));
+            traces.push(trace(&partition_of(self.key.as_deref()), pieces));
         } else if pieces.len() == before {
             pieces.clear();
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        let reading = self.meter.reading();
+        reading.complete && reading.fault.is_none()
     }
 
     /// The answer is complete: what passed is remembered.
@@ -132,11 +138,25 @@ impl Watched {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        let maker = Item::Kept(Arc::new(Kept { origin: self.origin.clone(), pieces: Vec::new() }));
         let traces = std::mem::take(&mut self.traces);
-        self.shared.vault.put(traces, &maker, self.record, self.shared.clock.now_ms());
+        if !traces.is_empty() {
+            let maker = Item::Kept(Arc::new(Kept { origin: origin(&self.step), pieces: Vec::new() }));
+            self.shared.vault.put(traces, &maker, self.record, self.shared.clock.now_ms());
+        }
         if let Some(reader) = self.reader.take() {
             reader.keeping.answer(reader.gather);
+        }
+    }
+}
+
+impl Drop for Watched {
+    /// A stream whose last frame never came may be complete all the same.
+    fn drop(&mut self) {
+        if self.is_complete() {
+            if let Some(reader) = &mut self.reader {
+                reader.finish();
+            }
+            self.end();
         }
     }
 }
@@ -153,8 +173,8 @@ impl Meter for Watched {
         {
             self.reader = None;
         }
-        let reading = self.meter.reading();
-        if reading.complete && reading.fault.is_none() {
+        // The reader may wait for the very last frame.
+        if self.is_complete() && self.reader.as_ref().is_none_or(|reader| reader.gather.is_complete()) {
             self.end();
         }
     }
@@ -199,5 +219,11 @@ impl AnswerReader {
         let read = self.decoder.push(frame, &mut self.events).is_ok();
         self.events.drain(..).for_each(|event| self.gather.take(&event));
         read && !self.gather.is_over()
+    }
+
+    /// The stream is over.
+    fn finish(&mut self) {
+        self.decoder.finish(&mut self.events);
+        self.events.drain(..).for_each(|event| self.gather.take(&event));
     }
 }

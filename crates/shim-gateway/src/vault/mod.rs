@@ -24,9 +24,9 @@ pub(crate) use same::{Changed, carries, same};
 pub(crate) use second::{carries_state, is_about_state};
 
 use self::front::{Front, Item};
+use crate::generation::{Key, ServedBy};
 use crate::pipeline::Admitted;
 use crate::plan::Step;
-use crate::generation::ServedBy;
 
 /// What is remembered of conversations: in memory, and where a store is attached, beyond the process.
 #[derive(Debug, Default)]
@@ -120,7 +120,11 @@ impl Vault {
 
 /// Whose names an exchange's are.
 fn partition(admitted: &Admitted) -> Partition {
-    Partition::of(admitted.key.as_ref().map(|key| key.id.as_str()))
+    partition_of(admitted.key.as_deref())
+}
+
+fn partition_of(key: Option<&Key>) -> Partition {
+    Partition::of(key.map(|key| key.id.as_str()))
 }
 
 /// Whether what is remembered of an exchange may go to the disk.

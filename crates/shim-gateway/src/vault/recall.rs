@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shim_dialect::speaker;
 use shim_ir::{Fault, Opaque, Part, Request};
-use shim_policy::vault::{Given, Kept, Name, Names, Origin, Partition, Rules, Span, give, spans, trace};
+use shim_policy::vault::{Given, Kept, Name, Names, Origin, Partition, Span, give, spans, trace};
 
 use super::{Item, origin, partition};
 use crate::crossing::decoded;
@@ -97,7 +97,7 @@ pub(crate) async fn give_to(
 ) -> Result<Given, Fault> {
     let recalled = Recalled::of(shared, admitted).await?;
     let dialect = step.endpoint.dialect;
-    let rules = Rules::of(dialect, &step.target.traits(dialect));
+    let rules = step.target.rules(dialect);
     let nobody = Origin { provider: String::new(), account: String::new(), family: String::new() };
     let origin = if bare { nobody } else { origin(step) };
     let foreign = |opaque: &Opaque| {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use shim_dialect::{Goal, Operation, speaker};
 use shim_ir::{Fault, FaultKind, Loss, Traits};
 use shim_policy::fidelity::Rule;
-use shim_policy::vault::{Name, Rules, trace};
+use shim_policy::vault::{Name, trace};
 use shim_wire::scan::utf8;
 
 use super::recall::made_by;
@@ -34,7 +34,7 @@ const STATE_QUIRKS: [&str; 7] = [
     "reasoning_object",
     "thought_signatures",
     "unsigned_thinking",
-    "reasoning_content_needed",
+    "reasoning_needed",
 ];
 
 /// What goes to a target of the client's dialect in place of what the client sent; `None` where that passes as it is.
@@ -80,14 +80,15 @@ fn unwritten(error: &dyn std::fmt::Display) -> Fault {
 async fn needs_look(shared: &Shared, admitted: &Admitted, step: &Step) -> bool {
     let (states, glance) = states(admitted);
     let dialect = step.endpoint.dialect;
-    if states.is_empty() && glance.carriers == 0 && glance.empty == 0 {
+    if states.is_empty() && glance.carriers == 0 && glance.empty == 0 && glance.readable == 0 {
         return false;
     }
-    let rules = Rules::of(dialect, &step.target.traits(dialect));
+    let rules = step.target.rules(dialect);
     let missing = glance.carriers > glance.states && (rules.restores || rules.signs || rules.items);
     // In chat the glance does not see reasoning that can be read.
     let wanting = rules.restores && glance.carriers > 0;
-    if missing || wanting || (rules.signed && glance.empty > 0) {
+    let unwanted = glance.readable > 0 && !rules.readable;
+    if missing || wanting || unwanted || (rules.signed && glance.empty > 0) {
         return true;
     }
     let own = origin(step);

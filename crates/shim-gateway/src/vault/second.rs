@@ -26,7 +26,8 @@ const SAID: [&[&str]; 6] = [
 
 /// Whether an upstream's fault tells of state that it does not take.
 pub(crate) fn is_about_state(fault: &Fault) -> bool {
-    let refused = matches!(fault.kind, FaultKind::InvalidRequest) || matches!(fault.status, Some(400 | 404 | 422));
+    let refused =
+        matches!(fault.kind, FaultKind::InvalidRequest) || matches!(fault.status, Some(400 | 404 | 422));
     let said = fault.message.to_lowercase();
     refused && SAID.iter().any(|words| words.iter().all(|word| said.contains(word)))
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 mod clients;
+mod conversation;
 mod counts;
 mod drain;
 mod embed;
@@ -12,6 +13,7 @@ mod lane;
 mod recorded_counts;
 mod square;
 mod swaps;
+mod talk;
 mod timeouts;
 mod tls;
 mod tongues;

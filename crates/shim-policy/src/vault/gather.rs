@@ -57,6 +57,12 @@ impl Gather {
         }
     }
 
+    /// Whether the answer is complete.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Whether there was more than is gathered.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use shim_ir::{
-    Dialect, Executor, Loss, LossKind, Opaque, OpaqueKind, Part, Reasoning, Request, Role, Text, ToolCall, Turn,
+    Dialect, Executor, Loss, LossKind, Opaque, OpaqueKind, Part, Reasoning, Request, Role, Text, ToolCall,
+    Turn,
 };
 
 use super::kept::{Kept, Piece};
@@ -124,13 +125,7 @@ struct Placed {
 }
 
 impl Giver<'_> {
-    fn span(
-        &mut self,
-        span: &Span,
-        kept: Option<&Kept>,
-        origin: &Origin,
-        signs: bool,
-    ) -> Vec<(usize, Turn)> {
+    fn span(&mut self, span: &Span, kept: Option<&Kept>, origin: &Origin, signs: bool) -> Vec<(usize, Turn)> {
         let own = self.placed(span);
         let strange = match kept {
             None => own.iter().any(|placed| opaque_of(&placed.part).iter().any(self.foreign)),
@@ -233,9 +228,7 @@ impl Giver<'_> {
 
     /// Puts in what the target insists on.
     fn fill(&mut self, placed: &mut Vec<Placed>, span: &Span) {
-        let says = |placed: &Placed| {
-            matches!(&placed.part, Part::Reasoning(r) if r.text.iter().chain(&r.summary).any(|t| !t.is_empty()))
-        };
+        let says = |placed: &Placed| matches!(&placed.part, Part::Reasoning(r) if r.text.iter().chain(&r.summary).any(|t| !t.is_empty()));
         let calls = placed.iter().any(|placed| is_call(&placed.part).is_some());
         if !self.rules.wants || !calls || placed.iter().any(says) {
             return;
@@ -304,7 +297,11 @@ fn bare(reasoning: &Reasoning) -> Option<Reasoning> {
 }
 
 fn is_call(part: &Part) -> Option<&ToolCall> {
-    if let Part::ToolCall(call) = part { Some(call).filter(|call| call.executor == Executor::Client) } else { None }
+    if let Part::ToolCall(call) = part {
+        Some(call).filter(|call| call.executor == Executor::Client)
+    } else {
+        None
+    }
 }
 
 /// What of a part only its origin can read.
@@ -413,9 +410,11 @@ fn hang_on_text(part: &mut Part, opaque: &[Opaque]) -> Met {
             Met::It
         }
         Part::ToolCall(_) => Met::Behind,
-        Part::Reasoning(_) | Part::Media(_) | Part::ToolResult(_) | Part::ServerResult(_) | Part::Foreign(_) => {
-            Met::Before
-        }
+        Part::Reasoning(_)
+        | Part::Media(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => Met::Before,
     }
 }
 

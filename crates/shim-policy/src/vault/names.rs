@@ -5,9 +5,9 @@
 //! is found by another.
 
 use sha2::{Digest as _, Sha256};
-use shim_ir::{Part, Request, Role, ToolCall, ToolCallKind};
+use shim_ir::{Part, Request, Role, ToolCall, ToolCallKind, Turn};
 
-use super::spans::{Span, calls, parts, spans, texts};
+use super::spans::{Span, calls, parts, says, spans, texts};
 
 /// A name: the first half of a SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,6 +84,8 @@ pub struct Names<'r> {
     partition: &'r Partition,
     request: &'r Request,
     conversation: Name,
+    /// What was said before each turn, and at last before the answer.
+    before: Vec<Name>,
 }
 
 /// Most names of one answer; of more calls only the first lead back.
@@ -93,7 +95,16 @@ impl<'r> Names<'r> {
     /// The names of the answers of `request`.
     #[must_use]
     pub fn of(partition: &'r Partition, request: &'r Request) -> Self {
-        Self { partition, request, conversation: conversation(partition, request) }
+        let conversation = conversation(partition, request);
+        let mut before = vec![partition.name("before", &[&conversation.0])];
+        let mut last = before.first().copied().unwrap_or(conversation);
+        for chunk in request.turns.chunk_by(|a, b| says(a) == says(b)) {
+            // What one speaks in a row is one, however it is divided into turns.
+            before.extend(chunk.iter().skip(1).map(|_| last));
+            last = partition.name("before", &[&last.0, said(chunk).as_bytes()]);
+            before.push(last);
+        }
+        Self { partition, request, conversation, before }
     }
 
     /// The name of the conversation.
@@ -105,12 +116,11 @@ impl<'r> Names<'r> {
     /// The names of an answer in the conversation, the surest first.
     #[must_use]
     pub fn of_span(&self, span: &Span) -> Vec<Name> {
-        let before = self.before(span.before.clone());
         let mut names = Vec::new();
         for id in ids(self.request, span) {
             names.extend(minted(id).map(|exchange| self.partition.name("exchange", &[exchange.as_bytes()])));
         }
-        self.answer(parts(self.request, span), before, &mut names);
+        self.answer(parts(self.request, span), span.turns.start, &mut names);
         names.truncate(NAMES_MAX);
         names
     }
@@ -118,16 +128,15 @@ impl<'r> Names<'r> {
     /// The names of the answer to the request, given by `exchange`, as the client sees its parts.
     #[must_use]
     pub fn of_answer(&self, exchange: &str, answer: &[Part]) -> Vec<Name> {
-        let trailing = spans(self.request).last().map_or(0, |span| span.turns.end);
-        let before = self.before(trailing..self.request.turns.len());
         let mut names = vec![self.partition.name("exchange", &[exchange.as_bytes()])];
-        self.answer(answer.iter(), before, &mut names);
+        self.answer(answer.iter(), self.request.turns.len(), &mut names);
         names.truncate(NAMES_MAX);
         names
     }
 
-    fn answer<'p>(&self, parts: impl Iterator<Item = &'p Part> + Clone, before: Name, names: &mut Vec<Name>) {
+    fn answer<'p>(&self, parts: impl Iterator<Item = &'p Part> + Clone, turn: usize, names: &mut Vec<Name>) {
         let of = |kind: &str, fields: &[&[u8]]| self.partition.name(kind, fields);
+        let before = self.before.get(turn).copied().unwrap_or(self.conversation);
         for call in calls(parts.clone()).filter(|call| !call.id.is_empty()) {
             names.push(of("id", &[&self.conversation.0, call.id.as_bytes(), call.name.as_bytes()]));
         }
@@ -144,28 +153,30 @@ impl<'r> Names<'r> {
             names.push(of("id alone", &[call.id.as_bytes(), call.name.as_bytes(), said.as_bytes()]));
         }
     }
+}
 
-    /// What was said right before an answer.
-    fn before(&self, turns: std::ops::Range<usize>) -> Name {
-        let turns = self.request.turns.get(turns).unwrap_or_default();
-        let mut said = String::new();
-        for part in turns.iter().flat_map(|turn| &turn.parts) {
-            match part {
-                Part::Text(text) => said.push_str(text.text.trim()),
-                Part::ToolResult(result) => {
-                    texts(result.content.iter()).for_each(|text| said.push_str(text.text.trim()));
-                }
-                Part::Refusal(_)
-                | Part::Media(_)
-                | Part::Reasoning(_)
-                | Part::ToolCall(_)
-                | Part::ServerResult(_)
-                | Part::Foreign(_) => {}
+/// What is said in turns, as far as every client sends it back.
+fn said(turns: &[Turn]) -> String {
+    let mut said = String::new();
+    for part in turns.iter().flat_map(|turn| &turn.parts) {
+        match part {
+            Part::Text(text) => said.push_str(text.text.trim()),
+            Part::ToolResult(result) => {
+                texts(result.content.iter()).for_each(|text| said.push_str(text.text.trim()));
             }
-            said.push('\n');
+            Part::ToolCall(call) => {
+                said.push_str(&call.name);
+                said.push_str(&arguments(call));
+            }
+            Part::Refusal(_)
+            | Part::Media(_)
+            | Part::Reasoning(_)
+            | Part::ServerResult(_)
+            | Part::Foreign(_) => continue,
         }
-        self.partition.name("before", &[&self.conversation.0, said.as_bytes()])
+        said.push('\n');
     }
+    said
 }
 
 /// The ids in an answer of a conversation.
@@ -270,7 +281,9 @@ mod tests {
     #[test]
     fn only_ids_of_the_gateway_lead_to_an_exchange() {
         let hex = "0198c0ffee007abc8def0123456789ab";
-        for id in [format!("call_{hex}_0"), format!("toolu_{hex}_1"), format!("rs_{hex}_2"), format!("msg_{hex}")] {
+        for id in
+            [format!("call_{hex}_0"), format!("toolu_{hex}_1"), format!("rs_{hex}_2"), format!("msg_{hex}")]
+        {
             assert_eq!(minted(&id), Some(hex), "{id}");
         }
         for id in ["call_abc", "rs_0a18166210d72b5e0069fd938e69a08193a992a58d690a224b", "", hex] {

@@ -168,7 +168,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A list; each entry takes a byte at least, so a length beyond what is left is none.
-    fn list<T>(&mut self, entry: impl Fn(&mut Self) -> Result<T, RecordError>) -> Result<Vec<T>, RecordError> {
+    fn list<T>(
+        &mut self,
+        entry: impl Fn(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
         let length = self.number()?;
         if length > self.0.len() {
             return Err(RecordError);

@@ -1,6 +1,6 @@
 //! What a target takes of reasoning in a conversation.
 
-use shim_ir::{Dialect, Request, ReasoningMode, Traits};
+use shim_ir::{Dialect, ReasoningMode, Request, Traits};
 
 /// What a target takes of reasoning in a conversation, by its provider's documentation. Which provider has which oddity
 /// is data of the catalogue; what each means for the conversation is here.
@@ -27,7 +27,7 @@ pub struct Rules {
     /// <https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model>, read 2026-11-26.
     pub wants: bool,
     /// The first call of each answer that belongs to the turn going on must be signed; the encoder signs one that came
-    /// from elsewhere with Google's documented dummy.
+    /// from elsewhere with Google's documented dummy. Also in Google's chat endpoint.
     /// Source: <https://ai.google.dev/gemini-api/docs/thought-signatures>, read 2026-11-26.
     pub signs: bool,
     /// An item of reasoning without its encrypted content is looked for among the items the provider keeps; one that the
@@ -58,8 +58,8 @@ impl Rules {
                 Dialect::Gemini => true,
             },
             signed: dialect == Dialect::Anthropic && !has(&["unsigned_thinking"]),
-            wants: has(&["reasoning_content_needed"]),
-            signs: dialect == Dialect::Gemini && has(&["thought_signatures"]),
+            wants: has(&["reasoning_needed"]),
+            signs: has(&["thought_signatures"]),
             items: dialect == Dialect::OpenaiResponses,
             restores: dialect == Dialect::OpenaiChat && has(&RESTORED),
         }

@@ -9,29 +9,25 @@ use shim_ir::{Part, Request, Role, Text, ToolCall, Turn};
 pub struct Span {
     /// The turns of the assistant.
     pub turns: Range<usize>,
-    /// The turns of others right before them.
-    pub before: Range<usize>,
 }
 
 /// The answers in a conversation, in order.
 #[must_use]
 pub fn spans(request: &Request) -> Vec<Span> {
     let mut spans = Vec::new();
-    let (mut from, mut before) = (0, 0..0);
+    let mut from = 0;
     for chunk in request.turns.chunk_by(|a, b| says(a) == says(b)) {
         let turns = from..from + chunk.len();
         from = turns.end;
         if chunk.first().is_some_and(says) {
-            spans.push(Span { turns, before: std::mem::take(&mut before) });
-        } else {
-            before = turns;
+            spans.push(Span { turns });
         }
     }
     spans
 }
 
 /// Whether the assistant says a turn. What a tool gave may stand in a turn of the assistant; then it is another's.
-fn says(turn: &Turn) -> bool {
+pub(super) fn says(turn: &Turn) -> bool {
     turn.role == Role::Assistant && !turn.parts.iter().any(|part| matches!(part, Part::ToolResult(_)))
 }
 

@@ -160,9 +160,21 @@ mod tests {
         assert_eq!(found(&vault, 0, 20_000), None);
         let file = std::fs::metadata(folder.path().join("vault.db")).unwrap().len();
         assert!(file < 2 * limits.bytes_max, "{file}");
-        let held: i64 = vault.reader.lock().unwrap().query_row("SELECT sum(bytes) FROM entries", [], |row| row.get(0)).unwrap();
+        let held: i64 = vault
+            .reader
+            .lock()
+            .unwrap()
+            .query_row("SELECT sum(bytes) FROM entries", [], |row| row.get(0))
+            .unwrap();
         assert!(u64::try_from(held).unwrap() <= limits.bytes_max);
-        let names: i64 = vault.reader.lock().unwrap().query_row("SELECT count(*) FROM names WHERE entry NOT IN (SELECT id FROM entries)", [], |row| row.get(0)).unwrap();
+        let names: i64 = vault
+            .reader
+            .lock()
+            .unwrap()
+            .query_row("SELECT count(*) FROM names WHERE entry NOT IN (SELECT id FROM entries)", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
         assert_eq!(names, 0);
     }
 
@@ -199,7 +211,10 @@ mod tests {
         assert!(matches!(opened, Err(StoreError::Newer { found: 99, known: 1 })));
         std::fs::write(&path, "not a database, surely not a database").unwrap();
         let _ = std::fs::remove_file(folder.path().join("vault.db-wal"));
-        assert!(matches!(SqliteVault::open(folder.path(), VaultLimits::default()), Err(StoreError::Database(_))));
+        assert!(matches!(
+            SqliteVault::open(folder.path(), VaultLimits::default()),
+            Err(StoreError::Database(_))
+        ));
     }
 
     proptest! {

@@ -49,10 +49,12 @@ impl Writer {
     pub(super) fn start(connection: Connection, limits: VaultLimits) -> Result<Self, StoreError> {
         let (sender, receiver) = sync_channel(WAITING_MAX);
         let counts = Arc::new(Counts::default());
-        let held = connection.query_row("SELECT coalesce(sum(bytes), 0) FROM entries", [], |row| row.get(0))?;
+        let held =
+            connection.query_row("SELECT coalesce(sum(bytes), 0) FROM entries", [], |row| row.get(0))?;
         let mut scribe = Scribe { connection, limits, held, counts: counts.clone() };
         let run = move || scribe.run(&receiver);
-        let thread = std::thread::Builder::new().name("vault".into()).spawn(run).map_err(StoreError::Thread)?;
+        let thread =
+            std::thread::Builder::new().name("vault".into()).spawn(run).map_err(StoreError::Thread)?;
         Ok(Self { sender: Some(sender), thread: Some(thread), counts })
     }
 
@@ -133,7 +135,10 @@ impl Scribe {
                 self.counts.lost.fetch_add(batch.len() as u64, Ordering::Relaxed);
             }
             self.counts.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            flushes.iter().for_each(|done| drop(done.send(())));
+            for done in flushes {
+                // Whoever waited may have left.
+                let _ = done.send(());
+            }
         }
     }
 

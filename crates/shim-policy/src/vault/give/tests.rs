@@ -116,7 +116,8 @@ fn another_origin_gets_no_state_and_what_can_be_read_where_it_takes_it() {
     let kept = Kept::of(&origin("anthropic"), &answer).unwrap();
     let request = stripped(&answer);
     for other in [origin("other"), Origin { account: "ffff".into(), ..origin("anthropic") }] {
-        let (parts, losses) = given(&request, Some(&kept), &other, Rules { signed: true, ..Rules::default() });
+        let (parts, losses) =
+            given(&request, Some(&kept), &other, Rules { signed: true, ..Rules::default() });
         assert_eq!((parts, losses), (request.turns[1].parts.clone(), 1));
         let rules = Rules { readable: true, ..Rules::default() };
         let (parts, losses) = given(&request, Some(&kept), &other, rules);
@@ -154,7 +155,10 @@ fn what_a_target_insists_on_is_put_in() {
     let Part::Reasoning(untold) = &parts[0] else { panic!("{parts:?}") };
     assert_eq!((untold.text.concat().as_str(), losses), (UNTOLD, 1));
     let thinks_not = Request {
-        reasoning: Some(shim_ir::ReasoningAsk { mode: Some(shim_ir::ReasoningMode::Off), ..Default::default() }),
+        reasoning: Some(shim_ir::ReasoningAsk {
+            mode: Some(shim_ir::ReasoningMode::Off),
+            ..Default::default()
+        }),
         ..request.clone()
     };
     assert_eq!(given(&thinks_not, None, &origin("deepseek"), rules), (request.turns[1].parts.clone(), 0));
@@ -176,12 +180,14 @@ fn state_of_a_known_other_origin_goes_also_where_nothing_is_kept() {
 fn items_are_turns_of_their_own_and_none_is_left_empty() {
     let answer = answer();
     let kept = Kept::of(&origin("openai"), &answer).unwrap();
-    let items: Vec<_> = stripped(&answer).turns[1].parts.iter().cloned().map(|p| turn(Role::Assistant, vec![p])).collect();
+    let items: Vec<_> =
+        stripped(&answer).turns[1].parts.iter().cloned().map(|p| turn(Role::Assistant, vec![p])).collect();
     let mut turns = vec![asked()];
     turns.extend(items);
     let request = Request { turns, ..Request::default() };
     let found: Vec<_> = spans(&request).into_iter().map(|span| (span, Some(&kept))).collect();
-    let given = give(&request, Dialect::OpenaiResponses, &found, &origin("openai"), Rules::default(), &nobodys);
+    let given =
+        give(&request, Dialect::OpenaiResponses, &found, &origin("openai"), Rules::default(), &nobodys);
     let turns = given.request.unwrap().turns;
     assert!(turns.iter().all(|turn| turn.parts.len() == 1), "{turns:?}");
     assert_eq!(turns.len(), 6);
