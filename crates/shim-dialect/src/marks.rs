@@ -113,7 +113,10 @@ mod tests {
     #[test]
     fn every_dialect_has_its_marks() {
         for (dialect, body) in [
-            (Dialect::Anthropic, r#"{"type":"thinking","thinking":"","signature":"S"}"#),
+            (
+                Dialect::Anthropic,
+                r#"[{"type":"thinking","thinking":"","signature":"S"},{"type":"tool_use"}]"#,
+            ),
             (Dialect::OpenaiResponses, r#"{"type":"reasoning","encrypted_content":"S"}"#),
             (Dialect::Gemini, r#"{"functionCall":{"name":"f"},"thoughtSignature":"S"}"#),
             (Dialect::Gemini, r#"{"functionCall":{"name":"f"},"thought_signature":"S"}"#),

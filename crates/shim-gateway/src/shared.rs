@@ -90,6 +90,7 @@ impl Shared {
     /// # Errors
     /// Never in practice; the writer's type allows it.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        self.metrics.vault_lost.set(i64::try_from(self.vault.lost()).unwrap_or(i64::MAX));
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 

@@ -67,6 +67,8 @@ pub struct Metrics {
     /// Answers whose usage could not be read.
     pub unmetered: Counter,
     lines_dropped: Gauge,
+    /// Records of the vault that were lost.
+    pub vault_lost: Gauge,
 }
 
 /// The metrics of one alias and target, looked up once and then only added to.
@@ -117,6 +119,7 @@ impl Metrics {
             generation: Gauge::default(),
             unmetered: Counter::default(),
             lines_dropped: Gauge::default(),
+            vault_lost: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -138,6 +141,7 @@ impl Metrics {
         r.register(names::GENERATION, "Generation in force", self.generation.clone());
         r.register(names::UNMETERED, "Answers whose usage could not be read", self.unmetered.clone());
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
+        r.register(names::VAULT_LOST, "Records of the vault lost", self.vault_lost.clone());
     }
 
     /// The series of an alias and target.

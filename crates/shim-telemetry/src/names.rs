@@ -27,6 +27,9 @@ pub const UNMETERED: &str = "shim_unmetered_answers";
 /// Log lines that were dropped because their reader was too slow.
 pub const LINES_DROPPED: &str = "shim_log_lines_dropped";
 
+/// Records of the vault that were lost, because too much waited to be written or the disk took them not.
+pub const VAULT_LOST: &str = "shim_vault_lost";
+
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];

@@ -37,7 +37,7 @@ impl Codec for AnthropicMessages {
 
     /// State is signatures of thinking, and what of it is withheld.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &["signature", "data"], carriers: &[], readable: &[] }
+        StateMarks { values: &["signature", "data"], carriers: &["\"tool_use\""], readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -74,7 +74,11 @@ async fn by_conversation(shared: &Shared, admitted: &Admitted, plan: &Plan) -> O
     let diverged = named(&partition(admitted), PlaceName::Diverged, alias, Name([0; 16]));
     let now = shared.clock.now_ms();
     shared.vault.find(&[diverged], now).await.remove(&diverged)?;
-    let conversation = Recalled::of(shared, admitted).await.ok()?.conversation;
+    let recalled = Recalled::of(shared, admitted).await.ok()?;
+    if !recalled.is_under_way() {
+        return None;
+    }
+    let conversation = recalled.conversation;
     let name = named(&partition(admitted), PlaceName::Affinity, alias, conversation);
     match shared.vault.find(&[name], now).await.remove(&name)? {
         Item::Target(target) => plan.steps.iter().position(|step| *step.target.name == *target),

@@ -35,6 +35,11 @@ impl Recalled {
         Ok(admitted.recalled.get_or_init(|| Self::look(shared, admitted, request)).await)
     }
 
+    /// Whether anything was answered in the conversation.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
     async fn look(shared: &Shared, admitted: &Admitted, request: Arc<Request>) -> Self {
         let partition = partition(admitted);
         let (conversation, named) = {

@@ -85,8 +85,8 @@ async fn needs_look(shared: &Shared, admitted: &Admitted, step: &Step) -> bool {
     }
     let rules = step.target.rules(dialect);
     let missing = glance.carriers > glance.states && (rules.restores || rules.signs || rules.items);
-    // In chat the glance does not see reasoning that can be read.
-    let wanting = rules.restores && glance.carriers > 0;
+    // The glance does not see whether a call has reasoning that can be read.
+    let wanting = (rules.restores || rules.wants) && glance.carriers > 0;
     let unwanted = glance.readable > 0 && !rules.readable;
     if missing || wanting || unwanted || (rules.signed && glance.empty > 0) {
         return true;

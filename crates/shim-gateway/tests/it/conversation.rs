@@ -182,7 +182,9 @@ fn circuit(count: usize) -> Vec<usize> {
 
 #[tokio::test(start_paused = true)]
 async fn a_swap_at_every_turn_in_every_direction_is_never_a_400() {
-    for (dialect, habit, stream) in talks() {
+    // The other two of each client are in the test above; here each takes seconds.
+    for (dialect, habit, stream) in talks().filter(|(_, habit, stream)| (*habit == Habit::Strips) == *stream)
+    {
         let (lab, log) = lab(CONFIG);
         let mut talk = Talk::new(dialect, habit, stream);
         let mut lossy = 0;

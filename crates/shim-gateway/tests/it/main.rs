@@ -4,6 +4,8 @@
 
 mod clients;
 mod conversation;
+mod conversation_kept;
+mod conversation_recorded;
 mod counts;
 mod drain;
 mod embed;

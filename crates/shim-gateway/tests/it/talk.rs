@@ -29,6 +29,7 @@ pub(crate) struct Talk {
     /// The calls of the last answer: id and name.
     calls: Vec<(String, String)>,
     questions: usize,
+    opening: String,
 }
 
 /// What came of a request.
@@ -51,6 +52,7 @@ impl Talk {
             said: Vec::new(),
             calls: Vec::new(),
             questions: 0,
+            opening: "Question".to_owned(),
         }
     }
 
@@ -59,7 +61,7 @@ impl Talk {
         let calls = std::mem::take(&mut self.calls);
         if calls.is_empty() {
             self.questions += 1;
-            self.asks(&format!("Question {}?", self.questions));
+            self.asks(&format!("{} {}?", self.opening, self.questions));
         } else {
             self.answers(&calls);
         }
@@ -78,6 +80,11 @@ impl Talk {
         let answer = self.read(&told).unwrap_or_else(|| panic!("{place}: {told}"));
         let text = self.hears(&answer);
         Turned { target: target.unwrap(), fidelity: fidelity.unwrap(), affinity, text }
+    }
+
+    /// Begins its questions with other words.
+    pub(crate) fn opens(&mut self, words: &str) {
+        words.clone_into(&mut self.opening);
     }
 
     /// Whether the last answer was the end of a turn.
