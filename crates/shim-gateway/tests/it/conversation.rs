@@ -152,6 +152,7 @@ async fn a_provider_gets_its_own_state_back_byte_for_byte_every_turn() {
             for turn in 0..7 {
                 let turned = ask(&mut talk, &lab, &log, name, model).await;
                 assert_eq!(talk.is_answered(), turn % 3 == 2, "{name} {dialect:?}: {turned:?}");
+                assert_eq!(turned.text == "All is done.", turn % 3 == 2, "{name} {dialect:?}: {turned:?}");
             }
             let states = gave(&log, name).len();
             // The endpoints for chat of OpenAI and Anthropic tell nothing of reasoning, and OpenAI's is its first.

@@ -359,7 +359,7 @@ fn weave(
             }
             Piece::Reasoning(_) => {}
             Piece::Text(opaque) => {
-                let opaque = hung.then_some(opaque.as_slice()).unwrap_or_default();
+                let opaque = if hung { opaque.as_slice() } else { &[] };
                 if !pass(&mut own, &mut woven, |part| hang_on_text(part, opaque)) && !opaque.is_empty() {
                     let text = Text { opaque: opaque.to_vec(), ..Text::default() };
                     let turn = own.peek().map_or(last, |placed| placed.turn);
@@ -367,7 +367,7 @@ fn weave(
                 }
             }
             Piece::Call { name, item, opaque } => {
-                let hung = hung.then_some((item.as_ref(), opaque.as_slice())).unwrap_or_default();
+                let hung = if hung { (item.as_ref(), opaque.as_slice()) } else { (None, &[][..]) };
                 pass(&mut own, &mut woven, |part| hang_on_call(part, name, hung));
             }
         }

@@ -67,7 +67,10 @@ fn signature(strict: &Strict, thought: &str, bound: u64) -> String {
 }
 
 fn refuse(message: String) -> Refusal {
-    (400, json!({ "type": "error", "error": { "type": "invalid_request_error", "message": message } }))
+    (
+        400,
+        json!({ "type": "error", "error": { "type": "invalid_request_error", "message": Value::String(message) } }),
+    )
 }
 
 fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusal> {

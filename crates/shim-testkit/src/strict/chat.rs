@@ -52,7 +52,7 @@ fn reason(strict: &Strict, step: Step, seed: u64, message: &mut Value, calls: &m
 }
 
 fn refuse(message: String) -> Refusal {
-    (400, json!({ "error": { "type": "invalid_request_error", "message": message } }))
+    (400, json!({ "error": { "type": "invalid_request_error", "message": Value::String(message) } }))
 }
 
 fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusal> {

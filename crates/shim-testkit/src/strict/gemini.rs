@@ -49,7 +49,10 @@ fn open_from(contents: &[Value]) -> usize {
 }
 
 fn refuse(message: String) -> Refusal {
-    (400, json!({ "error": { "code": 400, "message": message, "status": "INVALID_ARGUMENT" } }))
+    (
+        400,
+        json!({ "error": { "code": 400, "message": Value::String(message), "status": "INVALID_ARGUMENT" } }),
+    )
 }
 
 pub(super) fn is_signature(strict: &Strict, signature: &str) -> bool {

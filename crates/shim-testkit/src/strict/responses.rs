@@ -41,7 +41,10 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
 }
 
 fn refuse(status: u16, code: &str, message: String) -> Refusal {
-    (status, json!({ "error": { "type": "invalid_request_error", "code": code, "message": message } }))
+    (
+        status,
+        json!({ "error": { "type": "invalid_request_error", "code": code, "message": Value::String(message) } }),
+    )
 }
 
 fn check(strict: &Strict, body: &Value, input: &[Value]) -> Result<(), Refusal> {
