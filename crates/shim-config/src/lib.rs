@@ -10,6 +10,7 @@ mod prices;
 mod problem;
 mod raw;
 mod value;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -43,6 +44,8 @@ pub struct Config {
     pub record: Record,
     /// What is kept there of answers that clients may go on from.
     pub responses: Responses,
+    /// Bounds of the vault in it.
+    pub vault: Vault,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -104,6 +107,21 @@ pub struct Server {
     pub bare_models: bool,
     /// Number of worker threads; none means one for each core.
     pub workers: Option<usize>,
+}
+
+/// Bounds of the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vault {
+    /// Most bytes it keeps.
+    pub bytes_max: usize,
+    /// Longest life of what it keeps, in days.
+    pub days_max: u32,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, days_max: 30 }
+    }
 }
 
 /// A certificate and its key, as PEM files.
@@ -264,6 +282,7 @@ impl Default for Config {
             ledger: Ledger::default(),
             record: Record::default(),
             responses: Responses::default(),
+            vault: Vault::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),

@@ -94,6 +94,7 @@ impl Parser<'_> {
         if let Some((store, span)) = &store {
             config.responses = self.responses(store, span);
         }
+        config.vault = crate::vault::bounds(store.as_ref(), &mut self.gather);
         self.store(store, &mut config);
         config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);

@@ -115,6 +115,11 @@ pub(crate) struct Store {
     pub(crate) responses_max: Option<String>,
     /// How long such an answer is kept. Default `720h`, which is 30 days.
     pub(crate) responses_age: Option<String>,
+    /// Most bytes of the vault, which keeps what only its provider can read of answers (signatures, encrypted reasoning)
+    /// so that a conversation survives a client that drops it; the oldest goes first. Default `256MiB`.
+    pub(crate) vault_bytes_max: Option<String>,
+    /// Longest life of what the vault keeps, in days. Default 30.
+    pub(crate) vault_days_max: Option<u32>,
 }
 
 /// Logging.

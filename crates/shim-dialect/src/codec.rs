@@ -13,12 +13,15 @@ use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::{Billed, Echo, Keep, Standing};
+use crate::{Billed, Echo, Keep, Standing, StateMarks};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
     /// Which dialect.
     fn dialect(&self) -> Dialect;
+
+    /// How state that only its origin can read stands in its bodies.
+    fn marks(&self) -> StateMarks;
 
     /// What a request line asks for; `None` when the path is not one of this dialect's.
     ///

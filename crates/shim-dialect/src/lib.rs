@@ -15,6 +15,7 @@ pub mod gemini_generate;
 mod keep;
 #[cfg(test)]
 mod laws;
+mod marks;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
@@ -31,6 +32,7 @@ pub use codec::{
 };
 pub use echo::{Echo, Restorer, SentTool};
 pub use keep::{Gather, Items, Keep, KeepAsk, KeptAnswer, Link, Page, Refusal, Wants};
+pub use marks::{Glance, StateMarks};
 use shim_ir::Dialect;
 pub use standing::{Allowance, Standing};
 

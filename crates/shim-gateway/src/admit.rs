@@ -79,6 +79,7 @@ where
         body,
         key,
         decoded: OnceLock::new(),
+        recalled: tokio::sync::OnceCell::new(),
         record: ticket.recorder().record(),
         named: None,
         keeper: None,

@@ -13,7 +13,7 @@ use shim_store::ledger::Receipt;
 
 use crate::attempt::Failed;
 use crate::generation::Snapshot;
-use crate::headers::{ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
+use crate::headers::{AFFINITY, ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
 use crate::relay::Relay;
 use crate::ticket::Ticket;
 
@@ -123,6 +123,9 @@ pub(crate) fn mark(headers: &mut HeaderMap, snapshot: &Snapshot, ticket: &Ticket
         headers.insert(EXCHANGE, id);
     }
     headers.insert(GENERATION, snapshot.header().clone());
+    if let Some(affinity) = ticket.affinity() {
+        headers.insert(AFFINITY, HeaderValue::from_static(affinity.name()));
+    }
     if ticket.attempts() > 1 {
         headers.insert(ATTEMPTS, HeaderValue::from(ticket.attempts()));
     }

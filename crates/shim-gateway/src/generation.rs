@@ -13,6 +13,7 @@ use shim_ir::{
 };
 use shim_policy::fidelity::Rule;
 use shim_policy::limits::{self, Governed, Subject};
+use shim_policy::vault::Rules;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::{Origin, Timeouts};
 
@@ -468,6 +469,16 @@ impl Alias {
 impl Target {
     /// What is known of the model where its provider speaks `dialect`.
     pub(crate) fn traits(&self, dialect: Dialect) -> Traits {
+        self.known(dialect).cloned().unwrap_or_default()
+    }
+
+    /// What it takes of reasoning in a conversation where its provider speaks `dialect`.
+    pub(crate) fn rules(&self, dialect: Dialect) -> Rules {
+        self.known(dialect)
+            .map_or_else(|| Rules::of(dialect, &Traits::default()), |known| Rules::of(dialect, known))
+    }
+
+    fn known(&self, dialect: Dialect) -> Option<&Traits> {
         let look = |endpoint: &Arc<Endpoint>| {
             let model = self.id.model.as_str();
             let mut known = shim_catalog::traits(self.provider.id.as_str(), model, endpoint.dialect);
@@ -477,7 +488,7 @@ impl Target {
             (endpoint.dialect, known)
         };
         let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
-        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits.clone()).unwrap_or_default()
+        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits)
     }
 }
 

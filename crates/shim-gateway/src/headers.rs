@@ -18,6 +18,8 @@ pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-shim-target");
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("x-shim-generation");
 /// `x-shim-fidelity`
 pub(crate) const FIDELITY: HeaderName = HeaderName::from_static("x-shim-fidelity");
+/// `x-shim-affinity`
+pub(crate) const AFFINITY: HeaderName = HeaderName::from_static("x-shim-affinity");
 /// `x-shim-attempts`
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-shim-attempts");
 

@@ -36,6 +36,7 @@ mod shared;
 mod spent;
 mod ticket;
 mod translate;
+mod vault;
 
 pub use answer::AnswerBody;
 pub use control::{AliasStatus, Control, ControlError, KeyStatus, SwapReport};
@@ -54,3 +55,4 @@ pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connec
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};
 pub use spent::{Crashed, Rows, SpendRow, Spent, SpentError};
+pub use vault::Vault;

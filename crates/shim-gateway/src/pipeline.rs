@@ -26,6 +26,7 @@ use crate::routes::{Routed, route};
 use crate::sentinel;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
+use crate::vault::{self, Recalled};
 
 /// What one worker thread answers requests with.
 #[derive(Debug)]
@@ -116,10 +117,12 @@ where
         return Ok(Staged::Whole(told));
     }
     kept::resolve(&worker.shared, snapshot, &mut admitted).await?;
-    let plan = plan(&worker.shared, snapshot, &admitted)?;
+    let mut plan = plan(&worker.shared, snapshot, &admitted)?;
+    vault::prefer(&worker.shared, &admitted, &mut plan, ticket).await;
     reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
     ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
+    vault::note(&worker.shared, &admitted, &plan, ticket).await;
     kept::deleted(&worker.shared, &admitted, attempt.status).await?;
     ticket.outlines(sentinel::sample(&admitted));
     let tap = kept::tap(&mut admitted, &attempt, ticket);
@@ -177,6 +180,8 @@ pub(crate) struct Admitted {
     pub(crate) named: Option<Box<crate::kept::Named>>,
     /// The provider that keeps the answer it is about.
     pub(crate) keeper: Option<Box<str>>,
+    /// What is remembered of the conversation, looked up when a target first needs it.
+    pub(crate) recalled: tokio::sync::OnceCell<Recalled>,
     /// Counts the body against the bound on all bodies for as long as it is held.
     pub(crate) held: Option<crate::hold::Held>,
 }

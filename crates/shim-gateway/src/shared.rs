@@ -16,6 +16,7 @@ use crate::generation::Snapshot;
 use crate::kept::Keeper;
 use crate::limited::Limited;
 use crate::sentinel::Sentinel;
+use crate::vault::Vault;
 
 /// Recent exchanges kept in memory, for `GET /v1/exchanges`: those that are older are in the ledger.
 pub const RECENT_MAX: usize = 512;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub(crate) kept: Keeper,
     /// Watches whether prompts are read from the providers' caches.
     pub(crate) sentinel: Sentinel,
+    /// What is remembered of conversations; in memory alone until a store is attached.
+    pub vault: Vault,
     recent: Mutex<Recent>,
 }
 
@@ -72,6 +75,7 @@ impl Shared {
             notes: Notes::default(),
             kept: Keeper::default(),
             sentinel: Sentinel::default(),
+            vault: Vault::default(),
             recent: Mutex::default(),
         })
     }
@@ -125,6 +129,7 @@ impl Shared {
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         let (bytes, dropped) = self.kept.counts();
         self.metrics.kept(bytes, dropped);
+        self.metrics.vault_lost.set(i64::try_from(self.vault.lost()).unwrap_or(i64::MAX));
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 

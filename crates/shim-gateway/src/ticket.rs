@@ -19,6 +19,7 @@ use crate::kept::Tap;
 use crate::record::Recorder;
 use crate::reserve::Hold;
 use crate::shared::Shared;
+use crate::vault::Affinity;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
 /// when it is dropped before either, as abandoned.
@@ -39,6 +40,8 @@ pub(crate) struct Ticket {
     tap: Option<Box<Tap>>,
     /// What was asked, for who watches the caches.
     outline: Option<Box<Outline>>,
+    /// Why another target than the alias's first is asked first.
+    affinity: Option<Affinity>,
     start: Instant,
 }
 
@@ -84,8 +87,8 @@ impl Ticket {
         };
         let (shared, start) = (shared.clone(), Instant::now());
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
-        let (target, estimate, hold, tap, outline) = (None, None, None, None, None);
-        Self { shared, record, target, estimate, recorder, hold, tap, outline, start }
+        let (target, estimate, hold, tap, outline, affinity) = (None, None, None, None, None, None);
+        Self { shared, record, target, estimate, recorder, hold, tap, outline, affinity, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -94,6 +97,15 @@ impl Ticket {
 
     pub(crate) fn start(&self) -> Instant {
         self.start
+    }
+
+    pub(crate) fn affinity(&self) -> Option<Affinity> {
+        self.affinity
+    }
+
+    /// Notes why another target than the alias's first is asked first.
+    pub(crate) fn prefers(&mut self, why: Affinity) {
+        self.affinity = Some(why);
     }
 
     pub(crate) fn attempts(&self) -> u32 {

@@ -10,3 +10,4 @@ pub mod record;
 pub mod sentinel;
 pub mod swap;
 pub mod tokens;
+pub mod vault;

@@ -1,11 +1,14 @@
-//! What outlives the process: swap steps, generation numbers, keys and the ledger. It records; it decides nothing.
+//! What outlives the process: swap steps, generation numbers, keys, the ledger, kept answers and the vault's records. It
+//! records; it decides nothing.
 //!
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
-//! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day.
+//! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day. `responses.db` and `vault.db` are
+//! others, each written by a thread of its own in group commits.
 
 pub mod ledger;
 mod responses;
 mod sqlite;
+mod vault;
 
 use std::path::PathBuf;
 
@@ -18,6 +21,7 @@ pub use responses::{
     KeptResponse, MemoryResponses, RESPONSE_BYTES_MAX, ResponseLimits, ResponseStore, SqliteResponses,
 };
 pub use sqlite::SqliteState;
+pub use vault::{Entry, SqliteVault, VaultLimits, VaultStore};
 
 /// What of the gateway's state outlives it.
 pub trait StateStore: KeyStore + Send {
@@ -76,6 +80,9 @@ pub enum StoreError {
     /// It was closed: the gateway is ending.
     #[error("the store is closed")]
     Closed,
+    /// The system gives no thread to write with.
+    #[error("the store cannot start its writer")]
+    Thread(#[source] std::io::Error),
     /// A newer program wrote the file.
     #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
     Newer {

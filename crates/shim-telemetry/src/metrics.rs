@@ -79,6 +79,8 @@ pub struct Metrics {
     lines_dropped: Gauge,
     /// What the ledger counts of itself.
     pub ledger: LedgerMetrics,
+    /// Records of the vault that were lost.
+    pub vault_lost: Gauge,
 }
 
 /// The metrics of one alias and target, looked up once and then only added to.
@@ -135,6 +137,7 @@ impl Metrics {
             responses_dropped: Gauge::default(),
             lines_dropped: Gauge::default(),
             ledger: LedgerMetrics::default(),
+            vault_lost: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -163,6 +166,7 @@ impl Metrics {
         r.register(names::RESPONSES_DROPPED, "Answers that could not be kept", dropped);
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
         self.ledger.register(r);
+        r.register(names::VAULT_LOST, "Records of the vault lost", self.vault_lost.clone());
     }
 
     /// The series of an alias and target.

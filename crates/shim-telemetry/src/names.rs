@@ -55,6 +55,8 @@ pub const LEDGER_REFUSED: &str = "shim_ledger_refused";
 pub const LEDGER_SET_ASIDE: &str = "shim_ledger_files_set_aside";
 /// Bytes that wait to be written to the ledger.
 pub const LEDGER_QUEUE: &str = "shim_ledger_queue_bytes";
+/// Records of the vault that were lost, because too much waited to be written or the disk took them not.
+pub const VAULT_LOST: &str = "shim_vault_lost";
 
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =

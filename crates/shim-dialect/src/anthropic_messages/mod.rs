@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -33,6 +33,11 @@ pub struct AnthropicMessages;
 impl Codec for AnthropicMessages {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is signatures of thinking, and what of it is withheld.
+    fn marks(&self) -> StateMarks {
+        StateMarks { values: &["signature", "data"], carriers: &["\"tool_use\""], readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
-    Meter, ModelEntry, Operation, Plain, Route, Told,
+    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -33,6 +33,15 @@ pub struct OpenaiResponses;
 impl Codec for OpenaiResponses {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is encrypted reasoning.
+    fn marks(&self) -> StateMarks {
+        StateMarks {
+            values: &["encrypted_content"],
+            carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""],
+            readable: &[],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 mod clients;
+mod conversation;
+mod conversation_kept;
+mod conversation_recorded;
 mod counts;
 mod drain;
 mod embed;
@@ -20,6 +23,7 @@ mod responses_state_kept;
 mod sentinel;
 mod square;
 mod swaps;
+mod talk;
 mod timeouts;
 mod tls;
 mod tongues;

@@ -52,7 +52,7 @@ impl<'r> Ask<'r> {
             thought.fit(output_max, cx);
         }
         cx.marks_over = (said.marks() + offers.marks()).saturating_sub(MARKS_MAX);
-        let ids = Ids::of(request, goal.seed);
+        let ids = Ids::of(request);
         Self { request, model: goal.model, counts, said, ids, offers, choice, schema, thought, output_max }
     }
 
