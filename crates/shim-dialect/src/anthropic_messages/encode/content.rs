@@ -64,6 +64,9 @@ pub(crate) fn is_own_call(word: &str) -> bool {
     matches!(word, "server_tool_use" | "mcp_tool_use")
 }
 
+/// Why the mark of a text that is not written is left out.
+pub(super) const NO_MARK: &str = "an empty text takes no cache mark";
+
 /// Whether a text is written: a request takes none that is blank, and an answer needs none that only carries state.
 fn says(text: &Text, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
     let blank = if cx.answering {
@@ -72,10 +75,13 @@ fn says(text: &Text, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
         text.text.trim().is_empty()
     };
     if blank && text.cache.is_some() {
-        cx.lose(format_args!("{at}.cache"), LossKind::Dropped, "an empty text takes no cache mark");
+        cx.lose(format_args!("{at}.cache"), LossKind::Dropped, NO_MARK);
     }
     if blank && !text.opaque.is_empty() {
         cx.lose(format_args!("{at}.opaque"), LossKind::Dropped, "only its origin can read it");
+    }
+    if blank {
+        cx.own(&text.rest, &at);
     }
     !blank
 }

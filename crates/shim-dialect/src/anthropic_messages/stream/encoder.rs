@@ -300,6 +300,8 @@ impl MessageEncoder {
         if part.has_postscript() {
             self.close(out);
             part.postscript(&mut self.wire, &mut self.cx, out);
+        } else {
+            part.unsaid(&mut self.cx);
         }
     }
 
