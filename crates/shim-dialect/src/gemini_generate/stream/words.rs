@@ -93,7 +93,26 @@ impl ChunkEncoder {
         for (piece, text) in reasoning.text.iter().enumerate() {
             self.say(index, text, Some((false, piece)), out);
         }
-        self.unread(index, reasoning.opaque.iter());
+    }
+
+    /// Tells what a text or a thought has that only another dialect has a place for.
+    pub(super) fn unsaid(&mut self, index: usize, part: &Part) {
+        let Some(held) = self.parts.get(index) else { return };
+        let place = at(held.id, held.candidate);
+        let (rest, opaque, named) = match part {
+            Part::Text(text) | Part::Refusal(text) => (&text.rest, &text.opaque, false),
+            Part::Reasoning(reasoning) => (&reasoning.rest, &reasoning.opaque, reasoning.id.is_some()),
+            Part::Media(_)
+            | Part::ToolCall(_)
+            | Part::ToolResult(_)
+            | Part::ServerResult(_)
+            | Part::Foreign(_) => return,
+        };
+        own(rest, || place.path(), &mut self.losses);
+        self.unread(index, opaque.iter());
+        if named {
+            self.losses.dropped(place.member("id"), "thoughts have no ids");
+        }
     }
 
     /// Tells text whose turn it is.
@@ -136,6 +155,7 @@ impl ChunkEncoder {
 
     /// Tells what the whole part says beyond what was told of it.
     fn whole(&mut self, index: usize, whole: &Part, out: &mut Vec<u8>) {
+        self.unsaid(index, whole);
         let next = self.is_next(index);
         let Some((id, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let text = words.fill(whole);

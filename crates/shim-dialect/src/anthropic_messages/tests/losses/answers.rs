@@ -9,8 +9,8 @@ use shim_wire::frame::Framing;
 
 use super::super::told::call;
 use super::{
-    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, foreign, media, others, raw, state, text, told_exactly,
-    with,
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, foreign, media, others, raw, state, text,
+    told_exactly, with,
 };
 use crate::anthropic_messages::AnthropicMessages;
 use crate::laws::asker;
@@ -119,7 +119,8 @@ fn citations() {
     let source = "a citation without its source in this dialect has no place";
     let nowhere = Citation { cited: Some("c".into()), ..Citation::default() };
     one(citing(nowhere), json!([text("a")]), &[("candidates[0].parts[0].citations", DROPPED, source)]);
-    let span = Citation { url: Some("https://a".into()), start: Some(0), end: Some(1), ..Citation::default() };
+    let span =
+        Citation { url: Some("https://a".into()), start: Some(0), end: Some(1), ..Citation::default() };
     let told = json!([{
         "type": "web_search_result_location", "cited_text": "", "encrypted_index": "", "title": null,
         "url": "https://a",

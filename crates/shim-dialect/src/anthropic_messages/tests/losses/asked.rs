@@ -9,7 +9,8 @@ use shim_ir::{
 use super::super::told::call;
 use super::tools::{function, sent};
 use super::{
-    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, says, turn,
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, says,
+    turn,
 };
 use shim_ir::{Part, Text, ToolCallKind, ToolResult};
 
@@ -257,7 +258,8 @@ fn the_form_of_an_answer() {
 fn the_schema_of_an_answer() {
     let object = json!({ "type": "object", "properties": {}, "additionalProperties": false });
     let of = |schema: &Value| Schema { schema: Some(raw(schema)), ..Schema::default() };
-    let fits = |schema: Value| json!({ "output_config": { "format": { "type": "json_schema", "schema": schema } } });
+    let fits =
+        |schema: Value| json!({ "output_config": { "format": { "type": "json_schema", "schema": schema } } });
     let check = |schema: Schema, sent, lost| plain(&formed(OutputFormat::Schema(schema)), sent, &[lost]);
     let named = Schema { name: Some("n".into()), ..of(&object) };
     check(named, fits(object.clone()), ("output.name", DROPPED, "a schema has no name"));

@@ -90,8 +90,7 @@ fn who_speaks() {
     let odd = saying(vec![Turn { rest: others(), ..says(Role::User, "hi") }]);
     plain(&odd, json!({}), &[("turns[0].odd", DROPPED, NO_OTHER)]);
     let unsaid = Turn { rest: others(), ..turn(Role::User, vec![foreign(Dialect::Gemini, "odd_part")]) };
-    let lost =
-        [("turns[0].parts[0]", UNSUPPORTED, NO_OTHER), ("turns[0].odd", DROPPED, NO_OTHER)];
+    let lost = [("turns[0].parts[0]", UNSUPPORTED, NO_OTHER), ("turns[0].odd", DROPPED, NO_OTHER)];
     plain(&saying(vec![unsaid, says(Role::User, "hi")]), json!({}), &lost);
 }
 

@@ -47,8 +47,7 @@ fn answers_as_a_whole() {
     check(vec![odd(), odd()], &["end_turn"], &[("candidate", DROPPED, NO_OTHER)]);
     let rest = || Event::Rest(others());
     check(vec![rest(), rest()], &["end_turn"], &[("odd", DROPPED, NO_OTHER)]);
-    let start =
-        Event::Start(Start { service_tier: Some("flex".into()), rest: others(), ..Start::default() });
+    let start = Event::Start(Start { service_tier: Some("flex".into()), rest: others(), ..Start::default() });
     let finish = Finish { reason: FinishReason::Filter, words: None, sequence: None };
     let lost = [
         ("service_tier", DROPPED, "there is no such class of service"),
@@ -98,8 +97,10 @@ fn what_hangs_on_text() {
     let refused = vec![open(0, Part::Refusal(Text::new("no"))), end(0)];
     check(refused, &["text", "no", ".", "refusal"], &[refusal]);
     let begun = Text { rest: others(), opaque: state(kind), ..Text::new("a") };
-    let [odd, sealed] =
-        [("candidates[0].parts[0].odd", DROPPED, NO_OTHER), ("candidates[0].parts[0].opaque", DROPPED, ORIGIN)];
+    let [odd, sealed] = [
+        ("candidates[0].parts[0].odd", DROPPED, NO_OTHER),
+        ("candidates[0].parts[0].opaque", DROPPED, ORIGIN),
+    ];
     let lost = [odd, sealed];
     check(vec![open(0, Part::Text(begun)), end(0)], &["text", "a", ".", "end_turn"], &lost);
     let untold = Text { rest: others(), opaque: state(kind), ..Text::default() };
@@ -114,7 +115,10 @@ fn reasoning_and_its_summary() {
     check(events, &["thinking", "hm", ".", "end_turn"], &[itself]);
     let encrypted = Reasoning { id: Some("r".into()), rest: others(), ..Reasoning::default() };
     let sealed = Reasoning { opaque: state(OpaqueKind::Encrypted), ..encrypted };
-    let lost = [("candidates[0].parts[0].opaque", DROPPED, ORIGIN), ("candidates[0].parts[0].odd", DROPPED, NO_OTHER)];
+    let lost = [
+        ("candidates[0].parts[0].opaque", DROPPED, ORIGIN),
+        ("candidates[0].parts[0].odd", DROPPED, NO_OTHER),
+    ];
     check(vec![open(0, Part::Reasoning(sealed)), end(0)], &["end_turn"], &lost);
 }
 
@@ -136,7 +140,10 @@ fn calls() {
         rest: others(),
         ..call("c", "f", ToolCallKind::Function, "{}")
     };
-    let lost = [("candidates[0].parts[0].odd", DROPPED, NO_OTHER), ("candidates[0].parts[0].opaque", DROPPED, ORIGIN)];
+    let lost = [
+        ("candidates[0].parts[0].odd", DROPPED, NO_OTHER),
+        ("candidates[0].parts[0].opaque", DROPPED, ORIGIN),
+    ];
     check(vec![open(0, Part::ToolCall(signed)), end(0)], &["tool_use", "{}", ".", "tool_use"], &lost);
 }
 

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use shim_ir::{Dialect, OutputFormat, Request, Rest, Tool, ToolChoice, ToolKind, Traits};
 
-use super::{
-    APPROXIMATED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, with,
-};
+use super::{APPROXIMATED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, with};
 
 fn tool(name: &str, kind: ToolKind) -> Tool {
     Tool { name: name.into(), description: None, kind, cache: None, rest: Rest::default() }
@@ -78,9 +76,14 @@ fn alternatives_at_the_top() {
     let of = |name: &str| json!({ "properties": { name: { "type": "string" } }, "required": [name] });
     let either = json!({ "type": "object", "oneOf": [of("a"), of("b")] });
     let request = offering(vec![described("f", &either, None)], None);
-    let goal =
-        crate::Goal { operation: crate::Operation::Generate, model: "m", traits: &Traits::default(), seed: "s" };
-    let encoded = crate::Encode::encode_request(&crate::anthropic_messages::AnthropicMessages, &request, &goal);
+    let goal = crate::Goal {
+        operation: crate::Operation::Generate,
+        model: "m",
+        traits: &Traits::default(),
+        seed: "s",
+    };
+    let encoded =
+        crate::Encode::encode_request(&crate::anthropic_messages::AnthropicMessages, &request, &goal);
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     let schema = &body["tools"][0]["input_schema"];
     assert!(schema.get("oneOf").is_none(), "{schema}");
