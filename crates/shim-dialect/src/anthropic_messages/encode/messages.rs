@@ -122,7 +122,7 @@ impl<'r> Conversation<'r> {
         } else if own(APART) {
             self.add(at, turn, Side::System, true, cx);
         } else if last.is_none() {
-            lose_name(at, turn, cx);
+            lose_beside(at, turn, cx);
             cx.own(&turn.rest, &format_args!("turns[{at}]"));
             for (part, said) in turn.parts.iter().enumerate() {
                 self.operator(Place::Turn(at, part), said, cx);
@@ -138,7 +138,7 @@ impl<'r> Conversation<'r> {
     fn tell(&mut self, at: usize, turn: &'r Turn, cx: &mut Cx<'_>) {
         let why = "the operator's words in the conversation are told to the user, marked as such";
         cx.lose(format_args!("turns[{at}].role"), LossKind::Approximated, why);
-        lose_name(at, turn, cx);
+        lose_beside(at, turn, cx);
         cx.own(&turn.rest, &format_args!("turns[{at}]"));
         for (part, said) in turn.parts.iter().enumerate() {
             match said {
@@ -184,7 +184,7 @@ impl<'r> Conversation<'r> {
 
     /// Adds the parts of a turn, each where it may stand.
     fn add(&mut self, at: usize, turn: &'r Turn, side: Side, mut apart: bool, cx: &mut Cx<'_>) {
-        lose_name(at, turn, cx);
+        lose_beside(at, turn, cx);
         let mut side_of_rest = side;
         for (number, part) in turn.parts.iter().enumerate() {
             let place = Place::Turn(at, number);
@@ -282,8 +282,11 @@ impl<'r> Conversation<'r> {
     }
 }
 
-/// Tells that the name of who speaks is left out.
-fn lose_name(at: usize, turn: &Turn, cx: &mut Cx<'_>) {
+/// Tells what a turn has no place for beside its parts.
+fn lose_beside(at: usize, turn: &Turn, cx: &mut Cx<'_>) {
+    if turn.id.is_some() {
+        cx.lose(format_args!("turns[{at}].id"), LossKind::Dropped, "turns have no ids");
+    }
     if turn.name.is_some() {
         cx.lose(format_args!("turns[{at}].name"), LossKind::Dropped, "speakers have no names");
     }

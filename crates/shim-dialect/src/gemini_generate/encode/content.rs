@@ -108,7 +108,7 @@ impl Scribe<'_> {
     }
 
     /// Tells what hangs on a text that only an answer has a place for.
-    fn answers_alone(&mut self, text: &Text, at: At) {
+    pub(super) fn answers_alone(&mut self, text: &Text, at: At) {
         if !text.citations.is_empty() {
             self.losses.dropped(at.member("citations"), "only answers cite");
         }

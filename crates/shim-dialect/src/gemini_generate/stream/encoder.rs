@@ -209,13 +209,13 @@ impl ChunkEncoder {
                 let opaque = Opaque { kind: *kind, value: value.clone() };
                 self.unread(index, std::iter::once(&opaque));
             }
+            Delta::Whole(whole) => self.unsaid(index, whole),
             Delta::Text(_)
             | Delta::Reasoning { .. }
             | Delta::Summary { .. }
             | Delta::Arguments(_)
             | Delta::Citation(_)
-            | Delta::Logprobs(_)
-            | Delta::Whole(_) => {}
+            | Delta::Logprobs(_) => self.misfit(index),
         }
     }
 

@@ -25,7 +25,7 @@ impl ChunkEncoder {
                 }
             }
             Delta::Citation(_) | Delta::Logprobs(_) | Delta::Rest(_) => self.hang(index, delta, out),
-            Delta::Arguments(_) | Delta::Data(_) => {}
+            Delta::Arguments(_) | Delta::Data(_) => self.misfit(index),
         }
     }
 
@@ -57,6 +57,13 @@ impl ChunkEncoder {
             | Delta::Whole(_) => {}
         }
         self.hung(index, out);
+    }
+
+    /// Tells that a piece is of another kind than its part.
+    pub(super) fn misfit(&mut self, index: usize) {
+        if let Some(held) = self.parts.get(index) {
+            self.losses.dropped(at(held.id, held.candidate).path(), "it does not fit its part");
+        }
     }
 
     /// Tells of opaque state that only another dialect can read.
@@ -95,13 +102,14 @@ impl ChunkEncoder {
         }
     }
 
-    /// Tells what a text or a thought has that only another dialect has a place for.
+    /// Tells what a text, a thought or sound has that only another dialect has a place for.
     pub(super) fn unsaid(&mut self, index: usize, part: &Part) {
         let Some(held) = self.parts.get(index) else { return };
         let place = at(held.id, held.candidate);
         let (rest, opaque, named) = match part {
             Part::Text(text) | Part::Refusal(text) => (&text.rest, &text.opaque, false),
             Part::Reasoning(reasoning) => (&reasoning.rest, &reasoning.opaque, reasoning.id.is_some()),
+            Part::Media(media) if matches!(held.body, Body::Sound(_)) => (&media.rest, &media.opaque, false),
             Part::Media(_)
             | Part::ToolCall(_)
             | Part::ToolResult(_)

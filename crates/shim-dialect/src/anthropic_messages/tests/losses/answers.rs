@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shim_ir::{
     Candidate, Citation, Dialect, Executor, Finish, FinishReason, MediaKind, OpaqueKind, Part, Reasoning,
-    Request, Response, ServerResult, Source, Text, Tokens, ToolCall, ToolCallKind, Usage,
+    Request, Response, Rest, ServerResult, Source, Text, Tokens, ToolCall, ToolCallKind, ToolResult, Usage,
 };
 use shim_wire::frame::Framing;
 
@@ -18,6 +18,20 @@ use crate::{Asker, Encode as _, Operation};
 
 const NO_OTHER: &str = "no other dialect has it";
 const ORIGIN: &str = "only its origin can read it";
+
+/// What a tool of the client gave.
+pub(super) fn result() -> Part {
+    Part::ToolResult(ToolResult {
+        call: "c".into(),
+        name: None,
+        content: vec![Part::Text(Text::new("odd"))],
+        json: false,
+        error: false,
+        kind: ToolCallKind::Function,
+        cache: None,
+        rest: Rest::default(),
+    })
+}
 
 fn finish(reason: FinishReason) -> Option<Finish> {
     Some(Finish { reason, words: None, sequence: None })
@@ -154,6 +168,9 @@ fn reasoning() {
     let encrypted = Reasoning { opaque: state(OpaqueKind::Encrypted), ..Reasoning::default() };
     one(Part::Reasoning(encrypted.clone()), json!([]), &[(path, DROPPED, ORIGIN)]);
     let block = json!([{ "type": "thinking", "thinking": "hm", "signature": "" }]);
+    let named = Reasoning { id: Some("r".into()), text: vec!["hm".into()], ..Reasoning::default() };
+    let ids = ("candidates[0].parts[0].id", DROPPED, "thoughts have no ids");
+    one(Part::Reasoning(named), block.clone(), &[ids]);
     let shown = Reasoning { text: vec!["hm".into()], ..encrypted };
     one(Part::Reasoning(shown), block.clone(), &[("candidates[0].parts[0].opaque", DROPPED, ORIGIN)]);
     let both =
@@ -168,6 +185,8 @@ fn parts_that_have_no_place() {
     let image = media(MediaKind::Image, Source::Inline("AAAA".into()), Some("image/png"));
     one(Part::Media(image), json!([]), &[(path, UNSUPPORTED, "an answer holds no media")]);
     one(foreign(Dialect::Gemini, "odd_part"), json!([]), &[(path, DROPPED, NO_OTHER)]);
+    let theirs = "results are the client's to tell";
+    one(result(), json!([]), &[(path, DROPPED, theirs)]);
     let another = "it is of a tool that another provider runs";
     let search = ToolCall {
         executor: Executor::Provider,

@@ -87,6 +87,8 @@ fn who_speaks() {
     plain(&critic, json!({}), &[role]);
     let named = saying(vec![Turn { name: Some("Ann".into()), ..says(Role::User, "hi") }]);
     plain(&named, json!({}), &[("turns[0].name", DROPPED, "speakers have no names")]);
+    let numbered = saying(vec![Turn { id: Some("i".into()), ..says(Role::User, "hi") }]);
+    plain(&numbered, json!({}), &[("turns[0].id", DROPPED, "turns have no ids")]);
     let odd = saying(vec![Turn { rest: others(), ..says(Role::User, "hi") }]);
     plain(&odd, json!({}), &[("turns[0].odd", DROPPED, NO_OTHER)]);
     let unsaid = Turn { rest: others(), ..turn(Role::User, vec![foreign(Dialect::Gemini, "odd_part")]) };
@@ -192,6 +194,8 @@ fn thinking() {
     check(encrypted, "opaque", ORIGIN);
     let summed = Reasoning { summary: vec!["in short".into()], ..unsigned.clone() };
     check(summed, "summary", "the reasoning itself is told");
+    let named = Reasoning { id: Some("r".into()), ..unsigned.clone() };
+    check(named, "id", "thoughts have no ids");
     check(Reasoning { rest: others(), ..unsigned }, "odd", NO_OTHER);
 }
 
@@ -215,6 +219,9 @@ fn calls() {
     assistant(Part::ServerResult(found), json!([]), &[another]);
     let signed = shim_ir::ToolCall { opaque: state(OpaqueKind::ThoughtSignature), ..function() };
     assistant(Part::ToolCall(signed), used(json!({})), &[("turns[1].parts[0].opaque", DROPPED, ORIGIN)]);
+    let item = shim_ir::ToolCall { item: Some("fc_1".into()), ..function() };
+    let one = ("turns[1].parts[0].item", DROPPED, "a call has one id");
+    assistant(Part::ToolCall(item), used(json!({})), &[one]);
     let odd = shim_ir::ToolCall { rest: others(), ..function() };
     assistant(Part::ToolCall(odd), used(json!({})), &[("turns[1].parts[0].odd", DROPPED, NO_OTHER)]);
     let cut = call("c", "f", ToolCallKind::Function, "{\"a\":");

@@ -116,6 +116,7 @@ fn reasoning_and_its_summary() {
     let encrypted = Reasoning { id: Some("r".into()), rest: others(), ..Reasoning::default() };
     let sealed = Reasoning { opaque: state(OpaqueKind::Encrypted), ..encrypted };
     let lost = [
+        ("candidates[0].parts[0].id", DROPPED, "thoughts have no ids"),
         ("candidates[0].parts[0].opaque", DROPPED, ORIGIN),
         ("candidates[0].parts[0].odd", DROPPED, NO_OTHER),
     ];
@@ -138,9 +139,11 @@ fn calls() {
     let signed = shim_ir::ToolCall {
         opaque: state(OpaqueKind::ThoughtSignature),
         rest: others(),
+        item: Some("fc_1".into()),
         ..call("c", "f", ToolCallKind::Function, "{}")
     };
     let lost = [
+        ("candidates[0].parts[0].item", DROPPED, "a call has one id"),
         ("candidates[0].parts[0].odd", DROPPED, NO_OTHER),
         ("candidates[0].parts[0].opaque", DROPPED, ORIGIN),
     ];
@@ -163,4 +166,5 @@ fn parts_that_have_no_place() {
     let image = media(MediaKind::Image, Source::Inline("odd".into()), None);
     check(Part::Media(image), UNSUPPORTED, "an answer holds no media");
     check(foreign(Dialect::Gemini, "odd_part"), DROPPED, NO_OTHER);
+    check(super::answers::result(), DROPPED, "results are the client's to tell");
 }

@@ -175,7 +175,13 @@ fn what_tools_gave() {
     let given = |id: &str, name: &str, result: &str| json!({ "functionResponse": { "id": id, "name": name, "response": { "result": result } } });
     let nameless = ("turns[1].parts[0].name", DEFAULTED, "the call is not in the conversation");
     gave(&any, result("x", vec![]), json!([given("x", "tool", "")]), &[nameless]);
-    let marked = Text { cache: mark(), rest: others(), ..Text::new("a") };
+    let marked = Text {
+        cache: mark(),
+        rest: others(),
+        citations: vec![Citation::default()],
+        opaque: state(OpaqueKind::Details),
+        ..Text::new("a")
+    };
     let content = vec![Part::Text(marked), Part::Refusal(Text::new("no"))];
     let hung = ToolResult { cache: mark(), rest: others(), ..result("c", content) };
     let lost = [
@@ -183,6 +189,8 @@ fn what_tools_gave() {
         ("turns[1].parts[0].cache", DROPPED, CACHES),
         ("turns[1].parts[0].content[0].odd", DROPPED, NO_OTHER),
         ("turns[1].parts[0].content[0].cache", DROPPED, CACHES),
+        ("turns[1].parts[0].content[0].citations", DROPPED, "only answers cite"),
+        ("turns[1].parts[0].content[0].opaque", DROPPED, ORIGIN),
         ("turns[1].parts[0].content[1]", DROPPED, "a response has no place for it"),
     ];
     gave(&any, hung, json!([given("c", "f", "a")]), &lost);

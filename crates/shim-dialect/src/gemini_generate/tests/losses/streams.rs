@@ -147,7 +147,24 @@ fn sound() {
         end(0),
     ];
     let told = json!([{ "inlineData": { "mimeType": "audio/wav", "data": "AAAA" } }]);
-    check(events, told, &[("candidates[0].parts[0].transcript", DROPPED, NO_OTHER), SEALED]);
+    check(events, told.clone(), &[("candidates[0].parts[0].transcript", DROPPED, NO_OTHER), SEALED]);
+    let data = || Source::Inline("AAAA".into());
+    let begun = Part::Media(media(MediaKind::Audio, data(), Some("audio/wav")));
+    let ended = shim_ir::Media { rest: others(), ..media(MediaKind::Audio, data(), Some("audio/wav")) };
+    let late = grow(0, Delta::Whole(Box::new(Part::Media(ended))));
+    check(vec![open(0, begun), late, end(0)], told, &[ODD]);
+}
+
+#[test]
+fn deltas_that_do_not_fit() {
+    let fits = (PART, DROPPED, "it does not fit its part");
+    let check = |part: Part, delta: Delta, told: Value| {
+        check(vec![open(0, part), grow(0, delta.clone()), grow(0, delta), end(0)], json!([told]), &[fits]);
+    };
+    check(Part::Text(Text::new("a")), Delta::Arguments("odd".into()), text("a"));
+    let sound = media(MediaKind::Audio, Source::Inline("AAAA".into()), Some("audio/wav"));
+    let told = json!({ "inlineData": { "mimeType": "audio/wav", "data": "AAAA" } });
+    check(Part::Media(sound), Delta::Text("odd".into()), told);
 }
 
 #[test]
