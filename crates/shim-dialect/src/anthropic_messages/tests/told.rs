@@ -75,13 +75,13 @@ pub(super) fn all(events: Vec<Event>) -> Vec<Event> {
 /// The events of the blocks, one in a line: what is opened, what is added, and `.` for an end; and what was lost.
 #[track_caller]
 fn told(events: Vec<Event>) -> (Vec<String>, Vec<String>) {
-    let (_, lines, losses) = written(all(events));
+    let (_, lines, losses) = written(&all(events));
     (lines, losses.iter().map(|loss| format!("{} {}", loss.path, loss.kind.name())).collect())
 }
 
 /// A stream, the events of its blocks as [`told`] has them, and what was lost.
 #[track_caller]
-pub(super) fn written(events: Vec<Event>) -> (String, Vec<String>, Vec<Loss>) {
+pub(super) fn written(events: &[Event]) -> (String, Vec<String>, Vec<Loss>) {
     let request = Request::default();
     let (mut encoder, mut out) = (AnthropicMessages.encoder(&asker(&request, Framing::Sse)), Vec::new());
     events.iter().for_each(|event| encoder.push(event, &mut out));

@@ -18,7 +18,7 @@ const ORIGIN: &str = "only its origin can read it";
 
 /// A whole stream: its blocks, one event in a line, and what is lost. What was left out is not in it.
 #[track_caller]
-fn whole(events: Vec<Event>, lines: &[&str], lost: &[Lost<'_>]) {
+fn whole(events: &[Event], lines: &[&str], lost: &[Lost<'_>]) {
     let (stream, told, losses) = written(events);
     assert_eq!(told, lines, "{stream}");
     assert!(!stream.contains("odd") && !stream.contains("only-its-origin"), "{stream}");
@@ -29,7 +29,7 @@ fn whole(events: Vec<Event>, lines: &[&str], lost: &[Lost<'_>]) {
 #[track_caller]
 fn check(mut events: Vec<Event>, lines: &[&str], lost: &[Lost<'_>]) {
     events.push(Event::Usage(Usage::default()));
-    whole(all(events), lines, lost);
+    whole(&all(events), lines, lost);
 }
 
 const PART: &str = "candidates[0].parts[0]";
@@ -55,17 +55,17 @@ fn answers_as_a_whole() {
         ("candidates[0].finish", APPROXIMATED, "there is no word for why the answer ended"),
         ("usage", DEFAULTED, "the upstream told no usage"),
     ];
-    whole(vec![start, Event::Finish(vec![Some(finish)])], &["refusal"], &lost);
+    whole(&[start, Event::Finish(vec![Some(finish)])], &["refusal"], &lost);
 }
 
 #[test]
 fn what_was_used() {
     let used = Usage { output_audio: Tokens(7), ..Usage::default() };
     let events = all(vec![Event::Usage(used)]);
-    let (stream, ..) = written(events.clone());
+    let (stream, ..) = written(&events);
     assert!(stream.contains("\"output_tokens\":7"), "{stream}");
     let sound = ("usage", APPROXIMATED, "sound and images are counted with the text");
-    whole(events, &["end_turn"], &[sound]);
+    whole(&events, &["end_turn"], &[sound]);
 }
 
 #[test]
