@@ -26,7 +26,9 @@ use shim_wire::{JsonWriter, RawJson};
 
 pub(super) use answer::{id_of, is_for_client, message, start_usage, stop, usage_members};
 pub(super) use cite::{NARROWER, citation, is_narrower, told as cited};
-pub(super) use content::{admitted, call_members, is_own_call, joined, text_members, thinking_members};
+pub(super) use content::{
+    admitted, call_members, is_own_call, joined, lose_ids, text_members, thinking_members,
+};
 pub(super) use ids::made as made_id;
 pub(super) use models::models;
 pub(super) use plain::{plain, plain_stream};

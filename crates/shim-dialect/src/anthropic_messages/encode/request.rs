@@ -156,6 +156,7 @@ fn schema_of<'r>(asked: &'r Schema, offers: &mut Offers<'r>, cx: &mut Cx<'_>) ->
     };
     if cx.traits.is_some_and(|traits| traits.schema == Some(false)) {
         cx.lose("output", LossKind::Approximated, "the schema is asked for as the arguments of a function");
+        cx.own(&asked.rest, &path);
         offers.answer_by_call(fitted(schema, Flavour::Arguments, path, cx));
         return None;
     }
