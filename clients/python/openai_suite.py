@@ -291,6 +291,41 @@ def responses_reasoning_stream():
     equal(final.output[0].encrypted_content, "b3duLXNlYWxlZA==")
 
 
+OTHERS = [other for other in map(place, ("openai-chat", "anthropic", "gemini")) if other]
+
+
+@given(OTHERS)
+def responses_are_gone_on_from_over_any_provider():
+    answer = None
+    for other in OTHERS:
+        before = {"previous_response_id": answer.id} if answer else {}
+        model = f"{other['provider']}/plain"
+        answer = client.responses.create(model=model, input="Name a colour.", **before)
+        equal((answer.output_text, answer.previous_response_id), ("Blue.", before.get("previous_response_id")))
+    kept = client.responses.retrieve(answer.id)
+    equal((kept.id, kept.output_text), (answer.id, "Blue."))
+    pages = client.responses.input_items.list(answer.id, limit=2, order="asc")
+    roles = [item.role for item in pages]
+    equal(roles, ["user", "assistant"] * (len(OTHERS) - 1) + ["user"])
+    client.responses.delete(answer.id)
+    ask = lambda: client.responses.create(model=model, input="And?", previous_response_id=answer.id)
+    equal(raises(openai.BadRequestError, ask).code, "previous_response_not_found")
+
+
+@given(OTHERS)
+def responses_streamed_are_gone_on_from_and_items_referred_to():
+    model = f"{OTHERS[0]['provider']}"
+    with client.responses.stream(model=f"{model}/plain_stream", input="Name a colour.") as stream:
+        first = stream.get_final_response()
+    said = [*COLOUR, {"type": "item_reference", "id": first.output[-1].id}, *COLOUR]
+    equal(client.responses.create(model=f"{model}/plain", input=said).output_text, "Blue.")
+    follow = client.responses.create(model=f"{model}/plain", input="And?", previous_response_id=first.id)
+    equal(follow.output_text, "Blue.")
+    unstored = client.responses.create(model=f"{model}/plain", input="Hi", store=False)
+    ask = lambda: client.responses.create(model=f"{model}/plain", input="And?", previous_response_id=unstored.id)
+    equal(raises(openai.BadRequestError, ask).code, "previous_response_not_found")
+
+
 @given(ANSWERS)
 def responses_invalid_is_400():
     error = raises(openai.BadRequestError, lambda: respond("invalid", temperature=9))

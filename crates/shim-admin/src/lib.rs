@@ -9,9 +9,16 @@
 //! | `GET /v1/models` | every name clients can ask for |
 //! | `GET /v1/swaps` | the steps of all swaps |
 //! | `POST /v1/swaps` | `{"alias","to","now":true,"force"}` or `{"alias","back":true}` |
-//! | `GET /v1/exchanges`, `GET /v1/exchanges/{id}` | recent exchanges |
+//! | `GET /v1/keys` | keys, and how limits stand: settled, reserved, available |
+//! | `POST /v1/keys` | `{"name","record","grant":{…}}`, the grant as in `[keys.NAME]`: makes a key, shows its secret once |
+//! | `POST /v1/keys/{name}/rotate` | `{"grace_ms"}`: another secret; the old one is good for so long |
+//! | `DELETE /v1/keys/{name}` | revokes a key |
+//! | `GET /v1/exchanges` | recent exchanges; with `key`, `team`, `model`, `target`, `outcome`, `since`, `until`, `before` or `limit`, those of the ledger |
+//! | `GET /v1/exchanges/{id}` | one exchange |
 
 mod guard;
+mod keys;
+mod ledger;
 mod routes;
 
 use std::sync::Arc;
@@ -20,6 +27,8 @@ use axum::Router;
 use shim_gateway::Control;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+pub use keys::{account_json, key_json};
 
 /// What the operators' listener presents and checks.
 #[derive(Clone)]

@@ -1,22 +1,19 @@
 //! The routes.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shim_gateway::{AliasStatus, ControlError, SwapReport};
+use shim_gateway::{AliasStatus, CacheStatus, ControlError, KeyError, SwapReport};
 use shim_ir::TargetId;
 
-use crate::Operators;
 use crate::guard::guard;
-
-/// Exchanges listed at once.
-const LISTED_MAX: usize = 100;
+use crate::{Operators, keys};
 
 pub(crate) fn router(operators: Operators) -> Router {
     Router::new()
@@ -27,14 +24,17 @@ pub(crate) fn router(operators: Operators) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/models", get(models))
         .route("/v1/swaps", get(swaps).post(swap))
-        .route("/v1/exchanges", get(exchanges))
-        .route("/v1/exchanges/{id}", get(exchange))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{name}", delete(keys::revoke))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate))
+        .route("/v1/exchanges", get(crate::ledger::exchanges))
+        .route("/v1/exchanges/{id}", get(crate::ledger::exchange))
         .layer(from_fn_with_state(operators.clone(), guard))
         .with_state(operators)
 }
 
 async fn index() -> &'static str {
-    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/exchanges\n"
+    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/exchanges\n"
 }
 
 async fn ready(State(operators): State<Operators>) -> Response {
@@ -65,9 +65,27 @@ async fn status(State(operators): State<Operators>) -> Json<Value> {
         "hash": snapshot.hash(),
         "draining": control.shared().draining(),
         "refused": control.refused(),
+        "ledger": crate::ledger::status(control.shared()),
         "aliases": control.aliases().iter().map(alias).collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
+        "caches": caches(&control.shared().caches()),
     }))
+}
+
+/// What became of prompts in the providers' caches.
+fn caches(status: &CacheStatus) -> Value {
+    let last = status.last.as_ref().map(|last| {
+        json!({
+            "exchange": last.exchange, "at_ms": last.at_ms, "model": last.model, "target": last.target,
+            "cause": last.cause, "path": last.path, "bytes": last.bytes, "hash": last.hash,
+            "expected_tokens": last.expected_tokens, "read_tokens": last.read_tokens,
+            "extra_pico_usd": last.extra_pico_usd,
+        })
+    });
+    json!({
+        "collapses": status.collapses, "lost_tokens": status.lost_tokens,
+        "extra_pico_usd": status.extra_pico_usd, "last": last,
+    })
 }
 
 fn alias(status: &AliasStatus) -> Value {
@@ -157,28 +175,22 @@ fn told(report: &SwapReport) -> Value {
     })
 }
 
-fn refused(error: &ControlError) -> Response {
+pub(crate) fn refused(error: &ControlError) -> Response {
     let status = match error {
         ControlError::NoAlias(..) | ControlError::NoProvider(..) => StatusCode::NOT_FOUND,
         ControlError::UnlistedModel(..) | ControlError::Swap(_) => StatusCode::CONFLICT,
+        ControlError::Key(KeyError::NoKey(..) | KeyError::NoTeam(_)) => StatusCode::NOT_FOUND,
+        ControlError::Key(
+            KeyError::Taken(_) | KeyError::Revoked(_) | KeyError::InFile(_) | KeyError::Many,
+        ) => StatusCode::CONFLICT,
         ControlError::Setup(_) | ControlError::Secrets(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ControlError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ControlError::Store(_) | ControlError::Spent(_) | ControlError::Key(KeyError::Random) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     bad(status, &error.to_string())
 }
 
-fn bad(status: StatusCode, message: &str) -> Response {
+pub(crate) fn bad(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
-}
-
-async fn exchanges(State(operators): State<Operators>) -> Json<Value> {
-    let latest = operators.control.shared().latest(LISTED_MAX);
-    Json(json!({ "exchanges": latest.iter().map(|s| s.to_json()).collect::<Vec<_>>() }))
-}
-
-async fn exchange(State(operators): State<Operators>, Path(id): Path<String>) -> Response {
-    match operators.control.shared().recent(&id) {
-        Some(settled) => Json(settled.to_json()).into_response(),
-        None => bad(StatusCode::NOT_FOUND, "that exchange is not, or no longer, kept in memory"),
-    }
 }

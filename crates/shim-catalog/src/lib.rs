@@ -26,7 +26,10 @@ pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{OwnPrice, Price, PriceRow, PriceSource, PriceTier, per_token};
-pub use provider::{Auth, Endpoint, Probe, Provider, Snapshots, Stated, StreamUsage, provider, providers};
+pub use provider::{
+    Auth, Endpoint, HeaderValues, Probe, Provider, Region, Snapshots, Stated, StreamUsage, provider,
+    providers, region,
+};
 pub use quirk::{Quirk, fits};
 pub use template::{Template, template};
 pub use traits::traits;

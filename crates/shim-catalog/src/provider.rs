@@ -26,6 +26,9 @@ pub struct Provider {
     pub key_env: Vec<String>,
     /// Headers of clients that go on to it, beyond those that go to all.
     pub request_headers: Vec<String>,
+    /// Of those that list values, which values go on to it; all of one that is not here.
+    #[serde(default)]
+    pub header_values: Vec<HeaderValues>,
     /// Whether its chat streams tell their usage.
     pub stream_usage: StreamUsage,
     /// Where that is documented, where it is not as with OpenAI.
@@ -34,10 +37,41 @@ pub struct Provider {
     pub snapshots: Option<Snapshots>,
     /// How a server of it on this machine is recognised.
     pub probe: Option<Probe>,
+    /// Hosts of it of which it documents where requests are processed.
+    #[serde(default)]
+    pub regions: Vec<Region>,
     /// What it bills otherwise than by the list prices of tokens.
     pub billing: Option<Billing>,
     /// The dialects it speaks, its own first.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// Where requests to a host are processed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// The host.
+    pub host: String,
+    /// The region, in lower case: `eu`.
+    pub region: String,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
+}
+
+/// Which values of a header go on to a provider.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderValues {
+    /// The header.
+    pub header: String,
+    /// The values, `*` standing for any text. What fits none is left out; where nothing is left, so is the header.
+    pub allow: Vec<String>,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
 }
 
 /// Whether chat streams tell their usage.
@@ -202,9 +236,16 @@ pub fn provider(id: &str) -> Option<&'static Provider> {
     all.iter().find(|p| p.id == id).or_else(|| all.iter().find(|p| p.aliases.iter().any(|a| a == id)))
 }
 
+/// The region in which requests to `host` are processed, where its provider documents one. All others are unknown.
+#[must_use]
+pub fn region(host: &str) -> Option<&'static str> {
+    let mut regions = providers().iter().flat_map(|provider| &provider.regions);
+    regions.find(|region| region.host.eq_ignore_ascii_case(host)).map(|region| region.region.as_str())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, FILES, Provider, StreamUsage, provider, providers};
+    use super::{Endpoint, FILES, Provider, StreamUsage, provider, providers, region};
 
     #[test]
     fn every_file_is_sound() {
@@ -230,6 +271,16 @@ mod tests {
                 assert!(named && name.starts_with(|c: char| c.is_ascii_uppercase()), "{id}: {name}");
             }
             assert!(provider.request_headers.iter().all(|name| is_header(name)), "{id}");
+            for stated in &provider.regions {
+                assert!(stated.source.starts_with("https://"), "{id}: {stated:?}");
+                assert!(crate::Date::parse(&stated.read).is_some(), "{id}: {stated:?}");
+                assert_eq!(stated.region, stated.region.to_ascii_lowercase(), "{id}: {stated:?}");
+            }
+            for listed in &provider.header_values {
+                assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");
+                assert!(listed.source.starts_with("https://"), "{id}: {listed:?}");
+                assert!(crate::Date::parse(&listed.read).is_some(), "{id}: {listed:?}");
+            }
         }
         assert_eq!(providers().len(), FILES.len());
     }
@@ -258,6 +309,16 @@ mod tests {
 
     fn is_header(name: &str) -> bool {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    }
+
+    #[test]
+    fn regions_are_of_hosts_that_are_documented_and_of_no_others() {
+        assert_eq!(region("api.eu.mistral.ai"), Some("eu"));
+        assert_eq!(region("EU.api.openai.com"), Some("eu"));
+        assert_eq!(
+            (region("api.openai.com"), region("api.mistral.ai"), region("lab.test")),
+            (None, None, None)
+        );
     }
 
     #[test]

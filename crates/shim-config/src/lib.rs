@@ -4,11 +4,13 @@
 //! the way is reported at once, each with its place and, where there is one, its remedy.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod ledger;
 mod parse;
 mod prices;
 mod problem;
 mod raw;
 mod value;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,14 +18,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shim_catalog::OwnPrice;
-use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
+use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags};
+use shim_policy::access::Grant;
+use shim_policy::limits::Limits;
 
-pub use parse::parse;
+pub use ledger::Ledger;
+pub use parse::{parse, parse_grant};
 pub use problem::{Problem, Problems};
 pub use raw::schema;
-pub use value::{parse_duration, parse_size};
+pub use value::{parse_duration, parse_size, parse_usd};
 
 pub use shim_policy::fidelity::Verdict;
+pub use shim_policy::record::Record;
 
 /// A validated configuration. Secrets are named, not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,14 @@ pub struct Config {
     pub server: Server,
     /// Folder of the embedded store.
     pub store: PathBuf,
+    /// How the ledger is kept.
+    pub ledger: Ledger,
+    /// How much of exchanges is recorded, where nobody asks for less.
+    pub record: Record,
+    /// What is kept there of answers that clients may go on from.
+    pub responses: Responses,
+    /// Bounds of the vault in it.
+    pub vault: Vault,
     /// How exchanges are logged.
     pub log: LogFormat,
     /// The providers.
@@ -40,8 +54,26 @@ pub struct Config {
     pub aliases: BTreeMap<AliasName, Alias>,
     /// The clients' keys.
     pub keys: BTreeMap<KeyId, Key>,
+    /// The teams, and the limits of each.
+    pub teams: BTreeMap<TeamName, Limits>,
     /// What every provider's timeouts are unless it says otherwise.
     pub timeouts: Timeouts,
+}
+
+/// What is kept of answers that clients of the Responses API may go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responses {
+    /// Most of it, in bytes.
+    pub bytes_max: usize,
+    /// How long each is kept.
+    pub age_max: Duration,
+}
+
+impl Default for Responses {
+    /// 256 MiB, 30 days.
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, age_max: Duration::from_secs(30 * 24 * 3600) }
+    }
 }
 
 /// Listeners and bounds.
@@ -55,6 +87,8 @@ pub struct Server {
     pub tls: Option<Tls>,
     /// What operators present as a bearer token.
     pub operators_secret: Option<SecretRef>,
+    /// Whether clients must present a key even while there is none.
+    pub require_keys: bool,
     /// Largest request body, decoded, in bytes.
     pub body_bytes_max: usize,
     /// Most bytes of request bodies held at once.
@@ -73,6 +107,21 @@ pub struct Server {
     pub bare_models: bool,
     /// Number of worker threads; none means one for each core.
     pub workers: Option<usize>,
+}
+
+/// Bounds of the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vault {
+    /// Most bytes it keeps.
+    pub bytes_max: usize,
+    /// Longest life of what it keeps, in days.
+    pub days_max: u32,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, days_max: 30 }
+    }
 }
 
 /// A certificate and its key, as PEM files.
@@ -120,6 +169,9 @@ pub struct Provider {
     pub models: Option<Vec<ModelId>>,
     /// Headers of every request.
     pub headers: BTreeMap<String, String>,
+    /// Of clients' headers that list values, which go on to it: patterns in which `*` stands for any text. A header that is
+    /// not here is as the catalogue says.
+    pub header_values: BTreeMap<String, Vec<String>>,
     /// Of which models the reasoning stands in the text, between tags: patterns in which `*` stands for any text, the
     /// longest first. What fits none is as the catalogue says.
     pub think_tags: Vec<(String, ThinkTags)>,
@@ -130,6 +182,8 @@ pub struct Provider {
     pub timeouts: Option<Timeouts>,
     /// Where the root certificates are read from that it is trusted by, beside the platform's.
     pub ca: Option<SecretRef>,
+    /// Where requests to it are processed, in lower case; none means what its hosts are known for.
+    pub region: Option<String>,
 }
 
 /// One dialect of a provider.
@@ -173,6 +227,10 @@ pub struct Alias {
     /// What becomes of single fields that cannot: path, with `*` for any run of characters, and verdict. In the order
     /// of length, the longest and so the most telling first.
     pub losses: Vec<(String, Verdict)>,
+    /// How much of its exchanges is recorded, where it says so.
+    pub record: Option<Record>,
+    /// Limits of all who ask for it, together.
+    pub limits: Limits,
 }
 
 /// What becomes of what cannot be carried exactly.
@@ -190,8 +248,8 @@ pub enum Fidelity {
 pub struct Key {
     /// What the client sends.
     pub secret: SecretRef,
-    /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Empty allows everything.
-    pub allow: Vec<String>,
+    /// What it permits.
+    pub grant: Grant,
 }
 
 impl Default for Server {
@@ -201,6 +259,7 @@ impl Default for Server {
             operators: SocketAddr::from(([127, 0, 0, 1], 7447)),
             tls: None,
             operators_secret: None,
+            require_keys: false,
             body_bytes_max: 64 << 20,
             bodies_bytes_max: 1 << 30,
             body_timeout: Duration::from_secs(30),
@@ -220,10 +279,15 @@ impl Default for Config {
         Self {
             server: Server::default(),
             store: "shim-data".into(),
+            ledger: Ledger::default(),
+            record: Record::default(),
+            responses: Responses::default(),
+            vault: Vault::default(),
             log: LogFormat::default(),
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),
             keys: BTreeMap::new(),
+            teams: BTreeMap::new(),
             timeouts: Timeouts::default(),
         }
     }

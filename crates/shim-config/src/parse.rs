@@ -1,5 +1,8 @@
 //! The file, section by section, into a [`Config`].
 
+mod grants;
+mod ledger;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -7,19 +10,21 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, ThinkTags};
+use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::prices;
 use crate::problem::{Gather, did_you_mean};
 use crate::{
-    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, SecretRef, Server, Timeouts,
-    Verdict, raw,
+    Alias, Config, Endpoint, Fidelity, Key, LogFormat, Problems, Provider, Responses, SecretRef, Server,
+    Timeouts, Verdict, raw,
 };
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 7] = ["server", "store", "log", "timeouts", "providers", "aliases", "keys"];
+const SECTIONS: [&str; 9] =
+    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -40,6 +45,26 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Config, Problems>
     }
     list.sort_by_key(|problem| problem.place);
     Err(Problems { file: file.to_owned(), list })
+}
+
+/// Parses what a key permits, written as in `[keys.NAME]`, for a key that is not in the file: without its secret. Providers
+/// and teams are those of `config`.
+///
+/// # Errors
+/// With every problem that was found.
+pub fn parse_grant(text: &str, config: &Config, known: &[&str]) -> Result<Grant, Problems> {
+    let mut parser = Parser { gather: Gather::new(text), known };
+    let grant = match DeTable::parse(text) {
+        Ok(table) => parser.loose_grant(table, config),
+        Err(error) => {
+            parser.gather.add("", error.span().unwrap_or(0..0), error.message());
+            None
+        }
+    };
+    match grant {
+        Some(grant) if parser.gather.list.is_empty() => Ok(grant),
+        Some(_) | None => Err(Problems { file: "key".to_owned(), list: parser.gather.list }),
+    }
 }
 
 struct Parser<'a> {
@@ -66,11 +91,17 @@ impl Parser<'_> {
         let timeouts = self.section::<raw::Timeouts>(&mut sections, "timeouts");
         config.timeouts = self.timeouts(timeouts, "timeouts", Timeouts::default());
         let store = self.section::<raw::Store>(&mut sections, "store");
-        config.store = store.and_then(|(store, _)| store.path).unwrap_or(config.store);
+        if let Some((store, span)) = &store {
+            config.responses = self.responses(store, span);
+        }
+        config.vault = crate::vault::bounds(store.as_ref(), &mut self.gather);
+        self.store(store, &mut config);
+        config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
-        config.keys = self.keys(&mut sections);
+        config.teams = self.teams(&mut sections);
+        config.keys = self.keys(&mut sections, &config);
         config.server = self.server(&mut sections, &config.keys);
         config
     }
@@ -166,6 +197,14 @@ impl Parser<'_> {
         })
     }
 
+    fn responses(&mut self, store: &raw::Store, span: &Range<usize>) -> Responses {
+        let Responses { bytes_max, age_max } = Responses::default();
+        let bytes_max = self.size(store.responses_max.clone(), "store.responses_max", span, bytes_max);
+        let age_max =
+            self.duration(store.responses_age.clone(), "store.responses_age".to_owned(), span, age_max);
+        Responses { bytes_max, age_max }
+    }
+
     fn timeouts(
         &mut self,
         raw: Option<(raw::Timeouts, Range<usize>)>,
@@ -247,8 +286,10 @@ impl Parser<'_> {
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
         provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
+        provider.region = raw.region.and_then(|region| self.region(&region, &format!("{path}.region"), at));
         provider.prices = prices::read(&mut self.gather, raw.prices.unwrap_or_default(), path, at);
         provider.headers = self.headers(raw.headers.unwrap_or_default(), path, at);
+        provider.header_values = self.header_values(raw.header_values.unwrap_or_default(), path, at);
         let own = raw.timeouts.map(|t| (t, span.clone()));
         if own.is_some() {
             provider.timeouts = Some(self.timeouts(own, &format!("{path}.timeouts"), timeouts));
@@ -315,6 +356,20 @@ impl Parser<'_> {
         read
     }
 
+    fn header_values(
+        &mut self,
+        values: BTreeMap<String, Vec<String>>,
+        path: &str,
+        at: &Range<usize>,
+    ) -> BTreeMap<String, Vec<String>> {
+        let is_header = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        for name in values.keys().filter(|name| name.is_empty() || !name.bytes().all(is_header)) {
+            let message = format!("\"{name}\" is no header name in lower case");
+            self.gather.add(format!("{path}.header_values"), at.clone(), message);
+        }
+        values
+    }
+
     fn headers(
         &mut self,
         headers: BTreeMap<String, String>,
@@ -367,8 +422,10 @@ impl Parser<'_> {
             let fallback = fallback.collect();
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
+            let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
+            let limits = self.limits(raw.limits, &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses });
+                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record, limits });
             }
         }
         aliases
@@ -428,25 +485,6 @@ impl Parser<'_> {
         Some(target)
     }
 
-    fn keys(&mut self, sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>) -> BTreeMap<KeyId, Key> {
-        let mut keys = BTreeMap::new();
-        for (name, at, value) in self.entries(sections, "keys") {
-            let path = format!("keys.{name}");
-            let id = match KeyId::new(&name) {
-                Ok(id) => id,
-                Err(why) => {
-                    self.gather.add(&path, at, why.to_string());
-                    continue;
-                }
-            };
-            let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
-            if let Some(secret) = self.secret(raw.secret, &format!("{path}.secret"), &at) {
-                keys.insert(id, Key { secret, allow: raw.allow.unwrap_or_default() });
-            }
-        }
-        keys
-    }
-
     fn server(
         &mut self,
         sections: &mut BTreeMap<String, Spanned<DeValue<'_>>>,
@@ -458,9 +496,11 @@ impl Parser<'_> {
         let operators = self.address(raw.operators, "server.operators", &span, default.operators);
         let secret = raw.operators_secret;
         let operators_secret = secret.and_then(|s| self.secret(s, "server.operators_secret", &span));
-        if !listen.ip().is_loopback() && keys.is_empty() {
+        let require_keys = raw.require_keys.unwrap_or(default.require_keys);
+        if !listen.ip().is_loopback() && keys.is_empty() && !require_keys {
             let message = format!(
-                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME]"
+                "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME], or set \
+                 server.require_keys and make keys with `shim keys create`"
             );
             self.gather.add("server.listen", span.clone(), message);
         }
@@ -473,6 +513,7 @@ impl Parser<'_> {
             operators,
             tls: raw.tls.map(|tls| crate::Tls { cert: tls.cert, key: tls.key }),
             operators_secret,
+            require_keys,
             body_bytes_max: self.size(raw.body_max, "server.body_max", &span, default.body_bytes_max),
             bodies_bytes_max: self.size(raw.bodies_max, "server.bodies_max", &span, default.bodies_bytes_max),
             body_timeout: self.duration(

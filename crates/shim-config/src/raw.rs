@@ -14,6 +14,9 @@ use serde::Deserialize;
     reason = "only its schema is used: the file is read section by section, to report every problem"
 )]
 pub(crate) struct File {
+    /// How much of exchanges is recorded: `full` (default), `usage` (no bodies, no messages of faults) or `off` (only what
+    /// accounting needs). Aliases, keys and the header `x-shim-record` may be stricter; the strictest wins.
+    record: Option<String>,
     /// Listeners, and bounds on what clients send.
     server: Option<Server>,
     /// The store.
@@ -26,8 +29,11 @@ pub(crate) struct File {
     providers: Option<BTreeMap<String, Provider>>,
     /// Aliases by name: what clients ask for.
     aliases: Option<BTreeMap<String, Alias>>,
-    /// Keys of clients by name. With none, and a loopback listener, any credential will do.
+    /// Keys of clients by name, beside those made by `shim keys create`. With none of either, and a loopback listener,
+    /// any credential will do.
     keys: Option<BTreeMap<String, Key>>,
+    /// Teams by name: keys that share limits.
+    teams: Option<BTreeMap<String, Team>>,
 }
 
 /// Listeners, and bounds on what clients send.
@@ -42,6 +48,9 @@ pub(crate) struct Server {
     pub(crate) tls: Option<Tls>,
     /// Bearer token of operators. Needed when their listener is not on loopback.
     pub(crate) operators_secret: Option<SecretRef>,
+    /// Whether clients must present a key even while there is none, because keys will be made by `shim keys create`.
+    /// Default false: with no key at all, any credential will do.
+    pub(crate) require_keys: Option<bool>,
     /// Largest request body, after decompression. Default `64MiB`.
     pub(crate) body_max: Option<String>,
     /// Most bytes of request bodies held at once. Default `1GiB`.
@@ -88,6 +97,29 @@ pub(crate) struct SecretRef {
 pub(crate) struct Store {
     /// Folder of the embedded store. Default `shim-data`.
     pub(crate) path: Option<PathBuf>,
+    /// When what was settled is on the disk. `window` (default): within the commit interval it survives the end of the
+    /// process. `strict`: before the last byte of the answer is sent, and before an upstream is asked, and it survives the
+    /// end of the machine.
+    pub(crate) durability: Option<String>,
+    /// How long entries of the ledger wait to be committed together. Default `20ms`.
+    pub(crate) commit_every: Option<String>,
+    /// Most bytes that wait to be written; beyond it bodies are not recorded, then admissions, usage last. Default `64MiB`.
+    pub(crate) queue_max: Option<String>,
+    /// Most bytes of the ledger's files; the oldest days go first. Default `1GiB`.
+    pub(crate) ledger_bytes_max: Option<String>,
+    /// Most days of the ledger kept. Default 30.
+    pub(crate) ledger_days_max: Option<u32>,
+    /// Most bytes recorded of one body; of what is larger the beginning is. Default `1MiB`.
+    pub(crate) record_bytes_max: Option<String>,
+    /// Most that is kept of answers that clients of the Responses API may go on from. Default `256MiB`.
+    pub(crate) responses_max: Option<String>,
+    /// How long such an answer is kept. Default `720h`, which is 30 days.
+    pub(crate) responses_age: Option<String>,
+    /// Most bytes of the vault, which keeps what only its provider can read of answers (signatures, encrypted reasoning)
+    /// so that a conversation survives a client that drops it; the oldest goes first. Default `256MiB`.
+    pub(crate) vault_bytes_max: Option<String>,
+    /// Longest life of what the vault keeps, in days. Default 30.
+    pub(crate) vault_days_max: Option<u32>,
 }
 
 /// Logging.
@@ -129,6 +161,9 @@ pub(crate) struct Provider {
     pub(crate) models: Option<Vec<String>>,
     /// Headers of every request to it. Not for credentials.
     pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// Of clients' headers that list values, which go on to it, `*` standing for any text:
+    /// `{ anthropic-beta = ["interleaved-thinking-*"] }`. A header that is not here is as the catalogue says.
+    pub(crate) header_values: Option<BTreeMap<String, Vec<String>>>,
     /// Of which models the reasoning stands in the text of answers in Chat Completions, between `<think>` and
     /// `</think>`, and is to be told apart where the client speaks another dialect: `none`, `explicit` where the text
     /// begins with the opening tag, `implicit` also where the chat template has swallowed that tag, so that the text
@@ -142,6 +177,9 @@ pub(crate) struct Provider {
     pub(crate) timeouts: Option<Timeouts>,
     /// Whom its certificate may come from, beside the authorities this machine trusts.
     pub(crate) tls: Option<ProviderTls>,
+    /// Where requests to it are processed, in a word of your own (`eu`): what `regions` of keys are compared with.
+    /// Default: what the provider documents of the host it is asked at; unknown for all others.
+    pub(crate) region: Option<String>,
 }
 
 /// What tokens cost, in US dollars per million, each as a decimal in quotes (`"0.25"`). A class without a price costs
@@ -197,16 +235,68 @@ pub(crate) struct Alias {
     /// `drop` leaves them out, `map` takes what is near, `refuse` refuses the request. `*` stands for any run of
     /// characters: `"messages[*].content[*].cache_control" = "drop"`.
     pub(crate) losses: Option<BTreeMap<String, String>>,
+    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    pub(crate) record: Option<String>,
+    /// Limits of all who ask for it, together.
+    pub(crate) limits: Option<Limits>,
 }
 
 /// A client's key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Key {
-    /// What the client sends.
-    pub(crate) secret: SecretRef,
+    /// What the client sends. Every key of the file needs one.
+    pub(crate) secret: Option<SecretRef>,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
     pub(crate) allow: Option<Vec<String>>,
+    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    pub(crate) record: Option<String>,
+    /// The only providers its requests may go to, also as a fallback. Default: all.
+    pub(crate) providers: Option<Vec<String>>,
+    /// Providers its requests never go to.
+    pub(crate) deny_providers: Option<Vec<String>>,
+    /// The only regions its requests may go to, by `providers.NAME.region`; a provider of unknown region is in none.
+    /// Default: all.
+    pub(crate) regions: Option<Vec<String>>,
+    /// The only dialects its client may speak. Default: all.
+    pub(crate) dialects: Option<Vec<String>>,
+    /// Whose it is: a note for people.
+    pub(crate) owner: Option<String>,
+    /// The team it counts with.
+    pub(crate) team: Option<String>,
+    /// When it is no longer good, in UTC: from the beginning of a day (`2027-01-01`), or from a moment
+    /// (`2027-01-01T12:00:00Z`). Default: never.
+    pub(crate) expires: Option<String>,
+    /// Its limits.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// A team of keys.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Team {
+    /// Limits of all its keys together.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// Limits of a key, a team or an alias. What is not named is not limited.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Requests in any sixty seconds.
+    pub(crate) requests_per_minute: Option<u64>,
+    /// Tokens in any sixty seconds, input and output together.
+    pub(crate) tokens_per_minute: Option<u64>,
+    /// Exchanges under way at once.
+    pub(crate) concurrent: Option<u64>,
+    /// Money: `"$20"`, `"$0.50"`.
+    pub(crate) budget: Option<String>,
+    /// When the budget begins anew: `day`, `month` (both in UTC) or `total`. Default `month`.
+    pub(crate) budget_window: Option<String>,
+    /// What becomes of requests whose price is not known, under the budget: `refuse` or `allow`. Default `refuse`.
+    pub(crate) unpriced: Option<String>,
+    /// The most output, in tokens, to reckon with where neither the request nor the catalogue bounds it.
+    pub(crate) output_tokens_max: Option<u64>,
 }
 
 /// The JSON Schema of the file (draft 2020-12), as text.

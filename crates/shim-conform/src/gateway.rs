@@ -86,7 +86,8 @@ pub(crate) fn prepared(mut config: Config) -> Config {
         provider.ca = None;
     }
     if let Some(id) = KeyId::new(KEY).ok().filter(|_| !config.keys.is_empty()) {
-        config.keys.insert(id, Key { secret: SecretRef::Env(KEY.to_owned()), allow: Vec::new() });
+        let secret = SecretRef::Env(KEY.to_owned());
+        config.keys.insert(id, Key { secret, grant: shim_policy::access::Grant::default() });
     }
     config
 }
@@ -96,7 +97,7 @@ pub(crate) fn prepared(mut config: Config) -> Config {
 /// # Errors
 /// When it cannot be put in force.
 pub(crate) fn setup(config: &Config) -> Result<Setup, ConformError> {
-    let setup = shim_gateway::resolve(config, &BTreeMap::new(), &Placeholders);
+    let setup = shim_gateway::resolve(config, &BTreeMap::new(), &[], &Placeholders);
     setup.map_err(|errors| ControlError::Secrets(errors).into())
 }
 

@@ -13,12 +13,15 @@ use shim_wire::{Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::{Billed, Echo};
+use crate::{Billed, Echo, Keep, Standing, StateMarks};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
     /// Which dialect.
     fn dialect(&self) -> Dialect;
+
+    /// How state that only its origin can read stands in its bodies.
+    fn marks(&self) -> StateMarks;
 
     /// What a request line asks for; `None` when the path is not one of this dialect's.
     ///
@@ -41,8 +44,8 @@ pub trait Codec: Send + Sync + 'static {
     /// A meter for one answer that passes through unchanged.
     fn meter(&self, operation: Operation) -> Box<dyn Meter>;
 
-    /// Whether a whole answer to a conversation is JSON and tells of no failure, as far as that is seen at a glance: where
-    /// this is so, the meter finds no fault in it. `false` says nothing.
+    /// Whether a whole answer to a conversation has the look of one that tells of no failure, seen at a glance, without
+    /// reading it: it may go to the client before the meter has. `false` says nothing.
     fn is_plainly_good(&self, body: &str) -> bool {
         let _ = body;
         false
@@ -54,6 +57,11 @@ pub trait Codec: Send + Sync + 'static {
     /// Renders a fault as a whole answer: the JSON body. Status and `retry-after` follow from the fault.
     fn encode_fault(&self, fault: &Fault) -> Bytes;
 
+    /// The headers in which a provider of this dialect tells how limits stand: name and value. None where it has none.
+    fn limit_headers(&self, _standing: &Standing) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Renders a fault as the end of a stream that has begun.
     fn encode_stream_fault(&self, fault: &Fault, framing: Framing) -> Bytes;
 
@@ -62,6 +70,11 @@ pub trait Codec: Send + Sync + 'static {
 
     /// Renders the list of models, or one of them, as `route` asks.
     fn encode_models(&self, models: &[ModelEntry], route: &Route) -> Bytes;
+
+    /// How requests name answers that were kept, where the dialect has that.
+    fn keep(&self) -> Option<&dyn Keep> {
+        None
+    }
 }
 
 /// A dialect that is read whole, into the intermediate representation.

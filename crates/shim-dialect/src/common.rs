@@ -42,6 +42,12 @@ pub(crate) fn each_member<'a>(text: &'a str, mut on: impl FnMut(Member<'a>)) -> 
     Ok(())
 }
 
+/// Whether a text begins and ends as an object does.
+pub(crate) fn is_closed(text: &str) -> bool {
+    let text = text.trim_ascii();
+    text.starts_with('{') && text.ends_with('}')
+}
+
 /// Calls `on` for each element of the array that is the whole of `text`, with its index.
 pub(crate) fn each_element<'a>(text: &'a str, mut on: impl FnMut(usize, Value<'a>)) -> Result<(), ScanError> {
     let mut array = ArrayReader::new(text, Limits::default())?;

@@ -16,13 +16,16 @@ mod common;
 mod echo;
 mod flat;
 pub mod gemini_generate;
+mod keep;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod lost;
+mod marks;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
+mod standing;
 mod think;
 #[cfg(test)]
 mod think_tests;
@@ -34,7 +37,10 @@ pub use codec::{
     Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
 };
 pub use echo::{Echo, Restorer, SentTool};
+pub use keep::{Gather, Items, Keep, KeepAsk, KeptAnswer, Link, Page, Refusal, Wants};
+pub use marks::{Glance, StateMarks};
 use shim_ir::Dialect;
+pub use standing::{Allowance, Standing};
 
 /// The codec of a dialect, as far as the lane needs it.
 #[must_use]

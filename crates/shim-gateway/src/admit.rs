@@ -6,12 +6,14 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 use shim_dialect::{Codec, Head, Operation, Route};
-use shim_ir::{Fault, FaultKind};
+use shim_ir::{Fault, FaultKind, TeamName};
 use shim_wire::scan::utf8;
 
-use crate::generation::{Key, Snapshot};
-use crate::headers::{HEAD_BYTES_MAX, credential};
+use crate::feedback::{is_word, word_wanted};
+use crate::generation::Snapshot;
+use crate::headers::{CLIENT_ID, HEAD_BYTES_MAX, credential};
 use crate::hold::{collect, discard};
+use crate::key::Key;
 use crate::pipeline::{Admitted, Coded};
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -39,17 +41,29 @@ where
     B::Error: std::fmt::Display,
 {
     let Arrival { codec, route, parts, body } = arrival;
-    let key = match bounded(&parts).and_then(|()| identify(snapshot, &parts)) {
+    ticket.recorder().asked(&snapshot.recording, &parts.headers);
+    let key = match bounded(&parts).and_then(|()| identify(shared, snapshot, codec, &parts)) {
         Ok(key) => key,
         Err(fault) => {
             discard(&snapshot.limits, body).await;
             return Err(fault);
         }
     };
+    let client_id = match client_id(&parts) {
+        Ok(client_id) => client_id,
+        Err(fault) => {
+            discard(&snapshot.limits, body).await;
+            return Err(fault);
+        }
+    };
+    ticket.named(client_id);
     ticket.asked_by(key.as_ref().map(|k| k.id.clone()));
+    ticket.recorder().counts_with(key.as_ref().and_then(|key| key.team()).map(TeamName::as_str));
     let (body, held) = collect(shared, &snapshot.limits, &parts.headers, body).await?;
     let head = read_head(codec, &route, &body)?;
     ticket.asks(snapshot.name(&head.model), head.stream, body.len());
+    let recording = (&snapshot.recording, shared.as_ref());
+    ticket.recorder().takes(recording, &head.model, key.as_ref().map(|key| &key.id), &body);
     if let Some(key) = &key
         && !head.model.is_empty()
         && !key.allows(&head.model)
@@ -57,7 +71,20 @@ where
         let message = format!("the key \"{}\" may not ask for \"{}\"", key.id, head.model);
         return Err(Fault::new(FaultKind::Forbidden, message));
     }
-    Ok(Admitted { codec: Coded(codec), route, parts, head, body, key, decoded: OnceLock::new(), _held: held })
+    Ok(Admitted {
+        codec: Coded(codec),
+        route,
+        parts,
+        head,
+        body,
+        key,
+        decoded: OnceLock::new(),
+        recalled: tokio::sync::OnceCell::new(),
+        record: ticket.recorder().record(),
+        named: None,
+        keeper: None,
+        held: Some(held),
+    })
 }
 
 /// Checks the size of the head.
@@ -77,7 +104,27 @@ fn bounded(parts: &Parts) -> Result<(), Fault> {
 }
 
 /// Finds the key of the client's credential; none is needed where none is configured.
-fn identify(snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Fault> {
+///
+/// # Errors
+/// When there is none, or it is not, or no longer, good for this.
+fn identify(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    codec: &dyn Codec,
+    parts: &Parts,
+) -> Result<Option<Arc<Key>>, Fault> {
+    let key = key_of(shared, snapshot, parts)?;
+    if let Some(key) = &key {
+        key.speaks(codec.dialect())?;
+    }
+    Ok(key)
+}
+
+/// The same, whatever it is to be used for.
+///
+/// # Errors
+/// When there is no credential, or it is not, or no longer, good.
+pub(crate) fn key_of(shared: &Shared, snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Fault> {
     if !snapshot.wants_keys() {
         return Ok(None);
     }
@@ -85,9 +132,16 @@ fn identify(snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Faul
         let message = "no credential: send a key of this gateway as your SDK sends its API key";
         return Err(Fault::new(FaultKind::Unauthenticated, message));
     };
-    match snapshot.key(secret) {
-        Some(key) => Ok(Some(key.clone())),
-        None => Err(Fault::new(FaultKind::Unauthenticated, "the credential is not a key of this gateway")),
+    let key = snapshot.keys().of(secret, || shared.limited.now_ms())?;
+    Ok(Some(key.clone()))
+}
+
+/// The id a client chose for its exchange.
+fn client_id(parts: &Parts) -> Result<Option<Box<str>>, Fault> {
+    let Some(value) = parts.headers.get(CLIENT_ID) else { return Ok(None) };
+    match value.to_str() {
+        Ok(word) if is_word(word) => Ok(Some(word.into())),
+        Ok(_) | Err(_) => Err(Fault::new(FaultKind::InvalidRequest, word_wanted(CLIENT_ID.as_str()))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers to clients: bodies, and faults in the client's dialect.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -9,16 +9,21 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use shim_dialect::Codec;
 use shim_ir::{Fault, Fidelity, Loss};
+use shim_store::ledger::Receipt;
 
 use crate::attempt::Failed;
 use crate::generation::Snapshot;
-use crate::headers::{ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
+use crate::headers::{AFFINITY, ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
 use crate::relay::Relay;
 use crate::ticket::Ticket;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct AnswerBody(Inner);
+pub struct AnswerBody {
+    inner: Inner,
+    /// A whole answer waits for it; one that is relayed has its own.
+    receipt: Receipt,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -33,11 +38,16 @@ pub struct Cut;
 
 impl AnswerBody {
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self(Inner::Whole((!bytes.is_empty()).then_some(bytes)))
+        Self { inner: Inner::Whole((!bytes.is_empty()).then_some(bytes)), receipt: Receipt::ready() }
     }
 
     pub(crate) fn relay(relay: Relay) -> Self {
-        Self(Inner::Relay(Box::new(relay)))
+        Self { inner: Inner::Relay(Box::new(relay)), receipt: Receipt::ready() }
+    }
+
+    /// The same, sent when the exchange is on the disk.
+    pub(crate) fn after(self, receipt: Receipt) -> Self {
+        Self { receipt, ..self }
     }
 }
 
@@ -46,21 +56,22 @@ impl Body for AnswerBody {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut self.0 {
+        ready!(self.receipt.poll_ready(cx));
+        match &mut self.inner {
             Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Inner::Relay(relay) => relay.poll(cx).map(|polled| polled.map(|data| data.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(bytes) => bytes.is_none(),
             Inner::Relay(relay) => relay.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Inner::Relay(_) => SizeHint::default(),
         }
@@ -92,9 +103,9 @@ pub(crate) fn of_fault(
     }
     mark(headers, snapshot, &ticket);
     ticket.answers(status.as_u16());
-    ticket.sent(body.len());
-    ticket.fail(&fault);
-    response
+    ticket.sent(&body);
+    let receipt = ticket.fail(&fault);
+    response.map(|body| body.after(receipt))
 }
 
 /// Says when to try again, where the fault knows and the upstream's own headers do not say it.
@@ -112,6 +123,9 @@ pub(crate) fn mark(headers: &mut HeaderMap, snapshot: &Snapshot, ticket: &Ticket
         headers.insert(EXCHANGE, id);
     }
     headers.insert(GENERATION, snapshot.header().clone());
+    if let Some(affinity) = ticket.affinity() {
+        headers.insert(AFFINITY, HeaderValue::from_static(affinity.name()));
+    }
     if ticket.attempts() > 1 {
         headers.insert(ATTEMPTS, HeaderValue::from(ticket.attempts()));
     }

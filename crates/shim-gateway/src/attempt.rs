@@ -18,10 +18,12 @@ use crate::crossing::cross;
 use crate::demo;
 use crate::generation::{HttpSetup, ServedBy};
 use crate::headers::for_upstream;
+use crate::kept::resaid;
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
 use crate::translate::Translation;
+use crate::vault::{Changed, carries, is_about_state, same, watched};
 
 /// An attempt that has an answer. Relaying consumes it, so nothing can be tried again once a byte went out.
 #[derive(Debug)]
@@ -162,31 +164,71 @@ async fn one<C: Connect>(
     if step.endpoint.dialect != admitted.codec.0.dialect() {
         return cross(worker, admitted, rule, step, http, ticket).await;
     }
-    let (request, spare_usage) = build(admitted, step, http)?;
+    let seed = ticket.id().to_string();
+    let changed = Box::pin(same(&worker.shared, admitted, rule, step, &seed, false)).await?;
+    let first = straight(worker, admitted, step, http, changed.as_ref(), &seed).await?;
+    if !first.fault.as_ref().is_some_and(is_about_state) || !carries(admitted) {
+        return Ok(first);
+    }
+    let Some(bare) = Box::pin(same(&worker.shared, admitted, rule, step, &seed, true)).await? else {
+        return Ok(first);
+    };
+    again(step, first.fault.as_ref(), ticket);
+    straight(worker, admitted, step, http, Some(&bare), &seed).await
+}
+
+/// Notes that a target is asked once more, because it did not take the state it was given.
+pub(crate) fn again(step: &Step, fault: Option<&Fault>, ticket: &mut Ticket) {
+    if let Some(fault) = fault {
+        ticket.gives_up(fault);
+        tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "asking again without state");
+    }
+    ticket.tries(&step.target);
+}
+
+/// Asks a target in the client's own dialect, and lets its answer pass.
+async fn straight<C: Connect>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    changed: Option<&Changed>,
+    exchange: &str,
+) -> Result<Attempt, Failed> {
+    let (request, spare_usage) = build(admitted, step, http, changed)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
     let answer = sent.map_err(|error| unanswered(&error, step))?;
-    if answer.response.status().is_success() {
-        good(admitted, step, http, answer, spare_usage).await
+    let attempt = if answer.response.status().is_success() {
+        let watch = |meter| watched(&worker.shared, admitted, step, exchange, meter);
+        good(admitted, step, http, answer, spare_usage, watch).await
     } else {
         refused(admitted, step, http, answer).await
-    }
+    };
+    // What was left out is told also where the target refused the rest.
+    attempt.map(|attempt| Attempt { losses: changed.map(|changed| changed.losses.clone()), ..attempt })
 }
 
 /// The request to the upstream: the client's body with its splices, the headers that may pass.
-fn build(admitted: &Admitted, step: &Step, http: &HttpSetup) -> Result<(Request<PiecesBody>, bool), Fault> {
+fn build(
+    admitted: &Admitted,
+    step: &Step,
+    http: &HttpSetup,
+    changed: Option<&Changed>,
+) -> Result<(Request<PiecesBody>, bool), Fault> {
     let codec = admitted.codec.0;
     let internal =
         |e: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, "the request cannot be built").detail(e);
     let model = step.target.id.model.as_str();
-    let ask = http.ask_usage && admitted.head.stream && admitted.head.usage_ask.is_some();
+    let resaid = if changed.is_none() { resaid(admitted, step)? } else { None };
+    let own = resaid.as_ref().map_or((&admitted.body, &admitted.head), |(head, body)| (body, head));
+    let (body, head) = changed.map_or(own, |changed| (&changed.body, &changed.head));
+    let ask = http.ask_usage && head.stream && head.usage_ask.is_some();
     let splices = match admitted.route.operation {
         Operation::Stored | Operation::Models => smallvec::SmallVec::new(),
-        Operation::Generate | Operation::Embed | Operation::CountTokens => {
-            codec.retarget(&admitted.head, model, ask)
-        }
+        Operation::Generate | Operation::Embed | Operation::CountTokens => codec.retarget(head, model, ask),
     };
-    let pieces = shim_wire::splice(&admitted.body, splices).map_err(|e| internal(&e))?;
+    let pieces = shim_wire::splice(body, splices).map_err(|e| internal(&e))?;
     let path = codec.upstream_path(&admitted.route, model);
     let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(|e| internal(&e))?;
     let mut request = Request::new(PiecesBody::new(pieces));
@@ -242,9 +284,10 @@ async fn good(
     http: &HttpSetup,
     mut answer: Answer,
     spare_usage: bool,
+    watch: impl FnOnce(Box<dyn Meter>) -> Box<dyn Meter>,
 ) -> Result<Attempt, Failed> {
     let codec = admitted.codec;
-    let mut meter = codec.0.meter(admitted.route.operation);
+    let mut meter = watch(codec.0.meter(admitted.route.operation));
     let timeouts = step.target.provider.timeouts;
     let status = answer.response.status();
     let headers = std::mem::take(answer.response.headers_mut());
@@ -295,7 +338,8 @@ fn framing_of(admitted: &Admitted, headers: &HeaderMap) -> Option<Framing> {
     (grows && kind.starts_with(b"application/json")).then_some(Framing::JsonArray)
 }
 
-/// Checks a whole answer: it must be complete JSON, and tell of no failure. Whether the meter had to read it for that.
+/// Checks a whole answer: it must be complete JSON, and tell of no failure. What has the look of a good answer goes to the
+/// client as it is, before it is read. Returns whether the meter has read it.
 fn checked(
     admitted: &Admitted,
     step: &Step,
@@ -317,7 +361,9 @@ fn checked(
     if !generates {
         shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
     }
-    if generates && admitted.codec.0.is_plainly_good(text) {
+    // What its client will not send back is remembered before it can ask again.
+    let restores = step.target.rules(step.endpoint.dialect).restores;
+    if generates && !restores && admitted.codec.0.is_plainly_good(text) {
         return Ok(false);
     }
     // The meter of an answer to a conversation reads all of it, and so says whether it is JSON.

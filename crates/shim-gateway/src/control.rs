@@ -1,17 +1,24 @@
 //! The control plane: what changes the snapshot in force. Swaps, ways back, reloads.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shim_catalog::nearest;
 use shim_config::Config;
 use shim_ir::{AliasName, Generation, TargetId};
+use shim_policy::access::MadeKey;
 use shim_policy::swap::{Step, SwapError, Swaps};
 use shim_store::{StateStore, StoreError};
 
 use crate::generation::{SetupError, Snapshot};
+use crate::made::KeyError;
 use crate::setup::{SecretError, Secrets, resolve};
 use crate::shared::Shared;
+use crate::spent::SpentError;
+
+pub use keys::KeyStatus;
 
 /// Changes the snapshot in force, one change at a time; each is on disk before it is in force.
 pub struct Control {
@@ -22,6 +29,7 @@ pub struct Control {
 struct Inner {
     config: Config,
     swaps: Swaps,
+    made: Vec<MadeKey>,
     store: Box<dyn StateStore>,
     secrets: Box<dyn Secrets + Send>,
     /// Why the file as it is now is not in force, where it is not.
@@ -77,6 +85,12 @@ pub enum ControlError {
     /// Secrets are missing.
     #[error("{}", told(.0))]
     Secrets(Vec<SecretError>),
+    /// A key was not made or changed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What was spent before is not known, so budgets cannot be kept.
+    #[error(transparent)]
+    Spent(#[from] SpentError),
     /// The store failed; nothing was changed.
     #[error("the change could not be kept, so it was not made: {0}")]
     Store(#[from] StoreError),
@@ -99,15 +113,16 @@ impl Control {
     ) -> Result<Self, ControlError> {
         let steps = store.steps()?;
         let swaps = Swaps::replay(&steps);
+        let made = store.made_keys()?;
         let live = in_force(&config, &swaps);
-        let setup = resolve(&config, &live, secrets.as_ref()).map_err(ControlError::Secrets)?;
+        let setup = resolve(&config, &live, &made, secrets.as_ref()).map_err(ControlError::Secrets)?;
         let metrics = shim_telemetry::Metrics::new();
         let probe = Snapshot::build(Generation(0), &setup, &metrics)?;
         let number = store.next_generation(probe.hash(), "start", now_ms())?;
         let shared = Shared::new(metrics, lines);
         let snapshot = Snapshot::build(number, &setup, &shared.metrics)?;
         shared.publish(Arc::new(snapshot));
-        Ok(Self { shared, inner: Mutex::new(Inner { config, swaps, store, secrets, refused: None }) })
+        Ok(Self { shared, inner: Mutex::new(Inner { config, swaps, made, store, secrets, refused: None }) })
     }
 
     /// What workers answer requests with.
@@ -145,8 +160,8 @@ impl Control {
     /// When it cannot be; the old one goes on serving, and the reason is kept for `status`.
     pub fn reload(&self, config: Config) -> Result<Generation, ControlError> {
         let mut inner = self.lock();
-        let swaps = inner.swaps.clone();
-        match self.build(&mut inner, &config, &swaps, "reload") {
+        let (swaps, made) = (inner.swaps.clone(), inner.made.clone());
+        match self.build(&mut inner, &config, &swaps, &made, "reload") {
             Ok(snapshot) => {
                 let number = snapshot.number();
                 self.shared.publish(snapshot);
@@ -214,8 +229,8 @@ impl Control {
     fn take(&self, inner: &mut Inner, step: &Step, cause: &str) -> Result<SwapReport, ControlError> {
         let mut swaps = inner.swaps.clone();
         swaps.apply(step);
-        let config = inner.config.clone();
-        let snapshot = self.build(inner, &config, &swaps, cause)?;
+        let (config, made) = (inner.config.clone(), inner.made.clone());
+        let snapshot = self.build(inner, &config, &swaps, &made, cause)?;
         inner.store.append(step)?;
         inner.swaps = swaps;
         let generation = snapshot.number();
@@ -228,13 +243,16 @@ impl Control {
         inner: &mut Inner,
         config: &Config,
         swaps: &Swaps,
+        made: &[MadeKey],
         cause: &str,
     ) -> Result<Arc<Snapshot>, ControlError> {
         let live = in_force(config, swaps);
-        let setup = resolve(config, &live, inner.secrets.as_ref()).map_err(ControlError::Secrets)?;
+        let setup = resolve(config, &live, made, inner.secrets.as_ref()).map_err(ControlError::Secrets)?;
         let probe = Snapshot::build(Generation(0), &setup, &self.shared.metrics)?;
         let number = inner.store.next_generation(probe.hash(), cause, now_ms())?;
-        Ok(Arc::new(Snapshot::build(number, &setup, &self.shared.metrics)?))
+        let snapshot = Arc::new(Snapshot::build(number, &setup, &self.shared.metrics)?);
+        self.shared.limited.begin(&snapshot)?;
+        Ok(snapshot)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

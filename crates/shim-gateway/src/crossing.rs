@@ -13,16 +13,18 @@ use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 
 use crate::attempt::{
-    Answered, Attempt, Failed, Hold, credential_fault, encoded, error_of, hold, holds_secret, passable,
-    unanswered,
+    Answered, Attempt, Failed, Hold, again, credential_fault, encoded, error_of, hold, holds_secret,
+    passable, unanswered,
 };
 use crate::embed::embed;
 use crate::generation::HttpSetup;
 use crate::headers::for_upstream;
+use crate::kept::{asked, repeated, said};
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
 use crate::ticket::Ticket;
 use crate::translate::{Inbound, Known, Outbound, Pair};
+use crate::vault::{carries_state, give_to, is_about_state, keeping};
 
 /// The most of a whole answer that is read to be translated: it is held twice.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -42,12 +44,11 @@ pub(crate) async fn cross<C: Connect>(
     if admitted.route.operation == Operation::Embed {
         return embed(worker, admitted, rule, step, http, ticket).await;
     }
-    let pair = pair(admitted, step)?;
+    let mut pair = pair(admitted, step)?;
     let mut id = [0; 36];
     let seed = ticket.id().print(&mut id);
-    let model = step.target.id.model.as_str();
-    let traits = step.target.traits(step.endpoint.dialect);
-    let Outbound { body, echo, losses } = pair.outbound(&step.target.name, model, &traits, seed, rule)?;
+    let given = Box::pin(give_to(&worker.shared, admitted, step, false)).await?;
+    let mut outbound = pair.outbound(step, &given, seed, rule)?;
     if admitted.route.operation == Operation::Generate
         && !step.target.provider.counts()
         && worker.shared.corrections.wants(&step.target.name, ticket.id())
@@ -55,14 +56,28 @@ pub(crate) async fn cross<C: Connect>(
         ticket.weighs(Estimate::of(&pair.request));
     }
     let streamed = admitted.head.stream || admitted.route.stream;
+    let mut asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+    if let Err(failed) = &asked
+        && is_about_state(&failed.fault)
+        && carries_state(given.request.as_ref().unwrap_or(&pair.request))
+    {
+        again(step, Some(&failed.fault), ticket);
+        let bare = Box::pin(give_to(&worker.shared, admitted, step, true)).await?;
+        outbound = pair.outbound(step, &bare, seed, rule)?;
+        asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+    }
+    let Outbound { echo, losses, .. } = outbound;
+    let keeping = keeping(&worker.shared, admitted, step, pair.request.clone(), seed);
+    pair.request = repeated(admitted, pair.request);
     let inbound = Inbound {
         pair,
         echo,
         id: seed.replace('-', ""),
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
+        keeping,
     };
-    let answer = match ask(worker, admitted, step, http, streamed, body).await {
+    let answer = match asked {
         Ok(answer) => answer,
         Err(failed) => return Err(failed.after(losses)),
     };
@@ -108,10 +123,11 @@ fn pair(admitted: &Admitted, step: &Step) -> Result<Pair, Fault> {
 pub(crate) fn decoded(admitted: &Admitted) -> Result<Arc<shim_ir::Request>, Fault> {
     let client = speaker(admitted.codec.0.dialect());
     let decode = || {
-        let text = utf8(&admitted.body).map_err(|error| DecodeError::from(error).into_request_fault())?;
+        let body = said(admitted)?;
+        let text = utf8(&body).map_err(|error| DecodeError::from(error).into_request_fault())?;
         let request =
             client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault)?;
-        Ok(Arc::new(request))
+        Ok(Arc::new(asked(admitted, request)))
     };
     admitted.decoded.get_or_init(decode).clone()
 }

@@ -8,10 +8,17 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use shim_catalog::{OwnPrice, Pricing, fits};
 use shim_dialect::speaker;
-use shim_ir::{AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, ThinkTags, Traits};
+use shim_ir::{
+    AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags, Traits,
+};
 use shim_policy::fidelity::Rule;
+use shim_policy::limits::{self, Governed, Subject};
+use shim_policy::vault::Rules;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::{Origin, Timeouts};
+
+use crate::key::{Key, KeySetup, Keys, governed};
+use crate::record::Recording;
 
 /// What a snapshot is built from: a validated configuration with its secrets resolved, and the swaps in force.
 #[derive(Clone, Debug)]
@@ -20,12 +27,18 @@ pub struct Setup {
     pub providers: Vec<ProviderSetup>,
     /// The aliases.
     pub aliases: Vec<AliasSetup>,
-    /// The clients' keys; none means that any credential will do.
+    /// The clients' keys; none means that any credential will do, unless keys are required.
     pub keys: Vec<KeySetup>,
+    /// The limits of each team.
+    pub teams: BTreeMap<TeamName, limits::Limits>,
+    /// Whether clients must present a key even while there is none.
+    pub require_keys: bool,
     /// Bounds on what clients send.
     pub limits: Limits,
     /// Whether a bare model name goes to the provider whose list has it.
     pub bare_models: bool,
+    /// How much is recorded of what.
+    pub recording: Recording,
 }
 
 /// A provider.
@@ -72,6 +85,8 @@ pub struct EndpointSetup {
     pub served_by: ServedBy,
     /// Whether tokens are counted there, as far as the dialect has a way to ask.
     pub counter: bool,
+    /// Where requests to it are processed, in lower case; none where that is not known.
+    pub region: Option<Arc<str>>,
 }
 
 /// Who answers at an endpoint.
@@ -94,6 +109,8 @@ pub struct HttpSetup {
     pub headers: HeaderMap,
     /// Headers of clients that go on to this server, beyond those that go to all.
     pub request_allow: Vec<HeaderName>,
+    /// Of those that list values, which values go on; all of one that is not here.
+    pub request_values: Vec<(HeaderName, Vec<String>)>,
     /// Whether a stream must be asked for its usage, and understands being asked.
     pub ask_usage: bool,
     /// The credential, to be looked for in what must not hold it.
@@ -137,17 +154,8 @@ pub struct AliasSetup {
     pub live: Option<TargetId>,
     /// What becomes of what a target's dialect cannot carry.
     pub rule: Rule,
-}
-
-/// A client's key.
-#[derive(Clone, Debug)]
-pub struct KeySetup {
-    /// Its name.
-    pub id: KeyId,
-    /// What the client sends.
-    pub secret: Secret,
-    /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Empty allows everything.
-    pub allow: Vec<String>,
+    /// Limits of all who ask for it, together.
+    pub limits: limits::Limits,
 }
 
 /// Bounds on what clients send.
@@ -175,9 +183,11 @@ pub struct Snapshot {
     header: HeaderValue,
     hash: String,
     pub(crate) limits: Limits,
+    pub(crate) recording: Recording,
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     aliases: HashMap<String, Arc<Alias>>,
-    keys: HashMap<[u8; 32], Arc<Key>>,
+    keys: Keys,
+    require_keys: bool,
     bare: HashMap<String, Vec<Arc<Target>>>,
     /// Targets asked for as `provider/model`, made once.
     direct: Mutex<HashMap<String, Arc<Alias>>>,
@@ -185,13 +195,6 @@ pub struct Snapshot {
 
 /// Most `provider/model` names remembered; beyond it they are made anew for each exchange.
 const DIRECT_MAX: usize = 1024;
-
-/// A client's key, as it is looked up.
-#[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) id: KeyId,
-    allow: Vec<String>,
-}
 
 /// A provider, as exchanges use it.
 #[derive(Debug)]
@@ -212,6 +215,8 @@ pub(crate) struct Endpoint {
     pub(crate) served_by: ServedBy,
     /// Whether it counts tokens when asked.
     pub(crate) counts: bool,
+    /// Where requests to it are processed; none where that is not known.
+    pub(crate) region: Option<Arc<str>>,
 }
 
 /// A target, as exchanges use it.
@@ -235,6 +240,8 @@ pub(crate) struct Alias {
     pub(crate) targets: Vec<Arc<Target>>,
     /// What becomes of what a target's dialect cannot carry.
     pub(crate) rule: Rule,
+    /// The limits of the alias, where it has any.
+    pub(crate) limited: Option<Arc<Governed>>,
 }
 
 /// Why a setup makes no snapshot.
@@ -253,6 +260,11 @@ pub enum SetupError {
     /// Two keys have the same secret.
     #[error("the keys {0} and {1} have the same secret")]
     SameSecret(KeyId, KeyId),
+    /// A key of the file has the name of one that was made.
+    #[error(
+        "there is a made key \"{0}\" already: give the one in the file another name, or revoke the made one"
+    )]
+    SameKey(KeyId),
     /// A name that cannot stand in a response header.
     #[error("\"{0}\" holds characters that cannot stand in a response header")]
     Header(String),
@@ -269,8 +281,10 @@ impl Snapshot {
             header: HeaderValue::from(number.0),
             hash: setup.hash(),
             limits: setup.limits,
+            recording: setup.recording.clone(),
             providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(provider(p)))).collect(),
-            keys: keys(&setup.keys)?,
+            keys: Keys::build(&setup.keys, &setup.teams)?,
+            require_keys: setup.require_keys,
             ..Self::empty()
         };
         for alias in &setup.aliases {
@@ -290,9 +304,11 @@ impl Snapshot {
             header: HeaderValue::from(0),
             hash: String::new(),
             limits: Limits::default(),
+            recording: Recording::default(),
             providers: BTreeMap::new(),
             aliases: HashMap::new(),
-            keys: HashMap::new(),
+            keys: Keys::default(),
+            require_keys: false,
             bare: HashMap::new(),
             direct: Mutex::default(),
         }
@@ -308,7 +324,8 @@ impl Snapshot {
                     .push(self.target(id, setup.name.as_str(), metrics).ok_or_else(|| missing(setup, id))?);
             }
         }
-        Ok(Alias { name: setup.name.as_str().into(), targets, rule: setup.rule.clone() })
+        let limited = governed(Subject::Alias(setup.name.clone()), &setup.limits);
+        Ok(Alias { name: setup.name.as_str().into(), targets, rule: setup.rule.clone(), limited })
     }
 
     fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
@@ -352,12 +369,42 @@ impl Snapshot {
 
     /// Whether clients must present a key.
     pub(crate) fn wants_keys(&self) -> bool {
-        !self.keys.is_empty()
+        self.require_keys || !self.keys.is_empty()
     }
 
-    /// The key of this secret.
-    pub(crate) fn key(&self, secret: &[u8]) -> Option<&Arc<Key>> {
-        self.keys.get::<[u8; 32]>(&Sha256::digest(secret).into())
+    /// The clients' keys.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Everyone who is limited: aliases, teams, keys.
+    pub(crate) fn governed(&self) -> Vec<Governed> {
+        let aliases = self.aliases.values().filter_map(|alias| alias.limited.as_deref());
+        aliases.chain(self.keys.governed()).cloned().collect()
+    }
+
+    /// Who limits an exchange of the key of this name with `model`.
+    pub(crate) fn limited_by(&self, key: Option<&KeyId>, model: &str) -> Vec<Arc<Governed>> {
+        let key = key.and_then(|id| self.keys.named(id.as_str()));
+        let own = key.into_iter().flat_map(|key| key.limited.iter());
+        own.chain(self.aliases.get(model).and_then(|alias| alias.limited.as_ref())).cloned().collect()
+    }
+
+    /// How long an exchange can take at most: all attempts that the longest alias permits, at the slowest provider.
+    pub(crate) fn longest(&self) -> Duration {
+        let attempts = self.aliases.values().map(|alias| alias.targets.len()).max().unwrap_or(1).max(1);
+        let slowest = self.providers.values().map(|provider| provider.timeouts.total).max();
+        slowest.unwrap_or_default().saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
+    }
+
+    /// Whether `key` reaches something under the name `model`.
+    pub(crate) fn reaches(&self, key: &Key, model: &str) -> bool {
+        let any =
+            |provider: &Provider| provider.endpoints.iter().any(|e| key.reaches(&provider.id, e).is_ok());
+        match self.aliases.get(model) {
+            Some(alias) => alias.targets.iter().any(|target| any(&target.provider)),
+            None => model.split_once('/').and_then(|(id, _)| self.providers.get(id)).is_some_and(|p| any(p)),
+        }
     }
 
     /// The name `model`; of an alias without a copy of its own.
@@ -415,13 +462,23 @@ impl Snapshot {
 impl Alias {
     /// What a name that is no alias stands for.
     fn of_one(name: &str, target: Arc<Target>) -> Self {
-        Self { name: name.into(), targets: vec![target], rule: Rule::default() }
+        Self { name: name.into(), targets: vec![target], rule: Rule::default(), limited: None }
     }
 }
 
 impl Target {
     /// What is known of the model where its provider speaks `dialect`.
     pub(crate) fn traits(&self, dialect: Dialect) -> Traits {
+        self.known(dialect).cloned().unwrap_or_default()
+    }
+
+    /// What it takes of reasoning in a conversation where its provider speaks `dialect`.
+    pub(crate) fn rules(&self, dialect: Dialect) -> Rules {
+        self.known(dialect)
+            .map_or_else(|| Rules::of(dialect, &Traits::default()), |known| Rules::of(dialect, known))
+    }
+
+    fn known(&self, dialect: Dialect) -> Option<&Traits> {
         let look = |endpoint: &Arc<Endpoint>| {
             let model = self.id.model.as_str();
             let mut known = shim_catalog::traits(self.provider.id.as_str(), model, endpoint.dialect);
@@ -431,7 +488,7 @@ impl Target {
             (endpoint.dialect, known)
         };
         let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
-        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits.clone()).unwrap_or_default()
+        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits)
     }
 }
 
@@ -459,17 +516,6 @@ impl Provider {
     }
 }
 
-impl Key {
-    /// Whether the key may ask for `model`.
-    pub(crate) fn allows(&self, model: &str) -> bool {
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
-            None => pattern == model,
-        };
-        self.allow.is_empty() || self.allow.iter().any(matches)
-    }
-}
-
 impl Setup {
     /// The hash of the setup without its secrets.
     fn hash(&self) -> String {
@@ -482,7 +528,7 @@ impl Setup {
                     ServedBy::Http(http) => format!("{}{}", http.origin, http.base_path),
                     ServedBy::Demo => "demo".to_owned(),
                 };
-                hasher.update(format!("{} {place}\n", endpoint.dialect));
+                hasher.update(format!("{} {place} {:?}\n", endpoint.dialect, endpoint.region));
                 if let ServedBy::Http(http) = &endpoint.served_by {
                     http.origin
                         .roots()
@@ -496,9 +542,11 @@ impl Setup {
             hasher.update(format!("{alias:?}\n"));
         }
         for key in &self.keys {
-            hasher.update(format!("{} {:?}\n", key.id, key.allow));
+            let until: Vec<_> = key.proofs.iter().map(|proof| proof.until_ms).collect();
+            hasher.update(format!("{} {:?} {until:?} {:?}\n", key.id, key.grant, key.revoked_ms));
         }
-        hasher.update(format!("{:?} {}", self.limits, self.bare_models));
+        hasher.update(format!("{:?} {} {:?}", self.limits, self.bare_models, self.recording));
+        hasher.update(format!("{:?} {}", self.teams, self.require_keys));
         hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -506,7 +554,12 @@ impl Setup {
 fn provider(setup: &ProviderSetup) -> Provider {
     let endpoint = |e: &EndpointSetup| {
         let counts = e.counter && speaker(e.dialect).counts_tokens();
-        Arc::new(Endpoint { dialect: e.dialect, served_by: e.served_by.clone(), counts })
+        Arc::new(Endpoint {
+            dialect: e.dialect,
+            served_by: e.served_by.clone(),
+            counts,
+            region: e.region.clone(),
+        })
     };
     Provider {
         id: setup.id.clone(),
@@ -517,18 +570,6 @@ fn provider(setup: &ProviderSetup) -> Provider {
         timeouts: setup.timeouts,
         credential: setup.credential.clone(),
     }
-}
-
-fn keys(setups: &[KeySetup]) -> Result<HashMap<[u8; 32], Arc<Key>>, SetupError> {
-    let mut keys: HashMap<[u8; 32], Arc<Key>> = HashMap::new();
-    for setup in setups {
-        let hash = Sha256::digest(setup.secret.expose().as_bytes()).into();
-        let key = Arc::new(Key { id: setup.id.clone(), allow: setup.allow.clone() });
-        if let Some(other) = keys.insert(hash, key) {
-            return Err(SetupError::SameSecret(other.id.clone(), setup.id.clone()));
-        }
-    }
-    Ok(keys)
 }
 
 fn missing(alias: &AliasSetup, target: &TargetId) -> SetupError {

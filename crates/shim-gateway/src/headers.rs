@@ -3,6 +3,7 @@
 
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, Uri};
+use shim_catalog::fits;
 
 use crate::generation::HttpSetup;
 
@@ -17,8 +18,13 @@ pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-shim-target");
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("x-shim-generation");
 /// `x-shim-fidelity`
 pub(crate) const FIDELITY: HeaderName = HeaderName::from_static("x-shim-fidelity");
+/// `x-shim-affinity`
+pub(crate) const AFFINITY: HeaderName = HeaderName::from_static("x-shim-affinity");
 /// `x-shim-attempts`
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-shim-attempts");
+
+/// `x-shim-client-id`: the id a client chose for its exchange, to tell of it by.
+pub(crate) const CLIENT_ID: HeaderName = HeaderName::from_static("x-shim-client-id");
 
 /// Headers of a client that go on to every upstream.
 const REQUEST: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
@@ -38,11 +44,32 @@ pub(crate) fn for_upstream(client: &HeaderMap, endpoint: &HttpSetup) -> HeaderMa
         }
     }
     for name in &endpoint.request_allow {
-        if let Some(value) = client.get_all(name).iter().rfind(|value| !value.is_sensitive()) {
-            headers.insert(name.clone(), value.clone());
+        if let Some(value) = passing(client, endpoint, name) {
+            headers.insert(name.clone(), value);
         }
     }
     headers
+}
+
+/// Headers that list values, which may come in several lines: <https://platform.claude.com/docs/en/api/beta-headers>, read
+/// 2026-11-26.
+const LISTS: [&str; 2] = ["anthropic-beta", "openai-beta"];
+
+/// What of a client's header goes on: of one that lists values, those that may.
+fn passing(client: &HeaderMap, endpoint: &HttpSetup, name: &HeaderName) -> Option<HeaderValue> {
+    let mut lines = client.get_all(name).iter().filter(|value| !value.is_sensitive());
+    let allow = endpoint.request_values.iter().find(|(listed, _)| listed == name).map(|(_, allow)| allow);
+    if allow.is_none() && !LISTS.contains(&name.as_str()) {
+        return lines.next_back().cloned();
+    }
+    let lines: Vec<_> = lines.collect();
+    if let ([one], None) = (&lines[..], allow) {
+        return Some((*one).clone());
+    }
+    let values = lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let may = |value: &&str| allow.is_none_or(|allow| allow.iter().any(|pattern| fits(pattern, value)));
+    let values: Vec<_> = values.map(str::trim).filter(|value| !value.is_empty()).filter(may).collect();
+    (!values.is_empty()).then(|| HeaderValue::from_str(&values.join(",")).ok()).flatten()
 }
 
 /// The headers of an answer to the client: of the upstream's those that may pass.
@@ -148,6 +175,7 @@ mod tests {
             base_path: String::new(),
             headers: map(&[("authorization", "Bearer upstream"), ("anthropic-version", "2023-06-01")]),
             request_allow: vec!["anthropic-beta".parse().unwrap(), "anthropic-version".parse().unwrap()],
+            request_values: Vec::new(),
             ask_usage: false,
             secret: None,
         };
@@ -185,6 +213,37 @@ mod tests {
         let mut names: Vec<_> = back.keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["retry-after", "x-ratelimit-remaining-tokens"]);
+    }
+
+    #[track_caller]
+    fn betas(allow: Option<&[&str]>, lines: &[&'static str], wanted: Option<&str>) {
+        let name = http::HeaderName::from_static("anthropic-beta");
+        let listed = |allow: &[&str]| (name.clone(), allow.iter().map(ToString::to_string).collect());
+        let endpoint = HttpSetup {
+            origin: Origin::parse("http://127.0.0.1:1").unwrap().0,
+            base_path: String::new(),
+            headers: HeaderMap::new(),
+            request_allow: vec![name.clone()],
+            request_values: allow.into_iter().map(listed).collect(),
+            ask_usage: false,
+            secret: None,
+        };
+        let mut client = HeaderMap::new();
+        for line in lines {
+            client.append(name.clone(), HeaderValue::from_static(line));
+        }
+        let sent = for_upstream(&client, &endpoint);
+        assert_eq!(sent.get(&name).map(|value| value.to_str().unwrap()), wanted, "{allow:?} {lines:?}");
+    }
+
+    #[test]
+    fn of_beta_headers_the_values_pass_that_the_provider_takes() {
+        betas(None, &["a-1, b-2"], Some("a-1, b-2"));
+        betas(None, &["a-1", "b-2,c-3"], Some("a-1,b-2,c-3"));
+        betas(Some(&["a-*", "c-3"]), &["a-1, b-2", " c-3 ,,d"], Some("a-1,c-3"));
+        betas(Some(&["a-*"]), &["b-2"], None);
+        betas(Some(&[]), &["a-1"], None);
+        betas(Some(&["a-*"]), &[], None);
     }
 
     #[test]

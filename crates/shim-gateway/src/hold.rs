@@ -30,7 +30,7 @@ impl Held {
     }
 
     /// Counts `more` bytes.
-    fn add(&mut self, more: usize, max: usize) -> Result<(), Fault> {
+    pub(crate) fn add(&mut self, more: usize, max: usize) -> Result<(), Fault> {
         let before = self.shared.held.fetch_add(more, Ordering::Relaxed);
         self.bytes += more;
         if before + more <= max {

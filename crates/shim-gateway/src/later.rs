@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use shim_dialect::Meter;
+use shim_store::ledger::{Ledger, Receipt};
 use shim_wire::scan::utf8;
 
 use crate::ticket::Ticket;
@@ -35,7 +36,7 @@ pub(crate) fn then_settle<T>(poll: impl FnOnce() -> T) -> T {
         fn drop(&mut self) {
             WAITING.with_borrow_mut(|waiting| waiting.attended = false);
             while let Some(work) = WAITING.with_borrow_mut(|waiting| waiting.work.pop()) {
-                work.settle();
+                drop(work.settle());
             }
         }
     }
@@ -46,8 +47,11 @@ pub(crate) fn then_settle<T>(poll: impl FnOnce() -> T) -> T {
 
 impl Settling {
     /// Settles once the connection that is being polled has written; at once where none is, as in a task of a stream of
-    /// HTTP/2.
-    pub(crate) fn later(self) {
+    /// HTTP/2, or where the ledger is strict: the answer waits for the receipt then.
+    pub(crate) fn later(self) -> Receipt {
+        if self.ticket.shared().ledger().is_some_and(Ledger::is_strict) {
+            return self.settle();
+        }
         let left = WAITING.with_borrow_mut(|waiting| {
             if !waiting.attended {
                 return Some(self);
@@ -55,12 +59,10 @@ impl Settling {
             waiting.work.push(self);
             None
         });
-        if let Some(work) = left {
-            work.settle();
-        }
+        left.map(Self::settle).unwrap_or_default()
     }
 
-    fn settle(mut self) {
+    fn settle(mut self) -> Receipt {
         if let Some(text) = self.unread.as_deref().and_then(|bytes| utf8(bytes).ok()) {
             self.meter.whole(text);
         }

@@ -1,6 +1,6 @@
 //! The data plane: listeners and the exchange pipeline.
 //!
-//! `admit → plan → attempt → relay → settle`: a file each, each a function from one struct to the next; [`pipeline`]
+//! `admit → plan → reserve → attempt → relay → settle`: a file each, each a function from one struct to the next; [`pipeline`]
 //! strings them together. What a stage needs is in its arguments.
 
 mod admit;
@@ -12,29 +12,47 @@ mod crossing;
 mod demo;
 mod embed;
 mod ending;
+mod feedback;
 mod generation;
 mod headers;
 mod hold;
+mod kept;
+mod key;
 mod later;
+mod limited;
+mod made;
 mod models;
 mod patience;
 mod pipeline;
 mod plan;
+mod record;
 mod relay;
+mod reserve;
 mod routes;
+mod sentinel;
 mod serve;
 mod setup;
 mod shared;
+mod spent;
 mod ticket;
 mod translate;
+mod vault;
 
 pub use answer::AnswerBody;
-pub use control::{AliasStatus, Control, ControlError, SwapReport};
+pub use control::{AliasStatus, Control, ControlError, KeyStatus, SwapReport};
+pub use feedback::{Feedback, FeedbackError, Kept, NOTES_EACH_MAX, Note, Notes, Which};
 pub use generation::{
-    AliasSetup, EndpointSetup, HttpSetup, KeySetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy,
-    Setup, SetupError, Snapshot,
+    AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,
+    SetupError, Snapshot,
 };
+pub use key::{KeySetup, Proof};
+pub use limited::Limited;
+pub use made::{KEYS_MAX, KeyError, create, revoke, rotate};
 pub use pipeline::{Worker, respond};
+pub use record::Recording;
+pub use sentinel::{CacheStatus, LastCollapse};
 pub use serve::{Listen, ServeLimits, ServerTls, bind, drain, serve, serve_connection};
 pub use setup::{SecretError, Secrets, resolve};
 pub use shared::{RECENT_MAX, Shared};
+pub use spent::{Crashed, Rows, SpendRow, Spent, SpentError};
+pub use vault::Vault;

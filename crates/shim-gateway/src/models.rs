@@ -19,7 +19,7 @@ use crate::pipeline::Admitted;
 pub(crate) fn list(snapshot: &Snapshot, admitted: &Admitted) -> Result<Response<AnswerBody>, Fault> {
     let mut entries = entries(snapshot);
     if let Some(key) = &admitted.key {
-        entries.retain(|entry| key.allows(&entry.id));
+        entries.retain(|entry| key.allows(&entry.id) && snapshot.reaches(key, &entry.id));
     }
     if let Some(wanted) = &admitted.route.model {
         entries.retain(|entry| entry.id == *wanted);

@@ -14,14 +14,19 @@ use crate::admit::{Arrival, admit};
 use crate::answer::{AnswerBody, of_fault};
 use crate::attempt::{Failed, attempt};
 use crate::ending::ended;
+use crate::feedback::feedback;
 use crate::generation::Snapshot;
 use crate::hold::discard;
+use crate::kept;
 use crate::models::list;
 use crate::plan::plan;
 use crate::relay::relay;
+use crate::reserve::reserve;
 use crate::routes::{Routed, route};
+use crate::sentinel;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
+use crate::vault::{self, Recalled};
 
 /// What one worker thread answers requests with.
 #[derive(Debug)]
@@ -46,6 +51,7 @@ where
         Routed::Exchange(codec, route) => (codec, route),
         Routed::Root => return plain(&parts.method, StatusCode::OK),
         Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
+        Routed::Feedback => return feedback(&worker.shared, &parts, body).await,
         Routed::Unknown(codec) => return unknown(worker, codec, &parts, body).await,
     };
     let snapshot = worker.shared.snapshot();
@@ -60,8 +66,8 @@ where
         Ok(Staged::Relay(attempt)) => relay(*attempt, &snapshot, ticket),
         Ok(Staged::Whole(response)) => {
             ticket.answers(response.status().as_u16());
-            ticket.deliver();
-            response
+            let receipt = ticket.deliver();
+            response.map(|body| body.after(receipt))
         }
         Err(failed) => of_fault(codec, failed, &snapshot, ticket),
     }
@@ -73,7 +79,9 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     let (codec, operation) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
         Routed::Exchange(codec, route) => (codec, route.operation.name()),
         Routed::Unknown(codec) => (codec, "unknown"),
-        Routed::Root | Routed::Upgrade => return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE),
+        Routed::Root | Routed::Upgrade | Routed::Feedback => {
+            return plain(&parts.method, StatusCode::SERVICE_UNAVAILABLE);
+        }
     };
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);
@@ -101,12 +109,24 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
+    let mut admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
     if admitted.route.operation == Operation::Models {
         return Ok(Staged::Whole(list(snapshot, &admitted)?));
     }
-    let plan = plan(&worker.shared, snapshot, &admitted)?;
+    if let Some(told) = kept::stored(&worker.shared, snapshot, &mut admitted, ticket).await? {
+        return Ok(Staged::Whole(told));
+    }
+    kept::resolve(&worker.shared, snapshot, &mut admitted).await?;
+    let mut plan = plan(&worker.shared, snapshot, &admitted)?;
+    vault::prefer(&worker.shared, &admitted, &mut plan, ticket).await;
+    reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
+    ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
+    vault::note(&worker.shared, &admitted, &plan, ticket).await;
+    kept::deleted(&worker.shared, &admitted, attempt.status).await?;
+    ticket.outlines(sentinel::sample(&admitted));
+    let tap = kept::tap(&mut admitted, &attempt, ticket);
+    ticket.taps(tap);
     Ok(Staged::Relay(Box::new(attempt)))
 }
 
@@ -151,11 +171,19 @@ pub(crate) struct Admitted {
     pub(crate) parts: http::request::Parts,
     pub(crate) head: shim_dialect::Head,
     pub(crate) body: Bytes,
-    pub(crate) key: Option<Arc<crate::generation::Key>>,
+    pub(crate) key: Option<Arc<crate::key::Key>>,
     /// The request, decoded when a target of another dialect is first tried.
     pub(crate) decoded: OnceLock<Result<Arc<shim_ir::Request>, Fault>>,
+    /// How much of it may be kept, by the strictest of all who may say so.
+    pub(crate) record: shim_policy::record::Record,
+    /// What it names of answers that are kept.
+    pub(crate) named: Option<Box<crate::kept::Named>>,
+    /// The provider that keeps the answer it is about.
+    pub(crate) keeper: Option<Box<str>>,
+    /// What is remembered of the conversation, looked up when a target first needs it.
+    pub(crate) recalled: tokio::sync::OnceCell<Recalled>,
     /// Counts the body against the bound on all bodies for as long as it is held.
-    pub(crate) _held: crate::hold::Held,
+    pub(crate) held: Option<crate::hold::Held>,
 }
 
 /// A codec that can be shown in a debug line.

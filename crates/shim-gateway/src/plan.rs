@@ -7,7 +7,7 @@ use shim_dialect::{Operation, speaker};
 use shim_ir::{Dialect, Fault, FaultKind};
 use smallvec::SmallVec;
 
-use crate::generation::{Alias, Endpoint, Snapshot, Target};
+use crate::generation::{Alias, Endpoint, Provider, Snapshot, Target};
 use crate::pipeline::Admitted;
 use crate::shared::Shared;
 
@@ -32,11 +32,19 @@ pub(crate) struct Step {
 /// Most suggestions in a message about an unknown name.
 const SUGGESTIONS_MAX: usize = 3;
 
-/// Finds the targets that can take the exchange.
+/// Finds the targets that can take the exchange, and that the client's key may reach.
 ///
 /// # Errors
 /// When the model is not known, or no target of it can be asked.
 pub(crate) fn plan(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
+    let mut plan = find(shared, snapshot, admitted)?;
+    if let Some(key) = &admitted.key {
+        plan.steps = key.permitted(plan.steps)?;
+    }
+    Ok(plan)
+}
+
+fn find(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
     let dialect = admitted.codec.0.dialect();
     if admitted.route.operation == Operation::Stored {
         return stored(shared, snapshot, admitted);
@@ -99,17 +107,19 @@ fn untranslatable(targets: &[Arc<Target>], admitted: &Admitted) -> Fault {
     Fault::new(FaultKind::Untranslatable, message).at("model")
 }
 
+/// The providers that could keep answers of `dialect`.
+pub(crate) fn speakers(snapshot: &Snapshot, dialect: Dialect) -> impl Iterator<Item = &Arc<Provider>> {
+    snapshot.providers().filter(move |p| p.endpoint(dialect).is_some() && p.id.as_str() != "demo")
+}
+
 /// An answer kept by a provider is asked for where such answers can be: at the one provider that speaks the dialect,
 /// or at the one named in `x-shim-target`.
 fn stored(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Plan, Fault> {
     let dialect = admitted.codec.0.dialect();
     let named = admitted.parts.headers.get("x-shim-target").and_then(|v| v.to_str().ok());
     let named = named.map(|name| name.split('/').next().unwrap_or(name));
-    let mut speakers = snapshot.providers().filter(|p| {
-        named.is_none_or(|name| p.id.as_str() == name)
-            && p.endpoint(dialect).is_some()
-            && p.id.as_str() != "demo"
-    });
+    let named = admitted.keeper.as_deref().or(named);
+    let mut speakers = speakers(snapshot, dialect).filter(|p| named.is_none_or(|name| p.id.as_str() == name));
     let (first, second) = (speakers.next(), speakers.next());
     let (Some(provider), None) = (first, second) else {
         let message = "which provider keeps this answer is not known: name it in the header x-shim-target";

@@ -11,6 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
 use shim_dialect::Meter;
 use shim_ir::{Fault, FaultKind};
+use shim_store::ledger::{Ledger, Receipt};
 use shim_upstream::{Answer, Phase, Timeouts};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 use tokio::time::{Instant, Sleep};
@@ -45,19 +46,22 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
     ticket.answers(status.as_u16());
     let body = match body {
         Answered::Whole { bytes, meter, read } => {
-            ticket.sent(bytes.len());
-            match &fault {
+            ticket.sent(&bytes);
+            let receipt = match &fault {
                 Some(fault) => {
                     retry(&mut headers, fault);
                     ticket.reads(meter.reading());
-                    ticket.fail(fault);
+                    ticket.fail(fault)
                 }
                 None => {
+                    // What is kept is there before the client can go on from it.
+                    ticket.tells(&bytes);
+                    ticket.told();
                     let unread = (!read).then(|| bytes.clone());
-                    Settling { ticket, meter, unread }.later();
+                    Settling { ticket, meter, unread }.later()
                 }
-            }
-            AnswerBody::whole(bytes)
+            };
+            AnswerBody::whole(bytes).after(receipt)
         }
         Answered::Stream { answer, framing, meter, spare_usage } => {
             headers.remove(CONTENT_LENGTH);
@@ -87,6 +91,10 @@ pub(crate) struct Relay {
     reader: Reader,
     /// Pieces that wait to be sent, last first.
     waiting: Vec<Bytes>,
+    /// The end of the answer, held until the exchange is settled, where the ledger is strict.
+    end: Vec<Bytes>,
+    /// The last piece waits for it.
+    receipt: Receipt,
     /// Gone when the exchange is settled.
     ticket: Option<Ticket>,
     timeouts: Timeouts,
@@ -166,6 +174,8 @@ impl Relay {
             upstream: Some(answer),
             reader,
             waiting: first,
+            end: Vec::new(),
+            receipt: Receipt::ready(),
             ticket: Some(ticket),
             timeouts,
             heard,
@@ -178,12 +188,15 @@ impl Relay {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.upstream.is_none() && self.waiting.is_empty() && !self.cut
+        self.upstream.is_none() && self.waiting.is_empty() && !self.cut && self.receipt.is_ready()
     }
 
     /// The next piece for the client; `None` at the end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
+            if self.waiting.len() <= 1 && self.ticket.is_none() {
+                ready!(self.receipt.poll_ready(cx));
+            }
             if let Some(piece) = self.waiting.pop() {
                 return Poll::Ready(Some(Ok(self.passes(piece))));
             }
@@ -204,7 +217,7 @@ impl Relay {
                         }
                     };
                     if !pass.is_empty() {
-                        self.waiting.push(pass);
+                        self.waits(pass);
                         // The last piece of known length ends the answer at once: nobody polls again after it.
                         if self.upstream.as_ref().is_some_and(|a| a.response.body().is_end_stream()) {
                             self.ended();
@@ -266,10 +279,36 @@ impl Relay {
         }
     }
 
+    /// Lets a piece wait to be sent. Where the ledger is strict, the end of a stream waits until the exchange is settled.
+    fn waits(&mut self, piece: Bytes) {
+        let ends = match &self.reader {
+            Reader::Stream(stream) => stream.complete(),
+            Reader::Translated(translation) => translation.over(),
+            Reader::Large { .. } => false,
+        };
+        let strict = |ticket: &Ticket| ticket.shared().ledger().is_some_and(Ledger::is_strict);
+        if ends && self.ticket.as_ref().is_some_and(strict) {
+            self.end.push(piece);
+        } else {
+            self.waiting.push(piece);
+        }
+    }
+
+    /// Counts what waits: it is sent after the ticket is settled.
+    fn count_waiting(&mut self) {
+        self.waiting.splice(..0, self.end.drain(..).rev());
+        if let Some(ticket) = &mut self.ticket {
+            self.waiting.iter().rev().for_each(|piece| ticket.sent(piece));
+        }
+    }
+
     /// Counts and meters a piece that goes to the client.
     fn passes(&mut self, piece: Bytes) -> Bytes {
         if let Some(ticket) = &mut self.ticket {
-            ticket.sent(piece.len());
+            ticket.sent(&piece);
+            if !matches!(self.reader, Reader::Large { .. }) {
+                ticket.tells(&piece);
+            }
         }
         if let Reader::Large { kept, size, .. } = &mut self.reader {
             *size += piece.len();
@@ -287,6 +326,7 @@ impl Relay {
         if let Some(answer) = self.upstream.take() {
             answer.lease.give_back();
         }
+        self.count_waiting();
         match &mut self.reader {
             Reader::Stream(stream) => {
                 let (tail, fault) = stream.finish(None, &mut self.ticket);
@@ -306,6 +346,7 @@ impl Relay {
     /// The upstream's answer broke off: a stream is ended by a fault in it, a whole answer by a cut connection.
     fn broke(&mut self, fault: Fault) {
         self.upstream = None;
+        self.count_waiting();
         match &mut self.reader {
             Reader::Stream(stream) => {
                 let (tail, fault) = stream.finish(Some(fault), &mut self.ticket);
@@ -331,7 +372,8 @@ impl Relay {
             return;
         }
         if let Some(ticket) = &mut self.ticket {
-            ticket.sent(tail.len());
+            ticket.sent(&tail);
+            ticket.tells(&tail);
         }
         self.waiting.insert(0, tail);
     }
@@ -349,6 +391,7 @@ impl Relay {
                 if *size + waiting <= METER_BYTES_MAX {
                     kept.extend(self.waiting.iter().rev().cloned());
                     let whole = joined(std::mem::take(kept));
+                    ticket.tells(&whole);
                     if let Ok(text) = shim_wire::scan::utf8(&whole) {
                         meter.whole(text);
                     }
@@ -358,10 +401,10 @@ impl Relay {
                 }
             }
         }
-        match fault {
+        self.receipt = match fault {
             Some(fault) => ticket.fail(&fault),
             None => ticket.deliver(),
-        }
+        };
     }
 }
 
@@ -377,7 +420,7 @@ impl Drop for Relay {
             Reader::Large { .. } => {}
         }
         if ticket.shared().ending.declared() {
-            ticket.fail(&ended());
+            drop(ticket.fail(&ended()));
         }
     }
 }

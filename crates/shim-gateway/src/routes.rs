@@ -12,6 +12,8 @@ pub(crate) enum Routed {
     Root,
     /// A client tried to upgrade to a websocket, which is not spoken here; it falls back to plain requests.
     Upgrade,
+    /// Feedback of a client on an answer.
+    Feedback,
     /// No route; the fault is told in this dialect.
     Unknown(&'static dyn Codec),
 }
@@ -27,6 +29,9 @@ const PREFIXES: [(&str, &[Dialect]); 3] = [
 pub(crate) fn route(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Routed {
     if path == "/" && (method == Method::GET || method == Method::HEAD) {
         return Routed::Root;
+    }
+    if path == "/v1/feedback" && method == Method::POST {
+        return Routed::Feedback;
     }
     let (dialects, path) = dialects(path, headers);
     let fallback = codec(dialects.first().copied().unwrap_or(Dialect::OpenaiChat));

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use shim_catalog::{Auth, OwnPrice, StreamUsage};
 use shim_config::{Config, SecretRef};
-use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId};
+use shim_ir::{AliasName, Dialect, ModelId, ProviderId, TargetId};
+use shim_policy::access::MadeKey;
 use shim_policy::fidelity::Rule;
 use shim_upstream::{Origin, Roots, Timeouts};
 
 use crate::generation::{
-    AliasSetup, EndpointSetup, HttpSetup, KeySetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy,
-    Setup,
+    AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,
 };
+use crate::key::KeySetup;
+use crate::record::Recording;
 
 /// Where secrets come from. The binary reads the environment and files; tests do not.
 pub trait Secrets {
@@ -54,13 +56,14 @@ pub enum SecretError {
     },
 }
 
-/// Joins `config` with the catalogue and the swaps in force, and resolves its secrets.
+/// Joins `config` with the catalogue, the swaps in force and the keys that were made, and resolves its secrets.
 ///
 /// # Errors
 /// With everything that is missing, not only the first.
 pub fn resolve(
     config: &Config,
     live: &BTreeMap<AliasName, TargetId>,
+    made: &[MadeKey],
     secrets: &dyn Secrets,
 ) -> Result<Setup, Vec<SecretError>> {
     let mut errors = Vec::new();
@@ -75,10 +78,13 @@ pub fn resolve(
     let mut keys = Vec::new();
     for (id, key) in &config.keys {
         match read(&key.secret, &format!("keys.{id}.secret"), secrets) {
-            Ok(secret) => keys.push(KeySetup { id: KeyId::clone(id), secret, allow: key.allow.clone() }),
+            Ok(secret) => keys.push(KeySetup::of_file(id, &secret, key.grant.clone())),
             Err(error) => errors.push(error),
         }
     }
+    // A key of the file takes the place of a revoked one of its name.
+    let in_force = made.iter().filter(|key| key.revoked_ms.is_none() || !config.keys.contains_key(&key.id));
+    keys.extend(in_force.map(KeySetup::of_made));
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -88,17 +94,21 @@ pub fn resolve(
         fallback: alias.fallback.clone(),
         live: live.get(name).cloned(),
         rule: Rule { strict: alias.fidelity == shim_config::Fidelity::Strict, fields: alias.losses.clone() },
+        limits: alias.limits.clone(),
     };
     Ok(Setup {
         providers,
         aliases: config.aliases.iter().map(alias).collect(),
         keys,
+        teams: config.teams.clone(),
+        require_keys: config.server.require_keys,
         limits: Limits {
             body_bytes_max: config.server.body_bytes_max,
             bodies_bytes_max: config.server.bodies_bytes_max,
             body_timeout: config.server.body_timeout,
         },
         bare_models: config.server.bare_models,
+        recording: Recording::of(config, made),
     })
 }
 
@@ -158,7 +168,9 @@ fn provider_setup(
         http.origin = http.origin.trusting(roots.clone());
         let known = known.and_then(|known| known.endpoint(dialect));
         let counter = known.is_none_or(|endpoint| endpoint.no_counter.is_none());
-        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(Box::new(http)), counter });
+        let region = provider.region.as_deref().or_else(|| shim_catalog::region(http.origin.host()));
+        let region = region.map(Into::into);
+        endpoints.push(EndpointSetup { dialect, served_by: ServedBy::Http(Box::new(http)), counter, region });
     }
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
@@ -278,7 +290,22 @@ fn http(
     };
     let request_allow = allow.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect();
     let ask_usage = known.is_none_or(|k| k.stream_usage == StreamUsage::Option);
-    Ok(HttpSetup { origin, base_path, headers, request_allow, ask_usage, secret: secret.cloned() })
+    let request_values = request_values(provider, known);
+    let secret = secret.cloned();
+    Ok(HttpSetup { origin, base_path, headers, request_allow, request_values, ask_usage, secret })
+}
+
+/// Which values of clients' headers go on: as the configuration says, else as the catalogue does.
+fn request_values(
+    provider: &shim_config::Provider,
+    known: Option<&shim_catalog::Provider>,
+) -> Vec<(HeaderName, Vec<String>)> {
+    let own = provider.header_values.iter();
+    let listed = known.into_iter().flat_map(|known| &known.header_values);
+    let listed = listed.filter(|listed| !provider.header_values.contains_key(&listed.header));
+    let all = own.chain(listed.map(|listed| (&listed.header, &listed.allow)));
+    all.filter_map(|(name, values)| Some((HeaderName::try_from(name.as_str()).ok()?, values.clone())))
+        .collect()
 }
 
 fn models(id: &ProviderId, provider: &shim_config::Provider) -> Vec<KnownModel> {
@@ -325,7 +352,8 @@ fn seconds(date: &str) -> u64 {
 
 /// The built-in responder, always there.
 fn demo() -> ProviderSetup {
-    let endpoint = |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: false };
+    let endpoint =
+        |dialect| EndpointSetup { dialect, served_by: ServedBy::Demo, counter: false, region: None };
     let hello = ModelId::new("hello").ok().map(|id| KnownModel {
         id,
         display: "demo: a built-in responder, no model".to_owned(),
@@ -368,7 +396,7 @@ mod tests {
     fn setup(text: &str, env: &[(&'static str, &'static str)]) -> Result<Setup, Vec<super::SecretError>> {
         let known: Vec<_> = shim_catalog::providers().iter().map(|p| p.id.as_str()).collect();
         let config = shim_config::parse(text, "t", &known).unwrap();
-        resolve(&config, &BTreeMap::new(), &Env(env.iter().copied().collect()))
+        resolve(&config, &BTreeMap::new(), &[], &Env(env.iter().copied().collect()))
     }
 
     fn urls(setup: &Setup) -> Vec<String> {
@@ -402,6 +430,18 @@ mod tests {
         let lab = "[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://lab.test\"\n";
         assert_eq!(version(lab, Dialect::Anthropic).as_deref(), Some("2023-06-01"));
         assert_eq!(version(&format!("{lab}{own}"), Dialect::Anthropic).as_deref(), Some("2099-01-01"));
+    }
+
+    #[test]
+    fn a_region_is_what_the_configuration_says_or_what_is_known_of_the_host() {
+        let check = |text: &str, wanted: Option<&str>| {
+            let made = setup(text, &[("K", "k")]).unwrap();
+            assert_eq!(made.providers[0].endpoints[0].region.as_deref(), wanted, "{text}");
+        };
+        check("[providers.mistral]\nkey={env=\"K\"}\n", None);
+        check("[providers.mistral]\nbase_url=\"https://api.eu.mistral.ai/v1\"\n", Some("eu"));
+        check("[providers.mistral]\nbase_url=\"https://api.eu.mistral.ai/v1\"\nregion=\"ch\"\n", Some("ch"));
+        check("[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"http://lab.test\"\n", None);
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! What all workers share: the snapshot in force, metrics, log lines, recent exchanges.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shim_ir::ExchangeId;
+use shim_ir::{ExchangeId, KeyId};
+use shim_store::ledger::Ledger;
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
 use crate::ending::Ending;
+use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
+use crate::kept::Keeper;
+use crate::limited::Limited;
+use crate::sentinel::Sentinel;
+use crate::vault::Vault;
 
-/// Recent exchanges kept in memory, for `GET /v1/exchanges` until the ledger keeps them all.
+/// Recent exchanges kept in memory, for `GET /v1/exchanges`: those that are older are in the ledger.
 pub const RECENT_MAX: usize = 512;
 
 /// What all workers share.
@@ -33,6 +39,18 @@ pub struct Shared {
     pub(crate) held: AtomicUsize,
     /// What is learned of the counts of targets without a counter.
     pub(crate) corrections: Corrections,
+    /// Where exchanges are recorded, if anywhere.
+    ledger: OnceLock<Ledger>,
+    /// The limits at work.
+    pub limited: Limited,
+    /// Where feedback goes.
+    pub notes: Notes,
+    /// Where answers are kept that clients may go on from.
+    pub(crate) kept: Keeper,
+    /// Watches whether prompts are read from the providers' caches.
+    pub(crate) sentinel: Sentinel,
+    /// What is remembered of conversations; in memory alone until a store is attached.
+    pub vault: Vault,
     recent: Mutex<Recent>,
 }
 
@@ -52,8 +70,20 @@ impl Shared {
             ending: Ending::default(),
             held: AtomicUsize::new(0),
             corrections: Corrections::default(),
+            ledger: OnceLock::new(),
+            limited: Limited::default(),
+            notes: Notes::default(),
+            kept: Keeper::default(),
+            sentinel: Sentinel::default(),
+            vault: Vault::default(),
             recent: Mutex::default(),
         })
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// The snapshot in force now.
@@ -66,6 +96,17 @@ impl Shared {
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         self.metrics.generation.set(i64::try_from(snapshot.number().0).unwrap_or(i64::MAX));
         self.live.store(snapshot);
+    }
+
+    /// Records in `ledger` from now on; the first one stays.
+    pub fn record_in(&self, ledger: Ledger) {
+        self.ledger.get_or_init(|| ledger);
+    }
+
+    /// Where exchanges are recorded, if anywhere.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.get()
     }
 
     /// Waits, for a second at most, until the log lines written so far are out.
@@ -86,6 +127,9 @@ impl Shared {
     /// # Errors
     /// Never in practice; the writer's type allows it.
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+        let (bytes, dropped) = self.kept.counts();
+        self.metrics.kept(bytes, dropped);
+        self.metrics.vault_lost.set(i64::try_from(self.vault.lost()).unwrap_or(i64::MAX));
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 
@@ -93,6 +137,20 @@ impl Shared {
     #[must_use]
     pub fn recent(&self, id: &str) -> Option<Settled> {
         self.recent_ones().newest_first().find(|settled| settled.id.to_string() == id).cloned()
+    }
+
+    /// The recent exchange that `which` means, of those made with `key`.
+    pub(crate) fn exchange(&self, which: &Which, key: Option<&KeyId>) -> Option<ExchangeId> {
+        let meant = |settled: &&Settled| match which {
+            Which::Exchange(id) => settled.id == *id,
+            Which::ClientId(id) => settled.client_id.as_deref() == Some(id),
+        };
+        let recent = self.recent_ones();
+        recent
+            .newest_first()
+            .filter(meant)
+            .find(|settled| settled.key.as_ref() == key)
+            .map(|settled| settled.id)
     }
 
     /// Up to `count` recent exchanges, newest first.

@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use shim_catalog::{Answered, Date};
 use shim_dialect::{Reading, is_set, number_at};
 use shim_ir::{
     Basis, Bill, Blame, Dialect, ExchangeId, Fault, FaultKind, Generation, KeyId, Loss, PicoUsd, Usage,
 };
+use shim_policy::sentinel::Outline;
 use shim_policy::tokens::Estimate;
+use shim_store::ledger::Receipt;
 use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
+use crate::kept::Tap;
+use crate::record::Recorder;
+use crate::reserve::Hold;
 use crate::shared::Shared;
+use crate::vault::Affinity;
 
 /// An exchange under way. Whatever happens to it, it is settled once: by [`Ticket::deliver`] or [`Ticket::fail`], or,
 /// when it is dropped before either, as abandoned.
@@ -25,6 +32,16 @@ pub(crate) struct Ticket {
     target: Option<Arc<Target>>,
     /// What the request comes to by estimate, where the target tried last has no counter.
     estimate: Option<Estimate>,
+    /// What is kept for the ledger.
+    recorder: Recorder,
+    /// What is reserved for it, where who asks or what is asked for is limited.
+    hold: Option<Hold>,
+    /// Reads along with an answer that is kept.
+    tap: Option<Box<Tap>>,
+    /// What was asked, for who watches the caches.
+    outline: Option<Box<Outline>>,
+    /// Why another target than the alias's first is asked first.
+    affinity: Option<Affinity>,
     start: Instant,
 }
 
@@ -46,6 +63,7 @@ impl Ticket {
             dialect,
             operation,
             key: None,
+            client_id: None,
             model: shared.no_model.clone(),
             target: None,
             attempts: 0,
@@ -57,6 +75,8 @@ impl Ticket {
             usage: None,
             cost: None,
             basis: Basis::default(),
+            reserved: None,
+            charged: None,
             failed: Vec::new(),
             finish: None,
             losses: None,
@@ -66,7 +86,9 @@ impl Ticket {
             duration_us: 0,
         };
         let (shared, start) = (shared.clone(), Instant::now());
-        Self { shared, record: Some(Box::new(record)), target: None, estimate: None, start }
+        let (record, recorder) = (Some(Box::new(record)), Recorder::default());
+        let (target, estimate, hold, tap, outline, affinity) = (None, None, None, None, None, None);
+        Self { shared, record, target, estimate, recorder, hold, tap, outline, affinity, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -75,6 +97,15 @@ impl Ticket {
 
     pub(crate) fn start(&self) -> Instant {
         self.start
+    }
+
+    pub(crate) fn affinity(&self) -> Option<Affinity> {
+        self.affinity
+    }
+
+    /// Notes why another target than the alias's first is asked first.
+    pub(crate) fn prefers(&mut self, why: Affinity) {
+        self.affinity = Some(why);
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -93,6 +124,11 @@ impl Ticket {
     /// The target that was tried last.
     pub(crate) fn target(&self) -> Option<&Arc<str>> {
         self.record.as_ref()?.target.as_ref()
+    }
+
+    /// Notes the id the client chose for it.
+    pub(crate) fn named(&mut self, client_id: Option<Box<str>>) {
+        self.note(|r| r.client_id = client_id);
     }
 
     /// Notes who asks.
@@ -136,6 +172,14 @@ impl Ticket {
         self.estimate = Some(estimate);
     }
 
+    /// Notes what is reserved for it; it is settled with the ticket.
+    pub(crate) fn holds(&mut self, hold: Hold) {
+        let reserved = hold.reserved();
+        self.recorder.reserves(reserved);
+        self.note(|r| r.reserved = Some(reserved));
+        self.hold = Some(hold);
+    }
+
     /// Notes the first token, once.
     pub(crate) fn first_token(&mut self) {
         let us = micros(self.start);
@@ -147,9 +191,46 @@ impl Ticket {
         self.note(|r| r.status = status);
     }
 
-    /// Notes how much of the answer went to the client.
-    pub(crate) fn sent(&mut self, bytes: usize) {
-        self.note(|r| r.answer_bytes += bytes as u64);
+    /// Notes a piece of the answer that goes to the client.
+    pub(crate) fn sent(&mut self, piece: &Bytes) {
+        self.recorder.passes(piece);
+        self.note(|r| r.answer_bytes += piece.len() as u64);
+    }
+
+    /// What is kept for the ledger.
+    pub(crate) fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
+    }
+
+    /// Tells the ledger that the exchange is admitted: it is accounted from now on. Where the ledger is strict, it is on
+    /// the disk then.
+    pub(crate) fn admitted(&self) -> Receipt {
+        let record = self.record.as_ref();
+        record.map(|record| self.recorder.admitted(&self.shared, record)).unwrap_or_default()
+    }
+
+    /// Notes what reads along with the answer.
+    pub(crate) fn taps(&mut self, tap: Option<Box<Tap>>) {
+        self.tap = tap;
+    }
+
+    /// Notes what was asked, for who watches the caches.
+    pub(crate) fn outlines(&mut self, outline: Option<Box<Outline>>) {
+        self.outline = outline;
+    }
+
+    /// Shows a piece of the answer that goes to the client to what reads along.
+    pub(crate) fn tells(&mut self, piece: &Bytes) {
+        if let Some(tap) = &mut self.tap {
+            tap.takes(piece, &self.shared);
+        }
+    }
+
+    /// Says to what reads along that the answer was shown whole.
+    pub(crate) fn told(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.ends(&self.shared);
+        }
     }
 
     /// Notes what a meter read; to be called before the ticket is settled, or dropped.
@@ -193,13 +274,13 @@ impl Ticket {
         self.shared.metrics.unmetered.inc();
     }
 
-    /// Settles: the answer was delivered whole.
-    pub(crate) fn deliver(mut self) {
-        self.settle(Outcome::Delivered);
+    /// Settles: the answer was delivered whole. Its end waits for the receipt.
+    pub(crate) fn deliver(mut self) -> Receipt {
+        self.settle(Outcome::Delivered)
     }
 
-    /// Settles: the client was told of `fault`.
-    pub(crate) fn fail(mut self, fault: &Fault) {
+    /// Settles: the client was told of `fault`. The end of that waits for the receipt.
+    pub(crate) fn fail(mut self, fault: &Fault) -> Receipt {
         self.shared.metrics.fault(fault.kind);
         let detail = match &fault.detail {
             Some(detail) => format!("{}: {detail}", fault.message),
@@ -209,7 +290,7 @@ impl Ticket {
             r.fault = Some(fault.kind);
             r.detail = Some(detail.into());
         });
-        self.settle(Outcome::Failed);
+        self.settle(Outcome::Failed)
     }
 
     fn note(&mut self, change: impl FnOnce(&mut Settled)) {
@@ -218,19 +299,37 @@ impl Ticket {
         }
     }
 
-    fn settle(&mut self, outcome: Outcome) {
-        let Some(mut record) = self.record.take() else { return };
+    fn settle(&mut self, outcome: Outcome) -> Receipt {
+        let Some(mut record) = self.record.take() else { return Receipt::ready() };
         record.outcome = outcome;
+        if outcome == Outcome::Delivered {
+            self.told();
+        }
         record.duration_us = micros(self.start);
         add_failures(&mut record);
         self.shared.metrics.in_flight.dec();
+        if let Some(hold) = self.hold.take() {
+            let pricing = self.target.as_ref().map(|target| target.pricing());
+            record.charged = hold.settle(&self.shared.limited, &record, pricing);
+        }
         self.target.as_ref().map_or(&self.shared.unrouted, |target| &target.series).add(&record);
         if let (Some(estimate), Some(target), Some(usage)) = (&self.estimate, &record.target, &record.usage)
             && outcome == Outcome::Delivered
         {
             self.shared.corrections.learn(target, estimate, usage.input_total());
         }
+        let receipt = self.recorder.settled(&self.shared, &record);
+        if self.recorder.is_quiet() {
+            record.detail = None;
+        }
+        if let Some(outline) = self.outline.take().filter(|_| outcome == Outcome::Delivered) {
+            let day = Date::at(record.at_ms / 1000);
+            let input = record.usage.as_ref().map(Usage::input_total).unwrap_or_default();
+            let price = self.target.as_ref().and_then(|target| target.pricing().price(day, input));
+            self.shared.sentinel.settles(*outline, &record, price.as_ref(), &self.shared.metrics);
+        }
         self.shared.settled(*record);
+        receipt
     }
 }
 
@@ -257,7 +356,7 @@ fn add_failures(record: &mut Settled) {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Outcome::Abandoned);
+        drop(self.settle(Outcome::Abandoned));
     }
 }
 

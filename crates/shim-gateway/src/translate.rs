@@ -8,10 +8,14 @@ use shim_dialect::{
 };
 use shim_ir::{
     Event, Fault, FaultKind, FoldError, Loss, LossKind, Part, Request, Response, Retry, ToolChoice, ToolKind,
-    Traits, fold, unfold,
+    fold, unfold,
 };
 use shim_policy::fidelity::Rule;
+use shim_policy::vault::{Gather, Given};
 use shim_wire::frame::{FRAME_BYTES_MAX, Frame, FrameError, Framer, Framing};
+
+use crate::plan::Step;
+use crate::vault::Keeping;
 
 /// Most losses that are told one by one in a message.
 const TOLD_MAX: usize = 8;
@@ -45,25 +49,30 @@ pub(crate) struct Inbound {
     pub(crate) created: u64,
     /// How the client wants a stream framed; none where it wants a whole answer.
     pub(crate) framing: Option<Framing>,
+    /// Remembers the answer.
+    pub(crate) keeping: Option<Arc<Keeping>>,
 }
 
 impl Pair {
-    /// Puts the request into the target's dialect, as far as `rule` permits.
+    /// Puts the request, or what is given in its place, into the target's dialect, as far as `rule` permits.
     ///
     /// # Errors
     /// When something cannot be carried that must be.
     pub(crate) fn outbound(
         &self,
-        target: &str,
-        model: &str,
-        traits: &Traits,
+        step: &Step,
+        given: &Given,
         seed: &str,
         rule: &Rule,
     ) -> Result<Outbound, Fault> {
-        let goal = Goal { operation: self.operation, model, traits, seed };
-        let encoded = self.upstream.encode_request(&self.request, &goal);
-        let losses = self.unforced(encoded.losses);
-        let losses = judged_as(self.client, target, losses, rule, |path| self.named(path))?;
+        let model = step.target.id.model.as_str();
+        let traits = step.target.traits(step.endpoint.dialect);
+        let goal = Goal { operation: self.operation, model, traits: &traits, seed };
+        let request = given.request.as_ref().unwrap_or(&self.request);
+        let encoded = self.upstream.encode_request(request, &goal);
+        let mut losses = renumbered(self.unforced(encoded.losses), &given.turns);
+        losses.splice(0..0, given.losses.iter().cloned());
+        let losses = judged_as(self.client, &step.target.name, losses, rule, |path| self.named(path))?;
         Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
     }
 
@@ -92,6 +101,18 @@ impl Pair {
         }
         losses
     }
+}
+
+/// Losses of a request that was given in place of the client's, by the turns of the client's.
+pub(crate) fn renumbered(mut losses: Vec<Loss>, turns: &[usize]) -> Vec<Loss> {
+    for loss in &mut losses {
+        let found = loss.path.strip_prefix("turns[").and_then(|rest| rest.split_once(']'));
+        let turn = found.and_then(|(number, rest)| Some((turns.get(number.parse::<usize>().ok()?)?, rest)));
+        if let Some((turn, rest)) = turn {
+            loss.path = format!("turns[{turn}]{rest}");
+        }
+    }
+    losses
 }
 
 /// The losses of a request that mean something, each with the path the client knows.
@@ -207,6 +228,9 @@ impl Inbound {
 
     fn told(&self, mut response: Response) -> (Bytes, Reading, Vec<Loss>) {
         self.echo.restore(&mut response);
+        if let Some(keeping) = &self.keeping {
+            keeping.answer(Gather::whole(&response));
+        }
         let reading = read(&response);
         let Some(framing) = self.framing else {
             let told = self.pair.client.encode_response(&response, &self.asker(Framing::Sse));
@@ -237,6 +261,7 @@ impl Inbound {
             client: self.pair.client,
             upstream: self.pair.upstream,
             reading: Reading::default(),
+            keeping: self.keeping.map(|keeping| (keeping, Gather::default())),
             #[cfg(debug_assertions)]
             grammar: shim_ir::Grammar::default(),
         }
@@ -296,6 +321,8 @@ pub(crate) struct Translation {
     client: &'static dyn Encode,
     upstream: &'static dyn Encode,
     reading: Reading,
+    /// Remembers the answer once it is complete.
+    keeping: Option<(Arc<Keeping>, Gather)>,
     #[cfg(debug_assertions)]
     grammar: shim_ir::Grammar,
 }
@@ -401,6 +428,9 @@ impl Translation {
     }
 
     fn note(&mut self, event: &Event) {
+        if let Some((_, gather)) = &mut self.keeping {
+            gather.take(event);
+        }
         let reading = &mut self.reading;
         reading.billed.note(event);
         match event {
@@ -410,6 +440,9 @@ impl Translation {
             Event::Finish(finishes) => {
                 reading.finish = finishes.first().cloned().flatten();
                 reading.complete = true;
+                if let Some((keeping, gather)) = self.keeping.take() {
+                    keeping.answer(gather);
+                }
             }
             Event::Fault(fault) => reading.fault = Some(fault.clone()),
             Event::PartEnd { .. } | Event::Rest(_) | Event::Foreign(_) => {}

@@ -29,7 +29,10 @@ pub use fault::{Blame, Fault, FaultKind, Retry};
 pub use fold::{FoldError, fold, unfold};
 pub use grammar::{Grammar, GrammarError};
 pub use loss::{Fidelity, Loss, LossKind};
-pub use name::{AliasName, ExchangeId, Generation, KeyId, ModelId, NameError, ProviderId, TargetId};
+pub use name::{
+    AliasName, ExchangeId, Generation, KeyId, ModelId, NameError, NoExchangeId, ProviderId, TargetId,
+    TeamName,
+};
 pub use part::{
     CacheMark, Citation, Executor, Foreign, Media, MediaKind, Opaque, OpaqueKind, Part, Reasoning,
     ServerResult, Source, Text, ToolCall, ToolCallKind, ToolResult,

@@ -94,6 +94,8 @@ names! {
     ModelId
     /// A client's key, by its name in the configuration; never the secret.
     KeyId
+    /// A team of keys: who shares limits.
+    TeamName
 }
 
 /// Provider and model: what one attempt is made at. The credential follows from the provider.
@@ -172,6 +174,21 @@ impl ExchangeId {
     }
 }
 
+/// A text that is no id of an exchange.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("an id of an exchange is a UUID, such as 01923456-789a-7bcd-8123-456789abcdef")]
+pub struct NoExchangeId;
+
+impl std::str::FromStr for ExchangeId {
+    type Err = NoExchangeId;
+    fn from_str(text: &str) -> Result<Self, NoExchangeId> {
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        let id = u128::from_str_radix(&digits, 16).map(Self).map_err(|_| NoExchangeId)?;
+        // Only as it is written: other writings would be other names of the same exchange.
+        if id.print(&mut [0; 36]).eq_ignore_ascii_case(text) { Ok(id) } else { Err(NoExchangeId) }
+    }
+}
+
 impl fmt::Debug for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -200,5 +217,9 @@ mod tests {
         let id = ExchangeId(0x0192_3456_789a_7bcd_8123_4567_89ab_cdef);
         assert_eq!(id.to_string(), "01923456-789a-7bcd-8123-456789abcdef");
         assert_eq!(id.at_ms(), 0x0192_3456_789a);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "1", "01923456789a7bcd8123456789abcdef", "01923456-789a-7bcd-8123-456789abcdeg"] {
+            assert_eq!(wrong.parse::<ExchangeId>(), Err(super::NoExchangeId), "{wrong}");
+        }
     }
 }

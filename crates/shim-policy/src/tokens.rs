@@ -61,12 +61,33 @@ impl Estimate {
         TokenEstimate(text.0.saturating_add(self.media.0).max(1))
     }
 
+    /// More tokens than any model can count of the request whose body has `body_bytes`; `None` where there is more to the
+    /// request than stands in it, and so no bound.
+    ///
+    /// A token of text is at least one byte, and what templates add to a turn or a tool is less than the JSON around it,
+    /// but for a preamble. So the body's length is a bound that holds for every tokenizer, which a margin over an
+    /// estimate is not: what clients send decides how far an estimate is out. It is about four times what is used, for as
+    /// long as the exchange is under way. Media are not text: they are taken at [`MEDIA_MARGIN`] times their estimate.
+    #[must_use]
+    pub fn bound(&self, body_bytes: usize) -> Option<u64> {
+        let media = self.media.0.saturating_mul(MEDIA_MARGIN);
+        let text = (body_bytes as u64).saturating_add(PREAMBLE_MAX);
+        (!self.open).then(|| text.saturating_add(media))
+    }
+
     /// Whether what is counted of the same request says how far the estimate is out: where it has nothing but text.
     #[must_use]
     pub fn teaches(&self) -> bool {
         self.media == TokenEstimate(0) && !self.open
     }
 }
+
+/// The most that templates put before a conversation: Anthropic's text for tools is up to 530 tokens
+/// (<https://platform.claude.com/docs/en/docs/tool-use-pricing-and-tokens>, read 2026-11-26), Harmony's 62. Twice that.
+const PREAMBLE_MAX: u64 = 1_024;
+
+/// How far an estimate of media may be out: [`IMAGE`] stands for an image of a megapixel, and models take larger ones.
+const MEDIA_MARGIN: u64 = 4;
 
 /// What a request has that costs tokens.
 #[derive(Default)]
@@ -250,6 +271,7 @@ mod tests {
         let request = Request { tools: vec![tool], ..said(vec![]) };
         assert!(!Estimate::of(&request).teaches());
         assert!(Estimate::of(&said(vec![])).teaches());
+        assert_eq!(Estimate::of(&request).bound(1_000), None, "nobody knows what a search finds");
     }
 
     proptest! {
@@ -266,6 +288,13 @@ mod tests {
             let grown = tokens(&text.repeat(times + 1)) - tokens(&text);
             let times = times as u64;
             prop_assert!(grown <= (once + 1) * times && grown + times >= (once.max(1) - 1) * times);
+        }
+
+        /// The bound is above the estimate, which is near what models count.
+        #[test]
+        fn the_bound_is_above_the_estimate(text in any::<String>()) {
+            let estimate = Estimate::of(&said(vec![Part::Text(Text::new(&text))]));
+            prop_assert!(estimate.corrected(&Correction::default()).0 <= estimate.bound(text.len()).unwrap());
         }
 
         #[test]

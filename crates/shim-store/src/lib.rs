@@ -1,20 +1,30 @@
-//! What outlives the process: swap steps and generation numbers. It records; it decides nothing.
+//! What outlives the process: swap steps, generation numbers, keys, the ledger, kept answers and the vault's records. It
+//! records; it decides nothing.
 //!
 //! The store is a folder. `state.db` in it is a SQLite file in WAL mode with full synchronisation: a step that was
-//! appended is there after a crash.
+//! appended is there after a crash. `ledger/` holds the [`ledger`], a file a day. `responses.db` and `vault.db` are
+//! others, each written by a thread of its own in group commits.
 
+pub mod ledger;
+mod responses;
 mod sqlite;
+mod vault;
 
 use std::path::PathBuf;
 
 use shim_ir::Generation;
+use shim_policy::access::MadeKey;
 use shim_policy::swap::Step;
 use thiserror::Error;
 
+pub use responses::{
+    KeptResponse, MemoryResponses, RESPONSE_BYTES_MAX, ResponseLimits, ResponseStore, SqliteResponses,
+};
 pub use sqlite::SqliteState;
+pub use vault::{Entry, SqliteVault, VaultLimits, VaultStore};
 
 /// What of the gateway's state outlives it.
-pub trait StateStore: Send {
+pub trait StateStore: KeyStore + Send {
     /// All swap steps, oldest first.
     ///
     /// # Errors
@@ -32,6 +42,21 @@ pub trait StateStore: Send {
     /// # Errors
     /// When it cannot be written.
     fn next_generation(&mut self, hash: &str, cause: &str, at_ms: u64) -> Result<Generation, StoreError>;
+}
+
+/// The keys that the gateway made.
+pub trait KeyStore {
+    /// All of them, revoked ones too, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read or holds a row it cannot have written.
+    fn made_keys(&self) -> Result<Vec<MadeKey>, StoreError>;
+
+    /// Keeps a key, in the place of the one of this name where there is one; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep_key(&mut self, key: &MadeKey) -> Result<(), StoreError>;
 }
 
 /// Why the store failed.
@@ -52,6 +77,12 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// It was closed: the gateway is ending.
+    #[error("the store is closed")]
+    Closed,
+    /// The system gives no thread to write with.
+    #[error("the store cannot start its writer")]
+    Thread(#[source] std::io::Error),
     /// A newer program wrote the file.
     #[error("the store was written by a newer version of shim (schema {found}, this one knows {known})")]
     Newer {

@@ -1,5 +1,7 @@
 //! The store in a SQLite file.
 
+mod keys;
+
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -10,7 +12,9 @@ use shim_policy::swap::{Step, StepKind};
 use crate::{StateStore, StoreError};
 
 /// Newest schema known here; a migration for each step up to it.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [SWAPS, keys::TABLE];
+
+const SWAPS: &str = "
     CREATE TABLE swap_steps (
         id INTEGER PRIMARY KEY,
         at_ms INTEGER NOT NULL,
@@ -25,7 +29,7 @@ const MIGRATIONS: [&str; 1] = ["
         hash TEXT NOT NULL,
         cause TEXT NOT NULL
     ) STRICT;
-"];
+";
 
 /// Generations kept; older rows only tell of long ago.
 const GENERATIONS_MAX: u64 = 10_000;

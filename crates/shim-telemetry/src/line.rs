@@ -30,7 +30,8 @@ pub fn write_line(format: Format, settled: &Settled, out: &mut Vec<u8>) {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-pub(crate) fn timestamp(at_ms: u64) -> String {
+#[must_use]
+pub fn timestamp(at_ms: u64) -> String {
     let mut out = Vec::new();
     put_timestamp(at_ms, &mut out);
     String::from_utf8(out).unwrap_or_default()
@@ -227,6 +228,7 @@ pub(crate) mod tests {
             dialect: Dialect::Anthropic,
             operation: "generate",
             key: Some(KeyId::new("app").unwrap()),
+            client_id: None,
             model: "chat".into(),
             target: Some("lab/m".into()),
             attempts: 2,
@@ -238,6 +240,8 @@ pub(crate) mod tests {
             usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
             cost: Some(PicoUsd(250_000_000_000)),
             basis: Basis::Listed,
+            reserved: None,
+            charged: None,
             failed: Vec::new(),
             finish: Some(FinishReason::Stop),
             losses: None,

@@ -11,9 +11,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use shim_ir::{FaultKind, Usage};
+use shim_ir::{FaultKind, PicoUsd, Usage};
 
-use crate::{Outcome, Settled, names};
+use crate::{LedgerMetrics, Outcome, Settled, names};
 
 /// Most series of one name; what comes beyond is summed under `(other)`, so that no client can fill the memory by
 /// inventing models.
@@ -37,6 +37,11 @@ struct TokenLabels {
     model: String,
     target: String,
     class: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,7 +71,16 @@ pub struct Metrics {
     pub generation: Gauge,
     /// Answers whose usage could not be read.
     pub unmetered: Counter,
+    cache_collapses: Family<CauseLabels, Counter>,
+    cache_lost: Family<CauseLabels, Counter>,
+    cache_extra: Family<CauseLabels, Counter<f64, AtomicU64>>,
+    responses_kept: Gauge,
+    responses_dropped: Gauge,
     lines_dropped: Gauge,
+    /// What the ledger counts of itself.
+    pub ledger: LedgerMetrics,
+    /// Records of the vault that were lost.
+    pub vault_lost: Gauge,
 }
 
 /// The metrics of one alias and target, looked up once and then only added to.
@@ -116,7 +130,14 @@ impl Metrics {
             connections: Gauge::default(),
             generation: Gauge::default(),
             unmetered: Counter::default(),
+            cache_collapses: Family::default(),
+            cache_lost: Family::default(),
+            cache_extra: Family::default(),
+            responses_kept: Gauge::default(),
+            responses_dropped: Gauge::default(),
             lines_dropped: Gauge::default(),
+            ledger: LedgerMetrics::default(),
+            vault_lost: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -137,7 +158,15 @@ impl Metrics {
         r.register(names::CONNECTIONS, "Connections of clients", self.connections.clone());
         r.register(names::GENERATION, "Generation in force", self.generation.clone());
         r.register(names::UNMETERED, "Answers whose usage could not be read", self.unmetered.clone());
+        r.register(names::CACHE_COLLAPSES, "Prompt caches that collapsed", self.cache_collapses.clone());
+        r.register(names::CACHE_LOST, "Tokens not read from the cache they were in", self.cache_lost.clone());
+        r.register(names::CACHE_EXTRA, "Dollars more than from the cache", self.cache_extra.clone());
+        let (kept, dropped) = (self.responses_kept.clone(), self.responses_dropped.clone());
+        r.register_with_unit(names::RESPONSES_KEPT, "Answers kept", Unit::Bytes, kept);
+        r.register(names::RESPONSES_DROPPED, "Answers that could not be kept", dropped);
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
+        self.ledger.register(r);
+        r.register(names::VAULT_LOST, "Records of the vault lost", self.vault_lost.clone());
     }
 
     /// The series of an alias and target.
@@ -190,6 +219,22 @@ impl Metrics {
     /// Counts a fault that was told to a client.
     pub fn fault(&self, kind: FaultKind) {
         self.faults.get_or_create(&FaultLabels { code: kind.code().to_owned() }).inc();
+    }
+
+    /// Notes that a prompt was not read from the cache it was in: `lost` tokens of it, which cost `extra` more.
+    pub fn cache_collapse(&self, cause: &str, lost: u64, extra: Option<PicoUsd>) {
+        let labels = CauseLabels { cause: cause.to_owned() };
+        self.cache_collapses.get_or_create(&labels).inc();
+        self.cache_lost.get_or_create(&labels).inc_by(lost);
+        if let Some(PicoUsd(extra)) = extra {
+            self.cache_extra.get_or_create(&labels).inc_by(extra as f64 / 1e12);
+        }
+    }
+
+    /// Notes what is kept of answers, in bytes, and how many could not be.
+    pub fn kept(&self, bytes: u64, dropped: u64) {
+        self.responses_kept.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.responses_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
     }
 
     /// Everything in Prometheus' text format (OpenMetrics 1.0).

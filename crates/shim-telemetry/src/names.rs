@@ -24,8 +24,39 @@ pub const GENERATION: &str = "shim_generation";
 pub const ADMITTED: &str = "shim_exchanges_admitted";
 /// Answers whose usage could not be read.
 pub const UNMETERED: &str = "shim_unmetered_answers";
+/// Prompts that were far less read from a provider's cache than before, by cause.
+pub const CACHE_COLLAPSES: &str = "shim_cache_collapses";
+/// Tokens that were in a cache and not read from it, by cause.
+pub const CACHE_LOST: &str = "shim_cache_lost_tokens";
+/// Dollars that those tokens cost more than from the cache, by cause, as far as prices are known.
+pub const CACHE_EXTRA: &str = "shim_cache_extra_usd";
+/// Bytes of answers that are kept for the Responses API.
+pub const RESPONSES_KEPT: &str = "shim_responses_kept";
+/// Answers that were to be kept and could not be.
+pub const RESPONSES_DROPPED: &str = "shim_responses_dropped";
 /// Log lines that were dropped because their reader was too slow.
 pub const LINES_DROPPED: &str = "shim_log_lines_dropped";
+
+/// Rows written to the ledger.
+pub const LEDGER_ROWS: &str = "shim_ledger_rows";
+/// Exchanges whose bodies the ledger's queue had no room for.
+pub const LEDGER_BODIES_SHED: &str = "shim_ledger_bodies_shed";
+/// Admissions the ledger's queue had no room for.
+pub const LEDGER_ADMISSIONS_SHED: &str = "shim_ledger_admissions_shed";
+/// Rows of usage the ledger's queue had no room for.
+pub const LEDGER_ROWS_SHED: &str = "shim_ledger_rows_shed";
+/// Settlements that came twice and were kept once.
+pub const LEDGER_DOUBLED: &str = "shim_ledger_doubled";
+/// Exchanges found open when the ledger was opened.
+pub const LEDGER_CRASHED: &str = "shim_ledger_crashed";
+/// Writes of the ledger the disk refused.
+pub const LEDGER_REFUSED: &str = "shim_ledger_refused";
+/// Damaged files of the ledger that were set aside.
+pub const LEDGER_SET_ASIDE: &str = "shim_ledger_files_set_aside";
+/// Bytes that wait to be written to the ledger.
+pub const LEDGER_QUEUE: &str = "shim_ledger_queue_bytes";
+/// Records of the vault that were lost, because too much waited to be written or the disk took them not.
+pub const VAULT_LOST: &str = "shim_vault_lost";
 
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =

@@ -44,6 +44,8 @@ pub struct Settled {
     pub operation: &'static str,
     /// The client's key, where keys are configured.
     pub key: Option<KeyId>,
+    /// The id the client chose for it.
+    pub client_id: Option<Box<str>>,
     /// The model as the client named it.
     pub model: Arc<str>,
     /// The target that answered last, as `provider/model`; none where none was tried.
@@ -66,6 +68,10 @@ pub struct Settled {
     pub cost: Option<PicoUsd>,
     /// What the cost rests on.
     pub basis: Basis,
+    /// The most it could have cost, where a limit had that reserved before it was sent.
+    pub reserved: Option<PicoUsd>,
+    /// What budgets were charged with: the cost, or where that is not known of all, what is taken for it.
+    pub charged: Option<PicoUsd>,
     /// The attempts that failed before the last one, in order.
     pub failed: Vec<Tried>,
     /// Why the answer ended.
@@ -98,7 +104,9 @@ pub struct Tried {
 }
 
 impl Tried {
-    fn to_json(&self) -> serde_json::Value {
+    /// The attempt as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "target": &*self.target,
             "fault": self.fault.code(),
@@ -136,6 +144,7 @@ impl Settled {
             "dialect": self.dialect.name(),
             "operation": self.operation,
             "key": self.key.as_ref().map(KeyId::as_str),
+            "client_id": self.client_id.as_deref(),
             "model": &*self.model,
             "target": self.target.as_deref(),
             "attempts": self.attempts,
@@ -144,11 +153,13 @@ impl Settled {
             "fault": self.fault.map(FaultKind::code),
             "detail": self.detail.as_deref(),
             "fidelity": self.fidelity(),
-            "losses": self.losses.iter().flatten().map(loss).collect::<Vec<_>>(),
+            "losses": losses_json(self.losses.as_deref().unwrap_or_default()),
             "streamed": self.streamed,
             "usage": usage,
             "cost_pico_usd": self.cost.map(|cost| cost.0),
             "cost_basis": self.basis.name(),
+            "reserved_pico_usd": self.reserved.map(|amount| amount.0),
+            "charged_pico_usd": self.charged.map(|amount| amount.0),
             "failed": self.failed.iter().map(Tried::to_json).collect::<Vec<_>>(),
             "finish": self.finish.as_ref().map(finish_word),
             "request_bytes": self.request_bytes,
@@ -157,6 +168,12 @@ impl Settled {
             "duration_ms": milliseconds(self.duration_us),
         })
     }
+}
+
+/// Losses as JSON.
+#[must_use]
+pub fn losses_json(losses: &[Loss]) -> serde_json::Value {
+    losses.iter().map(loss).collect()
 }
 
 fn loss(loss: &Loss) -> serde_json::Value {
@@ -169,7 +186,8 @@ fn milliseconds(us: u64) -> f64 {
 }
 
 /// The word for a reason to finish.
-pub(crate) fn finish_word(reason: &FinishReason) -> &'static str {
+#[must_use]
+pub fn finish_word(reason: &FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Sequence => "sequence",

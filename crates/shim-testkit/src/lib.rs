@@ -3,6 +3,7 @@
 pub mod corpus;
 pub mod recordings;
 pub mod replay;
+pub mod strict;
 
 use std::path::{Path, PathBuf};
 

@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub struct Recording {
     /// `wc-` and twelve hexadecimal digits.
     pub id: String,
+    /// Where it is from, and behind `#` the number of the exchange in its conversation.
+    pub source: String,
     /// Who answered.
     pub provider: String,
     /// The provider's flavour of a dialect, and the file it is in.

@@ -33,7 +33,7 @@ pub(crate) fn validate(path: &Path, text: &str) -> Result<Config, Problems> {
 
 /// What a well-formed configuration needs and this machine does not have.
 fn missing(config: &Config) -> Vec<String> {
-    let mut problems = match shim_gateway::resolve(config, &BTreeMap::new(), &Host) {
+    let mut problems = match shim_gateway::resolve(config, &BTreeMap::new(), &[], &Host) {
         Ok(setup) => Snapshot::build(Generation(0), &setup, &Metrics::new())
             .err()
             .map(|e| e.to_string())

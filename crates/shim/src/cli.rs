@@ -1,12 +1,15 @@
 //! The command line. `shim --help` is the reference.
 
+pub(crate) mod keys;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::{chat, check, conform, console, run, serve, status, swap};
+use crate::ledger::LedgerArgs;
+use crate::{chat, check, conform, console, ledger, run, serve, status, swap};
 
 /// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
 /// requests flow.
@@ -37,6 +40,11 @@ enum Command {
     Run(Run),
     /// Change the model under an alias, or take a change back.
     Swap(Swap),
+    /// Look at what was recorded of exchanges: verify, export, search, show, tail.
+    Ledger(LedgerArgs),
+    /// Make, list, rotate and revoke clients' keys, and see how their limits stand.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the JSON Schema of the configuration file.
     Schema,
     /// Print a completion script for a shell.
@@ -194,6 +202,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Chat(args) => return chat::chat(&args),
         Command::Run(args) => return run::run(&args),
         Command::Swap(args) => swap::swap(&args)?,
+        Command::Ledger(args) => return ledger::ledger(&args),
+        Command::Keys(command) => crate::keys::keys(&command)?,
         Command::Schema => console::say(&shim_config::schema()),
         Command::Completions { shell } => {
             let mut out = Vec::new();

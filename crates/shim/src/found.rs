@@ -96,7 +96,14 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
     if let (Ok(name), Ok(target)) = (AliasName::new("chat"), TargetId::parse(&target)) {
         config.aliases.insert(
             name,
-            Alias { target, fallback: Vec::new(), fidelity: Fidelity::Report, losses: Vec::new() },
+            Alias {
+                target,
+                fallback: Vec::new(),
+                fidelity: Fidelity::Report,
+                losses: Vec::new(),
+                record: None,
+                limits: shim_policy::limits::Limits::default(),
+            },
         );
     }
     config

@@ -9,6 +9,8 @@ mod conform;
 mod console;
 mod found;
 mod host;
+mod keys;
+mod ledger;
 mod run;
 mod serve;
 mod status;

@@ -12,7 +12,7 @@ use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
 use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, drain};
-use shim_store::{SqliteState, StateStore};
+use shim_store::{ResponseLimits, SqliteResponses, SqliteState, SqliteVault, StateStore, VaultLimits};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -69,6 +69,9 @@ fn host(
     let (clients, operators) = listeners(config)?;
     let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
     let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
+    crate::ledger::open(config, &control)?;
+    control.shared().keep_responses(Arc::new(responses(config)?));
+    control.shared().vault.attach(Arc::new(SqliteVault::open(&config.store, vault_limits(config.vault))?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.
@@ -97,10 +100,19 @@ fn host(
         let _ = tokio::time::timeout(CLOSE, admin).await;
         done
     });
+    crate::ledger::close(control.shared(), done.is_ok());
     control.shared().close_lines();
+    control.shared().responses().close();
+    control.shared().vault.flush();
     // After a second signal there is a thread that waits for the workers.
     runtime.shutdown_background();
     done
+}
+
+/// The vault's bounds as the store counts them.
+fn vault_limits(vault: shim_config::Vault) -> VaultLimits {
+    let age_ms_max = u64::from(vault.days_max) * 24 * 3_600_000;
+    VaultLimits { bytes_max: vault.bytes_max as u64, age_ms_max }
 }
 
 /// How long operators' requests under way may take at the end.
@@ -113,6 +125,13 @@ fn listeners(config: &Config) -> Result<(Vec<TcpListener>, TcpListener)> {
     let clients = bind(server.listen, count).with_context(|| busy(server.listen))?;
     let operators = bind(server.operators, 1).with_context(|| busy(server.operators))?;
     Ok((clients, operators.into_iter().next().with_context(|| busy(server.operators))?))
+}
+
+/// The answers that clients may go on from.
+fn responses(config: &Config) -> Result<SqliteResponses> {
+    let shim_config::Responses { bytes_max, age_max } = config.responses;
+    let limits = ResponseLimits { responses_bytes_max: bytes_max, responses_age_max: age_max };
+    SqliteResponses::open(&config.store, limits).context("the kept answers cannot be opened")
 }
 
 fn busy(address: SocketAddr) -> String {

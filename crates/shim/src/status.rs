@@ -23,6 +23,9 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
     if let Some(why) = status["refused"].as_str() {
         say(&format!("the configuration file as it is now is NOT in force:\n{why}"));
     }
+    for alarm in status["ledger"]["alarms"].as_array().unwrap_or(&Vec::new()) {
+        say(&format!("ALARM     {}", text(alarm)));
+    }
     for provider in status["providers"].as_array().unwrap_or(&Vec::new()) {
         let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(&text).collect();
         say(&format!("provider  {:<14} {}", text(&provider["id"]), dialects.join(", ")));
@@ -36,7 +39,28 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
         };
         say(&format!("alias     {:<14} {live}{note}", text(&alias["alias"])));
     }
+    if let Some(line) = caches(&status["caches"]) {
+        say(&line);
+    }
     Ok(())
+}
+
+/// What became of prompts in the providers' caches; nothing where all was read that was there.
+fn caches(caches: &Value) -> Option<String> {
+    let causes = caches["collapses"].as_object().filter(|causes| !causes.is_empty())?;
+    let told: Vec<_> = causes.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
+    let dollars = caches["extra_pico_usd"].as_u64().filter(|extra| *extra > 0);
+    let dollars = dollars.map_or_else(String::new, |extra| format!(", ${:.2} more", extra as f64 / 1e12));
+    let last = &caches["last"];
+    let at = last["path"].as_str().map_or_else(String::new, |path| format!(" at {path}"));
+    Some(format!(
+        "caches    collapsed: {} · {} tokens not read{dollars} · last: {} ({}{at}), exchange {}",
+        told.join(", "),
+        caches["lost_tokens"],
+        last["model"].as_str().unwrap_or("?"),
+        last["cause"].as_str().unwrap_or("?"),
+        last["exchange"].as_str().unwrap_or("?"),
+    ))
 }
 
 pub(crate) fn models(args: &Ask) -> Result<()> {

@@ -295,7 +295,7 @@ const WORDS: [(Dialect, &str); 4] = [
          max_completion_tokens no_allowed_tools no_custom_tools no_developer_role no_forced_tools no_forced_tools_thinking no_logprobs no_message_name no_metadata no_n no_named_choice \
          no_parallel_tool_calls no_prompt_cache_key no_sampling no_seed no_service_tier no_stop no_store \
          no_stream_options no_user object_parameters openrouter_web_search prompt_cache_breakpoint random_seed reasoning_back \
-         reasoning_content_back reasoning_object sampling_if_unthinking single_content_string system_first thinking_object \
+         reasoning_content_back reasoning_needed reasoning_object sampling_if_unthinking single_content_string system_first thinking_object \
          thinks_if_asked thought_signatures tool_choice_any tool_choice_auto tool_media top_k video_url web_search_options",
     ),
     (
@@ -306,7 +306,7 @@ const WORDS: [(Dialect, &str); 4] = [
     (
         Anthropic,
         "always_thinks inline_media mid_system no_forced_tools no_forced_tools_thinking no_prefill no_sampling no_server_tools one_sampler \
-         unsigned_thinking",
+         reasoning_needed unsigned_thinking",
     ),
     (
         Gemini,

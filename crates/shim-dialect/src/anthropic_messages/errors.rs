@@ -82,6 +82,19 @@ fn body(fault: &Fault) -> String {
     json!({ "type": "error", "error": { "type": word(fault), "message": fault.message } }).to_string()
 }
 
+/// `anthropic-ratelimit-requests-limit` and its kin. The reset is a moment.
+/// Source: <https://platform.claude.com/docs/en/api/rate-limits#response-headers>, read 2026-11-26.
+pub(super) fn limit_headers(standing: &crate::Standing) -> Vec<(String, String)> {
+    crate::standing::told(standing, |of, allowance| {
+        let header = |what: &str, value: String| (format!("anthropic-ratelimit-{of}-{what}"), value);
+        [
+            header("limit", allowance.limit.to_string()),
+            header("remaining", allowance.remaining.to_string()),
+            header("reset", allowance.reset_at.clone()),
+        ]
+    })
+}
+
 /// The whole answer a client gets.
 pub(super) fn encode_fault(fault: &Fault) -> Bytes {
     Bytes::from(body(fault))

@@ -8,7 +8,7 @@ use shim_wire::{Value, ValueKind};
 
 use super::decode::{Used, finish};
 use super::errors;
-use crate::common::{each_element, each_member};
+use crate::common::{each_element, each_member, is_closed};
 use crate::{Meter, Operation, Reading};
 
 /// The events that come within an answer.
@@ -136,11 +136,9 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Whether a whole answer is JSON with content, and nowhere speaks of an error.
+/// Whether a whole answer has the look of an object with content, and nowhere speaks of an error.
 pub(super) fn is_plainly_good(body: &str) -> bool {
-    let mut answers = false;
-    let read = each_member(body, |member| answers |= member.key == "content");
-    read.is_ok() && answers && !body.contains("\"error\"")
+    is_closed(body) && body.contains("\"content\"") && !body.contains("\"error\"")
 }
 
 /// Whether content holds a block, or is text.

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -33,6 +33,11 @@ pub struct AnthropicMessages;
 impl Codec for AnthropicMessages {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is signatures of thinking, and what of it is withheld.
+    fn marks(&self) -> StateMarks {
+        StateMarks { values: &["signature", "data"], carriers: &["\"tool_use\""], readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -65,6 +70,10 @@ impl Codec for AnthropicMessages {
 
     fn encode_fault(&self, fault: &Fault) -> Bytes {
         errors::encode_fault(fault)
+    }
+
+    fn limit_headers(&self, standing: &crate::Standing) -> Vec<(String, String)> {
+        errors::limit_headers(standing)
     }
 
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {

@@ -31,7 +31,7 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Meter, ModelEntry, Operation, Plain, Route, Told,
+    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -41,6 +41,15 @@ pub struct GeminiGenerate;
 impl Codec for GeminiGenerate {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is thought signatures.
+    fn marks(&self) -> StateMarks {
+        StateMarks {
+            values: &["thoughtSignature", "thought_signature"],
+            carriers: &["\"functionCall\"", "\"function_call\""],
+            readable: &[],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

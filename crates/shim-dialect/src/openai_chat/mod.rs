@@ -27,7 +27,7 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Meter, ModelEntry, Operation, Plain, Route, Told,
+    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -37,6 +37,15 @@ pub struct OpenaiChat;
 impl Codec for OpenaiChat {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is signatures of Google's, and those in OpenRouter's `reasoning_details`.
+    fn marks(&self) -> StateMarks {
+        StateMarks {
+            values: &["thought_signature", "signature", "data"],
+            carriers: &["\"tool_calls\""],
+            readable: &["\"reasoning_content\"", "\"reasoning_details\""],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -69,6 +78,10 @@ impl Codec for OpenaiChat {
 
     fn encode_fault(&self, fault: &Fault) -> Bytes {
         errors::encode_fault(fault)
+    }
+
+    fn limit_headers(&self, standing: &crate::Standing) -> Vec<(String, String)> {
+        crate::standing::x_ratelimit(standing)
     }
 
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {

@@ -68,8 +68,16 @@ fn word(fault: &Fault) -> &'static str {
     }
 }
 
+/// The code of a fault; where the API has a word that clients look for, that.
+fn code(fault: &Fault) -> &str {
+    match (fault.kind, fault.words.as_deref()) {
+        (FaultKind::InvalidRequest, Some(word)) => word,
+        _ => fault.kind.code(),
+    }
+}
+
 fn error(fault: &Fault) -> Value {
-    json!({ "message": fault.message, "type": word(fault), "param": fault.path, "code": fault.kind.code() })
+    json!({ "message": fault.message, "type": word(fault), "param": fault.path, "code": code(fault) })
 }
 
 /// The whole answer a client gets.
@@ -91,7 +99,7 @@ pub(super) fn response_word(fault: &Fault) -> &'static str {
 pub(super) fn encode_stream_fault(fault: &Fault, sequence_number: u64) -> Bytes {
     let event = json!({
         "type": "error",
-        "code": fault.kind.code(),
+        "code": code(fault),
         "message": fault.message,
         "param": fault.path,
         "sequence_number": sequence_number,

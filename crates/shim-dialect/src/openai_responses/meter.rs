@@ -7,7 +7,7 @@ use shim_wire::frame::Frame;
 use shim_wire::{Value, ValueKind};
 
 use super::{decode, errors};
-use crate::common::{each_element, each_member};
+use crate::common::{each_element, each_member, is_closed};
 use crate::{Meter, Operation, Reading};
 
 /// Reads along with a stream or a whole answer.
@@ -40,15 +40,14 @@ fn malformed(message: &str) -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, message)
 }
 
-/// Whether a whole answer is JSON, says that it is complete, and tells of no error.
+/// Whether a whole answer has the look of an object with output, and speaks of no error but one that is `null`.
 pub(super) fn is_plainly_good(body: &str) -> bool {
-    let (mut completed, mut error) = (false, false);
-    let read = each_member(body, |member| match &*member.key {
-        "status" => completed = member.value.text() == "\"completed\"",
-        "error" => error |= member.value.kind() != ValueKind::Null,
-        _ => {}
-    });
-    read.is_ok() && completed && !error
+    let mut errors = body.split("\"error\"").skip(1);
+    let is_null = |after: &str| {
+        let value = after.trim_ascii_start().strip_prefix(':').unwrap_or_default();
+        value.trim_ascii_start().starts_with("null")
+    };
+    is_closed(body) && body.contains("\"output\"") && !body.contains("\"failed\"") && errors.all(is_null)
 }
 
 impl ResponseMeter {

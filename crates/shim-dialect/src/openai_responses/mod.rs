@@ -6,6 +6,7 @@
 mod decode;
 mod encode;
 mod errors;
+mod keep;
 mod meter;
 mod paths;
 mod route;
@@ -21,8 +22,8 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
+    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The codec of this dialect.
@@ -32,6 +33,15 @@ pub struct OpenaiResponses;
 impl Codec for OpenaiResponses {
     fn dialect(&self) -> Dialect {
         decode::DIALECT
+    }
+
+    /// State is encrypted reasoning.
+    fn marks(&self) -> StateMarks {
+        StateMarks {
+            values: &["encrypted_content"],
+            carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""],
+            readable: &[],
+        }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -66,6 +76,10 @@ impl Codec for OpenaiResponses {
         errors::encode_fault(fault)
     }
 
+    fn limit_headers(&self, standing: &crate::Standing) -> Vec<(String, String)> {
+        crate::standing::x_ratelimit(standing)
+    }
+
     fn encode_stream_fault(&self, fault: &Fault, _: Framing) -> Bytes {
         errors::encode_stream_fault(fault, 0)
     }
@@ -77,6 +91,10 @@ impl Codec for OpenaiResponses {
     /// The list of models is the business of the chat dialect, which has the same shape; no route leads here.
     fn encode_models(&self, _: &[ModelEntry], _: &Route) -> Bytes {
         Bytes::from_static(br#"{"object":"list","data":[]}"#)
+    }
+
+    fn keep(&self) -> Option<&dyn Keep> {
+        Some(self)
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 
-use crate::lab::{CONFIG, Lab, Told, http2, post2, read};
+use crate::lab::{CONFIG, Lab, Told, http2, post, post2, read};
 
 const ANSWER: &str = r#"{ "id":"x",  "model":"one","choices":[{"index":0,"message":{"role":"assistant","content":"hi\u00e9"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}, "odd": 1.50 }"#;
 
@@ -118,4 +118,29 @@ async fn http2_clients_and_probes_are_answered() {
         .header("upgrade", "websocket")
         .body(Full::default());
     assert_eq!(lab.send(upgrade.unwrap()).await.status(), 426);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beta_headers_go_where_they_are_taken() {
+    let config = "[providers.anthropic]\nbase_url = \"http://one.test\"\n\
+                  [providers.deepseek]\nbase_url = \"http://two.test\"\n\
+                  [providers.bedrock]\ndialect = \"anthropic\"\nbase_url = \"http://three.test\"\n\
+                  header_values = { anthropic-beta = [\"interleaved-thinking-*\"] }\n";
+    let lab =
+        Lab::new(config, |_| Some(Told::whole(400, "application/json", r#"{"error":{"message":"no"}}"#)));
+    let betas = "interleaved-thinking-2025-05-14,prompt-caching-scope-2026-01-05";
+    for (model, wanted) in [
+        ("anthropic/m", Some(betas)),
+        ("deepseek/m", None),
+        ("bedrock/m", Some("interleaved-thinking-2025-05-14")),
+    ] {
+        let body =
+            format!(r#"{{"model":"{model}","max_tokens":1,"messages":[{{"role":"user","content":"x"}}]}}"#);
+        let mut request = post("/v1/messages", body);
+        request.headers_mut().insert("anthropic-beta", betas.parse().unwrap());
+        lab.send(request).await;
+        let got = lab.net.got.lock().unwrap().last().unwrap().clone();
+        let sent = got.headers.get("anthropic-beta").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(sent.as_deref(), wanted, "{model}");
+    }
 }

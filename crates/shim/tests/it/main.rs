@@ -4,6 +4,8 @@
 
 mod command;
 mod exposition;
+mod keys;
+mod ledger;
 mod process;
 mod serving;
 mod upstream;

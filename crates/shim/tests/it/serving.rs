@@ -181,8 +181,13 @@ fn a_swap_is_seen_taken_back_and_outlives_the_process() {
 
 /// The store holds no secret.
 fn check_store(folder: &Path) {
-    for file in std::fs::read_dir(folder.join("shim-data")).unwrap() {
+    let store = folder.join("shim-data");
+    let ledger = std::fs::read_dir(store.join("ledger")).unwrap();
+    for file in std::fs::read_dir(&store).unwrap().chain(ledger) {
         let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let bytes = std::fs::read(&path).unwrap();
         check_silent(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
     }
@@ -323,4 +328,38 @@ fn a_second_signal_stops_at_once() {
     // A reset or an end, but nothing that looks like the end of an answer.
     let _ = client.read_to_string(&mut rest);
     assert!(!rest.contains("[DONE]"), "{rest}");
+}
+
+#[test]
+fn a_response_is_gone_on_from_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = r#"{"model":"demo/hello","input":"Hi"}"#;
+    let gateway = Running::start(folder.path(), &UP);
+    let first = gateway.post("/v1/responses", ask);
+    let id = serde_json::from_str::<Value>(&first.body).unwrap()["id"].as_str().unwrap().to_owned();
+    gateway.signal(Signal::TERM);
+    assert!(gateway.end().0.success());
+    let gateway = Running::start(folder.path(), &UP);
+    let path = format!("/v1/responses/{id}");
+    let told = http(&gateway.clients, "GET", &path, "", CLIENT).unwrap();
+    assert_eq!((told.status, &told.body), (200, &first.body));
+    let next =
+        format!(r#"{{"model":"demo/hello","stream":true,"input":"and?","previous_response_id":"{id}"}}"#);
+    let second = gateway.post("/v1/responses", &next);
+    let end = second.body.lines().rfind(|line| line.starts_with("data: {")).unwrap();
+    let end: Value = serde_json::from_str(end.trim_start_matches("data: ")).unwrap();
+    let path = format!("/v1/responses/{}/input_items", end["response"]["id"].as_str().unwrap());
+    let listed = http(&gateway.clients, "GET", &path, "", CLIENT).unwrap();
+    let items = serde_json::from_str::<Value>(&listed.body).unwrap()["data"].as_array().unwrap().len();
+    assert_eq!((listed.status, items), (200, 3), "{}", listed.body);
+    let unknown = next.replace(&id, "resp_nobody");
+    let heard = gateway.post("/v1/responses", &unknown);
+    // demo/hello speaks every dialect, and answers whatever it is asked.
+    assert_eq!(heard.status, 200, "{}", heard.body);
+    let deleted = http(&gateway.clients, "DELETE", &format!("/v1/responses/{id}"), "", CLIENT).unwrap();
+    assert_eq!(deleted.status, 200, "{}", deleted.body);
+    assert_eq!(
+        http(&gateway.clients, "GET", &format!("/v1/responses/{id}"), "", CLIENT).unwrap().status,
+        404
+    );
 }

@@ -38,9 +38,30 @@ pub(crate) fn admitted(part: &Part, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
     }
 }
 
+/// Tells what ids a part has that are not written: a call has one, and what was thought has none.
+pub(crate) fn lose_ids(part: &Part, at: Place<'_>, cx: &mut Cx<'_>) {
+    match part {
+        Part::Reasoning(reasoning) if reasoning.id.is_some() => {
+            cx.lose(format_args!("{at}.id"), LossKind::Dropped, "thoughts have no ids");
+        }
+        Part::ToolCall(call) if call.item.is_some() => {
+            cx.lose(format_args!("{at}.item"), LossKind::Dropped, "a call has one id");
+        }
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Media(_)
+        | Part::Reasoning(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::ServerResult(_)
+        | Part::Foreign(_) => {}
+    }
+}
+
 /// Why a part has no place here; `None` where it has one, and where that is for what it says to decide.
 fn lack(part: &Part, cx: &Cx<'_>) -> Option<(LossKind, &'static str)> {
     match part {
+        Part::ToolResult(_) if cx.answering => Some((LossKind::Dropped, "results are the client's to tell")),
         Part::Text(_) | Part::Refusal(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
         Part::Media(_) if cx.answering => Some((LossKind::Unsupported, "an answer holds no media")),
         Part::Media(media) => refused(media, cx).map(|why| (LossKind::Unsupported, why)),
@@ -64,6 +85,9 @@ pub(crate) fn is_own_call(word: &str) -> bool {
     matches!(word, "server_tool_use" | "mcp_tool_use")
 }
 
+/// Why the mark of a text that is not written is left out.
+pub(super) const NO_MARK: &str = "an empty text takes no cache mark";
+
 /// Whether a text is written: a request takes none that is blank, and an answer needs none that only carries state.
 fn says(text: &Text, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
     let blank = if cx.answering {
@@ -72,10 +96,13 @@ fn says(text: &Text, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
         text.text.trim().is_empty()
     };
     if blank && text.cache.is_some() {
-        cx.lose(format_args!("{at}.cache"), LossKind::Dropped, "an empty text takes no cache mark");
+        cx.lose(format_args!("{at}.cache"), LossKind::Dropped, NO_MARK);
     }
     if blank && !text.opaque.is_empty() {
         cx.lose(format_args!("{at}.opaque"), LossKind::Dropped, "only its origin can read it");
+    }
+    if blank {
+        cx.own(&text.rest, &at);
     }
     !blank
 }
@@ -135,6 +162,7 @@ pub(super) fn list(w: &mut JsonWriter<'_>, parts: &[Part], at: Place<'_>, cx: &m
 
 /// The block of a part that is admitted, or the blocks.
 pub(super) fn blocks(w: &mut JsonWriter<'_>, part: &Part, tied: Tied<'_>, at: Place<'_>, cx: &mut Cx<'_>) {
+    lose_ids(part, at, cx);
     match part {
         Part::Text(text) | Part::Refusal(text) => w.element().object(|w| text_block(w, text, at, cx)),
         Part::Media(media) => w.element().object(|w| media_block(w, media, at, cx)),

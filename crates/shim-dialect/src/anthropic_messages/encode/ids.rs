@@ -7,6 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use shim_ir::{Executor, Part, Request, ToolCall, ToolResult};
 
+/// From what ids of a conversation are made.
+const MADE: &str = "made";
+
 /// The ids that are not sent as they came, by turn and part.
 #[derive(Debug, Default)]
 pub(super) struct Ids(HashMap<(usize, usize), String>);
@@ -34,8 +37,10 @@ struct Walk<'r> {
 }
 
 impl Ids {
-    /// Finds the ids of all calls and of what answers them.
-    pub(super) fn of(request: &Request, seed: &str) -> Self {
+    /// Finds the ids of all calls and of what answers them. Those that are made are made of nothing but their place, so
+    /// that the conversation, grown by a turn, begins with the same text: it is cached by that, and thinking is bound to it.
+    pub(super) fn of(request: &Request) -> Self {
+        let seed = MADE;
         let mut walk = Walk::default();
         let mut changed = HashMap::new();
         for (turn, said) in request.turns.iter().enumerate() {

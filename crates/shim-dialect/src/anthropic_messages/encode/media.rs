@@ -82,6 +82,9 @@ fn lose_beside(media: &Media, at: Place<'_>, cx: &mut Cx<'_>) {
     if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         cx.lose(format_args!("{at}.detail"), LossKind::Dropped, "how closely to look cannot be asked");
     }
+    if media.kind == MediaKind::Image && media.name.is_some() {
+        cx.lose(format_args!("{at}.name"), LossKind::Dropped, "an image has no title");
+    }
     if !media.opaque.is_empty() {
         cx.lose(format_args!("{at}.opaque"), LossKind::Dropped, "only its origin can read it");
     }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use shim_ir::{LossKind, Part, Request, Rest, Role, Text, Turn};
 use shim_wire::JsonWriter;
 
-use super::content::{Tied, admitted, bare, blocks, list, marks, text_members};
+use super::content::{NO_MARK, Tied, admitted, bare, blocks, list, marks, text_members};
 use super::ids::Ids;
 use super::tools::Offers;
 use super::{Cx, DIALECT, MID_SYSTEM, NO_PREFILL, Place, members, members_but};
@@ -122,6 +122,7 @@ impl<'r> Conversation<'r> {
         } else if own(APART) {
             self.add(at, turn, Side::System, true, cx);
         } else if last.is_none() {
+            lose_beside(at, turn, cx);
             cx.own(&turn.rest, &format_args!("turns[{at}]"));
             for (part, said) in turn.parts.iter().enumerate() {
                 self.operator(Place::Turn(at, part), said, cx);
@@ -137,6 +138,7 @@ impl<'r> Conversation<'r> {
     fn tell(&mut self, at: usize, turn: &'r Turn, cx: &mut Cx<'_>) {
         let why = "the operator's words in the conversation are told to the user, marked as such";
         cx.lose(format_args!("turns[{at}].role"), LossKind::Approximated, why);
+        lose_beside(at, turn, cx);
         cx.own(&turn.rest, &format_args!("turns[{at}]"));
         for (part, said) in turn.parts.iter().enumerate() {
             match said {
@@ -154,12 +156,14 @@ impl<'r> Conversation<'r> {
     }
 
     fn tell_text(&mut self, text: &'r Text, place: Place<'_>, cx: &mut Cx<'_>) {
-        if text.text.trim().is_empty() {
-            return;
-        }
-        self.say(Side::User, false, Block::Told(&text.text));
+        let blank = text.text.trim().is_empty();
         if text.cache.is_some() {
-            cx.lose(format_args!("{place}.cache"), LossKind::Dropped, "the words were told to the user");
+            let why = if blank { NO_MARK } else { "the words were told to the user" };
+            cx.lose(format_args!("{place}.cache"), LossKind::Dropped, why);
+        }
+        cx.own(&text.rest, &place);
+        if !blank {
+            self.say(Side::User, false, Block::Told(&text.text));
         }
     }
 
@@ -180,9 +184,7 @@ impl<'r> Conversation<'r> {
 
     /// Adds the parts of a turn, each where it may stand.
     fn add(&mut self, at: usize, turn: &'r Turn, side: Side, mut apart: bool, cx: &mut Cx<'_>) {
-        if turn.name.is_some() {
-            cx.lose(format_args!("turns[{at}].name"), LossKind::Dropped, "speakers have no names");
-        }
+        lose_beside(at, turn, cx);
         let mut side_of_rest = side;
         for (number, part) in turn.parts.iter().enumerate() {
             let place = Place::Turn(at, number);
@@ -195,8 +197,11 @@ impl<'r> Conversation<'r> {
                 side_of_rest = side;
             }
         }
-        if let Some(last) = self.messages.last_mut().filter(|last| last.side == side_of_rest) {
-            last.rests.push((at, &turn.rest));
+        match self.messages.last_mut().filter(|last| last.side == side_of_rest) {
+            Some(last) => last.rests.push((at, &turn.rest)),
+            None => {
+                cx.own(&turn.rest, &format_args!("turns[{at}]"));
+            }
         }
     }
 
@@ -274,6 +279,16 @@ impl<'r> Conversation<'r> {
                 w.element().object(|w| message.write(w, prefill, ids, offers, cx));
             }
         });
+    }
+}
+
+/// Tells what a turn has no place for beside its parts.
+fn lose_beside(at: usize, turn: &Turn, cx: &mut Cx<'_>) {
+    if turn.id.is_some() {
+        cx.lose(format_args!("turns[{at}].id"), LossKind::Dropped, "turns have no ids");
+    }
+    if turn.name.is_some() {
+        cx.lose(format_args!("turns[{at}].name"), LossKind::Dropped, "speakers have no names");
     }
 }
 

@@ -26,7 +26,9 @@ use shim_wire::{JsonWriter, RawJson};
 
 pub(super) use answer::{id_of, is_for_client, message, start_usage, stop, usage_members};
 pub(super) use cite::{NARROWER, citation, is_narrower, told as cited};
-pub(super) use content::{admitted, call_members, is_own_call, joined, text_members, thinking_members};
+pub(super) use content::{
+    admitted, call_members, is_own_call, joined, lose_ids, text_members, thinking_members,
+};
 pub(super) use ids::made as made_id;
 pub(super) use models::models;
 pub(super) use plain::{plain, plain_stream};
@@ -36,7 +38,7 @@ use super::decode::DIALECT;
 use crate::common::own_rest;
 
 /// The oddities of providers and models that writing a request knows, and where each is documented.
-pub(crate) const QUIRKS: [(&str, &str); 10] = [
+pub(crate) const QUIRKS: [(&str, &str); 11] = [
     (MID_SYSTEM, "https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages"),
     (NO_SAMPLING, "https://platform.claude.com/docs/en/about-claude/models/migration-guide"),
     (ONE_SAMPLER, "https://platform.claude.com/docs/en/about-claude/models/migration-guide"),
@@ -49,6 +51,7 @@ pub(crate) const QUIRKS: [(&str, &str); 10] = [
         INLINE_MEDIA,
         "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html",
     ),
+    (REASONING_NEEDED, "https://github.com/NousResearch/hermes-agent/pull/17510"),
     (NO_SERVER_TOOLS, "https://platform.claude.com/docs/en/build-with-claude/claude-in-amazon-bedrock"),
 ];
 
@@ -68,6 +71,9 @@ const NO_FORCED_TOOLS: &str = "no_forced_tools";
 const NO_FORCED_TOOLS_THINKING: &str = "no_forced_tools_thinking";
 /// Takes thinking back that is not signed.
 const UNSIGNED_THINKING: &str = "unsigned_thinking";
+/// Refuses a message with calls that has no thinking. What it is given then is put in before the request comes here:
+/// `shim_policy::vault`.
+const REASONING_NEEDED: &str = "reasoning_needed";
 /// Fetches no address.
 const INLINE_MEDIA: &str = "inline_media";
 /// Runs no tools of its own.

@@ -188,7 +188,12 @@ fn nothing(ask: &ReasoningAsk, cx: &mut Cx<'_>) -> Thought {
 /// The word among `words` for what is asked.
 fn nearest(ask: &ReasoningAsk, words: &[Effort], cx: &mut Cx<'_>) -> Option<Effort> {
     let (wanted, path) = match (&ask.effort, ask.budget) {
-        (Some(effort), _) => (effort.clone(), "reasoning.effort"),
+        (Some(effort), budget) => {
+            if budget.is_some() {
+                cx.lose("reasoning.budget", LossKind::Dropped, "the effort says it");
+            }
+            (effort.clone(), "reasoning.effort")
+        }
         (None, Some(budget)) => (Effort::of_budget(budget), "reasoning.budget"),
         (None, None) => return None,
     };

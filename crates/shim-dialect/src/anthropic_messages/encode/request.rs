@@ -52,7 +52,7 @@ impl<'r> Ask<'r> {
             thought.fit(output_max, cx);
         }
         cx.marks_over = (said.marks() + offers.marks()).saturating_sub(MARKS_MAX);
-        let ids = Ids::of(request, goal.seed);
+        let ids = Ids::of(request);
         Self { request, model: goal.model, counts, said, ids, offers, choice, schema, thought, output_max }
     }
 
@@ -156,6 +156,7 @@ fn schema_of<'r>(asked: &'r Schema, offers: &mut Offers<'r>, cx: &mut Cx<'_>) ->
     };
     if cx.traits.is_some_and(|traits| traits.schema == Some(false)) {
         cx.lose("output", LossKind::Approximated, "the schema is asked for as the arguments of a function");
+        cx.own(&asked.rest, &path);
         offers.answer_by_call(fitted(schema, Flavour::Arguments, path, cx));
         return None;
     }

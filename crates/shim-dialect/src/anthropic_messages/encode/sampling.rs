@@ -83,7 +83,7 @@ fn top_p(sampling: &Sampling, tempered: bool, thinks: bool, cx: &mut Cx<'_>) -> 
     Some(taken)
 }
 
-/// A whole number, and none where the model thinks.
+/// A whole number, not below 0, and none where the model thinks.
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and the number was rounded")]
 fn top_k(sampling: &Sampling, thinks: bool, cx: &mut Cx<'_>) -> Option<u64> {
     let asked = sampling.top_k?;
@@ -92,7 +92,7 @@ fn top_k(sampling: &Sampling, thinks: bool, cx: &mut Cx<'_>) -> Option<u64> {
         return None;
     }
     let taken = asked.round() as u64;
-    if asked.fract() != 0.0 {
+    if asked.fract() != 0.0 || asked < 0.0 {
         cx.lose("sampling.top_k", LossKind::Approximated, "it is a whole number");
     }
     Some(taken)

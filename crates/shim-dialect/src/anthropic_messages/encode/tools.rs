@@ -146,6 +146,7 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         ToolKind::Function { .. } => Some(Form::Function),
         ToolKind::Custom { .. } => Some(Form::FreeText),
         ToolKind::Group(tools) => {
+            lose_group(tool, &path, cx);
             return add_all(tools, Some(&tool.name), &format!("{path}.tools"), list, cx);
         }
         ToolKind::Native(_) if is_server(tool) => return,
@@ -159,6 +160,16 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
         Form::Function | Form::FreeText | Form::Own => Cow::Borrowed(&*tool.name),
     };
     list.push(Offer { tool, group, path, sent, form });
+}
+
+/// Tells what stands on a group of tools beside its name.
+fn lose_group(group: &Tool, path: &str, cx: &mut Cx<'_>) {
+    for (lost, member) in [(group.description.is_some(), "description"), (group.cache.is_some(), "cache")] {
+        if lost {
+            cx.lose(format_args!("{path}.{member}"), LossKind::Dropped, "tools have no groups");
+        }
+    }
+    cx.own(&group.rest, &path);
 }
 
 /// Whether a tool is a server that has tools, which is named beside them.
@@ -400,7 +411,8 @@ pub(super) fn choice(request: &Request, offers: &Offers<'_>, cx: &mut Cx<'_>) ->
         return None;
     }
     let choice = match (&offers.json, chosen) {
-        (Some((name, _)), None | Some(Choice::Auto | Choice::None)) => match offers.list.is_empty() {
+        (Some((name, _)), Some(Choice::None)) => Choice::Tool(name.clone()),
+        (Some((name, _)), None | Some(Choice::Auto)) => match offers.list.is_empty() {
             true => Choice::Tool(name.clone()),
             false => Choice::Any,
         },

@@ -9,7 +9,7 @@ use shim_ir::{Delta, Event, Fault, Finish, Foreign, Loss, LossKind, Part, PartId
 
 use super::super::decode::DIALECT;
 use super::super::encode::{
-    Cx, Place, admitted, id_of, is_for_client, members_but, start_usage, stop, usage_members,
+    Cx, Place, admitted, id_of, is_for_client, lose_ids, members_but, start_usage, stop, usage_members,
 };
 use super::super::errors;
 use super::part::{BETWEEN, Open, Speech};
@@ -182,6 +182,7 @@ impl MessageEncoder {
         if !grows && !admitted(part, Place::Answer(place), &mut self.cx) {
             return;
         }
+        lose_ids(part, Place::Answer(place), &mut self.cx);
         self.count(part);
         let Some(open) = Open::new(id, place, part, &self.id, self.numbered) else { return };
         let (at, is_call, held) =
@@ -300,6 +301,8 @@ impl MessageEncoder {
         if part.has_postscript() {
             self.close(out);
             part.postscript(&mut self.wire, &mut self.cx, out);
+        } else {
+            part.unsaid(&mut self.cx);
         }
     }
 

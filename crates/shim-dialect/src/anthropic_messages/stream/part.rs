@@ -342,6 +342,16 @@ impl Open {
         matches!(self.kind, Kind::Whole(_) | Kind::Late(_))
     }
 
+    /// Tells what an own block would have beside the part, where none is opened for it.
+    pub(super) fn unsaid(&self, cx: &mut Cx<'_>) {
+        match &self.kind {
+            Kind::Text(rest) | Kind::Thinking(Thinking { rest, .. }) if !self.begun => {
+                cx.own(rest, &self.at());
+            }
+            Kind::Text(_) | Kind::Thinking(_) | Kind::Call { .. } | Kind::Late(_) | Kind::Whole(_) => {}
+        }
+    }
+
     /// Whether something comes in blocks of their own behind its block.
     pub(super) fn has_postscript(&self) -> bool {
         match &self.kind {

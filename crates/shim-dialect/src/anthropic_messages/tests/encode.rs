@@ -643,8 +643,8 @@ fn calls_without_ids_get_the_same_as_their_results() {
         let blocks = body["messages"][message]["content"].as_array().unwrap();
         blocks.iter().map(|block| block[key].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(1, "id"), ["toolu_s_1", "toolu_s_2", "toolu_s_3"]);
-    assert_eq!(ids(2, "tool_use_id"), ["toolu_s_2", "toolu_s_1", "toolu_s_3"]);
+    assert_eq!(ids(1, "id"), ["toolu_made_1", "toolu_made_2", "toolu_made_3"]);
+    assert_eq!(ids(2, "tool_use_id"), ["toolu_made_2", "toolu_made_1", "toolu_made_3"]);
     assert_eq!(body["messages"][2]["content"][2]["is_error"], true);
     assert_eq!(losses(&encoded), ["sampling.output_max defaulted", "turns[1].parts[0].opaque dropped"]);
 }

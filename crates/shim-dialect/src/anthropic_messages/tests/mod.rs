@@ -4,6 +4,7 @@ mod answers;
 mod asked;
 mod edges;
 mod encode;
+mod losses;
 mod requests;
 mod streams;
 mod told;

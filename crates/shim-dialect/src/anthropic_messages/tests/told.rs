@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shim_ir::{
-    Citation, Delta, Event, Executor, Fault, FaultKind, Finish, FinishReason, Opaque, OpaqueKind, Part,
+    Citation, Delta, Event, Executor, Fault, FaultKind, Finish, FinishReason, Loss, Opaque, OpaqueKind, Part,
     PartId, Reasoning, Request, Rest, Start, Text, Tokens, ToolCall, ToolCallKind, Usage,
 };
 use shim_wire::RawJson;
@@ -13,39 +13,39 @@ use crate::Encode as _;
 use crate::anthropic_messages::AnthropicMessages;
 use crate::laws::{asker, encoded_stream};
 
-fn open(id: u32, part: Part) -> Event {
+pub(super) fn open(id: u32, part: Part) -> Event {
     Event::PartStart { id: PartId(id), candidate: 0, part }
 }
 
-fn grow(id: u32, delta: Delta) -> Event {
+pub(super) fn grow(id: u32, delta: Delta) -> Event {
     Event::PartDelta { id: PartId(id), delta }
 }
 
-fn says(id: u32, text: &str) -> Event {
+pub(super) fn says(id: u32, text: &str) -> Event {
     grow(id, Delta::Text(text.into()))
 }
 
-fn thinks(id: u32, piece: usize, text: &str) -> Event {
+pub(super) fn thinks(id: u32, piece: usize, text: &str) -> Event {
     grow(id, Delta::Reasoning { piece, text: text.into() })
 }
 
-fn with(id: u32, arguments: &str) -> Event {
+pub(super) fn with(id: u32, arguments: &str) -> Event {
     grow(id, Delta::Arguments(arguments.into()))
 }
 
-fn end(id: u32) -> Event {
+pub(super) fn end(id: u32) -> Event {
     Event::PartEnd { id: PartId(id) }
 }
 
-fn text() -> Part {
+pub(super) fn text() -> Part {
     Part::Text(Text::default())
 }
 
-fn reasoning() -> Part {
+pub(super) fn reasoning() -> Part {
     Part::Reasoning(Reasoning::default())
 }
 
-fn call(id: &str, name: &str, kind: ToolCallKind, arguments: &str) -> ToolCall {
+pub(super) fn call(id: &str, name: &str, kind: ToolCallKind, arguments: &str) -> ToolCall {
     ToolCall {
         id: id.into(),
         item: None,
@@ -59,12 +59,12 @@ fn call(id: &str, name: &str, kind: ToolCallKind, arguments: &str) -> ToolCall {
     }
 }
 
-fn function(id: &str) -> Part {
+pub(super) fn function(id: &str) -> Part {
     Part::ToolCall(call(id, "f", ToolCallKind::Function, ""))
 }
 
 /// A whole stream of these events between its start and its end.
-fn all(events: Vec<Event>) -> Vec<Event> {
+pub(super) fn all(events: Vec<Event>) -> Vec<Event> {
     let finish = Finish { reason: FinishReason::Stop, words: Some("stop".into()), sequence: None };
     let mut all = vec![Event::Start(Start::default())];
     all.extend(events);
@@ -75,9 +75,16 @@ fn all(events: Vec<Event>) -> Vec<Event> {
 /// The events of the blocks, one in a line: what is opened, what is added, and `.` for an end; and what was lost.
 #[track_caller]
 fn told(events: Vec<Event>) -> (Vec<String>, Vec<String>) {
+    let (_, lines, losses) = written(&all(events));
+    (lines, losses.iter().map(|loss| format!("{} {}", loss.path, loss.kind.name())).collect())
+}
+
+/// A stream, the events of its blocks as [`told`] has them, and what was lost.
+#[track_caller]
+pub(super) fn written(events: &[Event]) -> (String, Vec<String>, Vec<Loss>) {
     let request = Request::default();
     let (mut encoder, mut out) = (AnthropicMessages.encoder(&asker(&request, Framing::Sse)), Vec::new());
-    all(events).iter().for_each(|event| encoder.push(event, &mut out));
+    events.iter().for_each(|event| encoder.push(event, &mut out));
     let stream = String::from_utf8(out).unwrap();
     is_legal(&stream);
     let line = |frame: &str| {
@@ -94,8 +101,8 @@ fn told(events: Vec<Event>) -> (Vec<String>, Vec<String>) {
             _ => return None,
         })
     };
-    let losses = encoder.losses().iter().map(|loss| format!("{} {}", loss.path, loss.kind.name())).collect();
-    (stream.split("\n\n").filter_map(line).collect(), losses)
+    let lines = stream.split("\n\n").filter_map(line).collect();
+    (stream, lines, encoder.losses().to_vec())
 }
 
 #[track_caller]

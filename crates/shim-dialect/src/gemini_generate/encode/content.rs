@@ -97,14 +97,24 @@ impl Scribe<'_> {
         let members = own(&text.rest, || at.path(), &mut self.losses);
         self.cache(text.cache.as_ref(), at);
         let signature = self.signature(&text.opaque, at);
-        if !matches!(at.of, Of::Candidate(_)) && !text.citations.is_empty() {
-            self.losses.dropped(at.member("citations"), "only answers cite");
+        if !matches!(at.of, Of::Candidate(_)) {
+            self.answers_alone(text, at);
         }
         w.element().object(|w| {
             w.string("text", &text.text);
             write(w, members, &[]);
             w.maybe("thoughtSignature", signature, JsonWriter::string);
         });
+    }
+
+    /// Tells what hangs on a text that only an answer has a place for.
+    pub(super) fn answers_alone(&mut self, text: &Text, at: At) {
+        if !text.citations.is_empty() {
+            self.losses.dropped(at.member("citations"), "only answers cite");
+        }
+        if text.logprobs.is_some() {
+            self.losses.dropped(at.member("logprobs"), "only answers have log probabilities");
+        }
     }
 
     fn reasoning(&mut self, w: &mut JsonWriter<'_>, reasoning: &Reasoning, at: At) {

@@ -2,7 +2,7 @@
 
 use shim_ir::{Loss, LossKind};
 
-/// More losses than anybody reads.
+/// More losses than anybody reads; of what comes beyond only what is refused is told.
 const LOSSES_MAX: usize = 256;
 
 /// What could not be carried so far.
@@ -29,10 +29,13 @@ impl Losses {
         self.add(Loss::new(path, kind, why));
     }
 
-    /// Adds a loss that was not told yet.
+    /// Adds a loss that was not told yet. What is refused is told however many there are, and not again as left out.
     pub(crate) fn add(&mut self, loss: Loss) {
-        let told = |other: &Loss| other.path == loss.path && other.kind == loss.kind;
-        if self.0.len() < LOSSES_MAX && !self.0.iter().any(told) {
+        let covers =
+            |kind| kind == loss.kind || (kind, loss.kind) == (LossKind::Unsupported, LossKind::Dropped);
+        let told = |other: &Loss| other.path == loss.path && covers(other.kind);
+        let room = self.0.len() < LOSSES_MAX || loss.kind == LossKind::Unsupported;
+        if room && !self.0.iter().any(told) {
             self.0.push(loss);
         }
     }

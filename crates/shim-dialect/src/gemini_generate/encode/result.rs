@@ -93,6 +93,9 @@ impl Scribe<'_> {
                 Part::Text(text) => {
                     own(&text.rest, || at.path(), &mut self.losses);
                     self.cache(text.cache.as_ref(), at);
+                    self.answers_alone(text, at);
+                    // A response has no place for a signature, its own neither.
+                    self.signature(&text.opaque, at);
                 }
                 Part::Media(_) => {}
                 Part::Refusal(_)

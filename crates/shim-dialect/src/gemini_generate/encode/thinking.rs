@@ -37,7 +37,7 @@ pub(super) fn thinking(w: &mut JsonWriter<'_>, ask: &ReasoningAsk, traits: &Trai
 fn told(ask: &ReasoningAsk, control: &ReasoningControl, losses: &mut Losses) -> Option<Told> {
     match control {
         ReasoningControl::None => {
-            if ask.mode != Some(ReasoningMode::Off) {
+            if !is_off(ask) {
                 losses.dropped("reasoning".to_owned(), "the model does not reason");
             }
             None
@@ -47,6 +47,15 @@ fn told(ask: &ReasoningAsk, control: &ReasoningControl, losses: &mut Losses) -> 
             Some(level(ask, words, losses))
         }
         ReasoningControl::Budget { min, max, off } => Some(budget(ask, *min, *max, *off, losses)),
+    }
+}
+
+/// Whether it is asked not to reason.
+fn is_off(ask: &ReasoningAsk) -> bool {
+    match ask.mode {
+        Some(ReasoningMode::Off) => true,
+        Some(ReasoningMode::On | ReasoningMode::Adaptive) => false,
+        None => ask.effort == Some(Effort::None) || ask.budget == Some(Tokens(0)),
     }
 }
 
@@ -92,6 +101,9 @@ fn level(ask: &ReasoningAsk, words: &[Effort], losses: &mut Losses) -> Told {
     let off = (ask.mode == Some(ReasoningMode::Off)).then_some(Effort::None);
     let effort = off.or_else(|| ask.effort.clone());
     let from_budget = effort.is_none() && ask.budget.is_some();
+    if ask.budget.is_some() && !from_budget && ask.mode != Some(ReasoningMode::Off) {
+        losses.dropped(BUDGET.to_owned(), "a level says it already");
+    }
     let Some(effort) = effort.or_else(|| ask.budget.map(Effort::of_budget)) else { return Told::Nothing };
     let path = if from_budget { BUDGET } else { EFFORT };
     let Some(nearest) = effort.nearest(words) else {
@@ -115,6 +127,9 @@ fn budget(ask: &ReasoningAsk, min: Tokens, max: Tokens, off: bool, losses: &mut 
     let stands_for = ask.effort.as_ref().and_then(Effort::budget);
     match (ask.budget, stands_for, &ask.effort) {
         (Some(budget), ..) => {
+            if ask.effort.is_some() {
+                losses.dropped(EFFORT.to_owned(), "a budget says it already");
+            }
             let within = budget.max(min).min(max);
             if within != budget {
                 losses.near(BUDGET.to_owned(), "outside what the model takes");

@@ -57,6 +57,9 @@ fn offer<'r>(
     scribe: &mut Scribe<'_>,
     offers: &mut Vec<Offer<'r>>,
 ) {
+    if tool.cache.is_some() {
+        scribe.losses.dropped(format!("{path}.cache"), "the provider caches by itself");
+    }
     match &tool.kind {
         ToolKind::Function { .. } | ToolKind::Custom { .. } => {
             offers.push(Offer::Function { tool, group, path });
@@ -145,9 +148,6 @@ fn function(w: &mut JsonWriter<'_>, tool: &Tool, group: Option<&str>, path: &str
     let members = own(&tool.rest, || path.to_owned(), &mut scribe.losses);
     w.string("name", &scribe.names.sent(&tool.name, group));
     w.maybe("description", tool.description.as_deref(), JsonWriter::string);
-    if tool.cache.is_some() {
-        scribe.losses.dropped(format!("{path}.cache"), "the provider caches by itself");
-    }
     let parameters = parameters(tool, path, &mut scribe.losses);
     if let Some(parameters) = parameters.filter(|schema| !is_said(schema, members, "parameters")) {
         schema(w, ["parametersJsonSchema", "parameters"], &parameters, path, scribe);
@@ -230,7 +230,12 @@ fn chosen(
     beside: &[Member],
     scribe: &mut Scribe<'_>,
 ) -> (Option<&'static str>, Vec<String>) {
-    let (mode, names) = mode_of(request.tool_choice.as_ref(), scribe.strict(request));
+    let (mut mode, mut names) = mode_of(request.tool_choice.as_ref(), scribe.strict(request));
+    if mode == Some("VALIDATED") && scribe.traits.has("no_validated_mode") {
+        // Names are taken beside `ANY` and `VALIDATED` alone.
+        scribe.losses.lacking("tool_choice".to_owned(), "the model cannot be kept to some of the functions");
+        (mode, names) = (Some("AUTO"), &[]);
+    }
     let said = beside.iter().any(|(key, _)| **key == *"mode");
     let (functions, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| !is_native(request, name));
     if !others.is_empty() || matches!(request.tool_choice, Some(ToolChoice::Other(_))) {

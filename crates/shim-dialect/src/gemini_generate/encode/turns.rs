@@ -48,6 +48,14 @@ pub(super) fn system(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scr
 }
 
 fn parts(w: &mut JsonWriter<'_>, turn: &Turn, at: usize, scribe: &mut Scribe<'_>) {
+    lose_beside(turn, at, scribe);
+    for (part, said) in turn.parts.iter().enumerate() {
+        scribe.part(w, said, Of::Turn(at).part(part));
+    }
+}
+
+/// Tells what of a turn has no place beside its parts.
+fn lose_beside(turn: &Turn, at: usize, scribe: &mut Scribe<'_>) {
     if turn.id.is_some() {
         scribe.losses.dropped(format!("turns[{at}].id"), "turns have no ids");
     }
@@ -55,9 +63,6 @@ fn parts(w: &mut JsonWriter<'_>, turn: &Turn, at: usize, scribe: &mut Scribe<'_>
         scribe.losses.dropped(format!("turns[{at}].name"), "speakers have no names");
     }
     own(&turn.rest, || format!("turns[{at}]"), &mut scribe.losses);
-    for (part, said) in turn.parts.iter().enumerate() {
-        scribe.part(w, said, Of::Turn(at).part(part));
-    }
 }
 
 /// How many turns are the operator's before the conversation begins. Where there is nothing else, none is.
@@ -117,6 +122,9 @@ fn is_lost(turn: &Turn, at: usize, scribe: &mut Scribe<'_>) -> bool {
     }
     let lacks: Vec<_> = turn.parts.iter().map(|part| scribe.lack(part, Of::Turn(at))).collect();
     let lost = lacks.iter().all(Option::is_some);
+    if lost {
+        lose_beside(turn, at, scribe);
+    }
     for (part, lack) in lacks.into_iter().enumerate().filter(|_| lost) {
         if let Some((kind, why)) = lack {
             scribe.losses.tell(Of::Turn(at).part(part).path(), kind, why);
@@ -162,6 +170,7 @@ fn one(w: &mut JsonWriter<'_>, content: &Content, request: &Request, scribe: &mu
 
 /// What the operator says in the middle of a conversation, marked as such.
 fn folded(w: &mut JsonWriter<'_>, turn: &Turn, at: usize, scribe: &mut Scribe<'_>) {
+    lose_beside(turn, at, scribe);
     for (part, said) in turn.parts.iter().enumerate() {
         let at = Of::Turn(at).part(part);
         match said {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use shim_ir::{
-    Delta, Event, Finish, Foreign, Loss, LossKind, Media, Part, PartId, Rest, Source, Start, Usage,
+    Delta, Event, Finish, Foreign, Loss, LossKind, Media, Opaque, Part, PartId, Rest, Source, Start, Usage,
 };
 use shim_wire::{JsonWriter, RawJson};
 
@@ -174,6 +174,7 @@ impl ChunkEncoder {
         }
         self.parts.push(Held::new(id, candidate, part));
         let last = self.parts.len() - 1;
+        self.unsaid(last, part);
         match part {
             Part::Text(text) | Part::Refusal(text) => self.say(last, &text.text, None, out),
             Part::Reasoning(reasoning) => self.say_thoughts(last, reasoning, out),
@@ -198,8 +199,23 @@ impl ChunkEncoder {
     }
 
     fn grow_sound(&mut self, index: usize, delta: &Delta, out: &mut Vec<u8>) {
-        if let Delta::Data(data) = delta {
-            self.sound(index, data, out);
+        match delta {
+            Delta::Data(data) => self.sound(index, data, out),
+            Delta::Rest(rest) => {
+                let place = self.parts.get(index).map(|held| at(held.id, held.candidate));
+                own(rest, || place.map(At::path).unwrap_or_default(), &mut self.losses);
+            }
+            Delta::Opaque { kind, value, .. } => {
+                let opaque = Opaque { kind: *kind, value: value.clone() };
+                self.unread(index, std::iter::once(&opaque));
+            }
+            Delta::Whole(whole) => self.unsaid(index, whole),
+            Delta::Text(_)
+            | Delta::Reasoning { .. }
+            | Delta::Summary { .. }
+            | Delta::Arguments(_)
+            | Delta::Citation(_)
+            | Delta::Logprobs(_) => self.misfit(index),
         }
     }
 

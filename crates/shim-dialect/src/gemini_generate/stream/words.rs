@@ -25,7 +25,7 @@ impl ChunkEncoder {
                 }
             }
             Delta::Citation(_) | Delta::Logprobs(_) | Delta::Rest(_) => self.hang(index, delta, out),
-            Delta::Arguments(_) | Delta::Data(_) => {}
+            Delta::Arguments(_) | Delta::Data(_) => self.misfit(index),
         }
     }
 
@@ -57,6 +57,13 @@ impl ChunkEncoder {
             | Delta::Whole(_) => {}
         }
         self.hung(index, out);
+    }
+
+    /// Tells that a piece is of another kind than its part.
+    pub(super) fn misfit(&mut self, index: usize) {
+        if let Some(held) = self.parts.get(index) {
+            self.losses.dropped(at(held.id, held.candidate).path(), "it does not fit its part");
+        }
     }
 
     /// Tells of opaque state that only another dialect can read.
@@ -93,7 +100,27 @@ impl ChunkEncoder {
         for (piece, text) in reasoning.text.iter().enumerate() {
             self.say(index, text, Some((false, piece)), out);
         }
-        self.unread(index, reasoning.opaque.iter());
+    }
+
+    /// Tells what a text, a thought or sound has that only another dialect has a place for.
+    pub(super) fn unsaid(&mut self, index: usize, part: &Part) {
+        let Some(held) = self.parts.get(index) else { return };
+        let place = at(held.id, held.candidate);
+        let (rest, opaque, named) = match part {
+            Part::Text(text) | Part::Refusal(text) => (&text.rest, &text.opaque, false),
+            Part::Reasoning(reasoning) => (&reasoning.rest, &reasoning.opaque, reasoning.id.is_some()),
+            Part::Media(media) if matches!(held.body, Body::Sound(_)) => (&media.rest, &media.opaque, false),
+            Part::Media(_)
+            | Part::ToolCall(_)
+            | Part::ToolResult(_)
+            | Part::ServerResult(_)
+            | Part::Foreign(_) => return,
+        };
+        own(rest, || place.path(), &mut self.losses);
+        self.unread(index, opaque.iter());
+        if named {
+            self.losses.dropped(place.member("id"), "thoughts have no ids");
+        }
     }
 
     /// Tells text whose turn it is.
@@ -136,6 +163,7 @@ impl ChunkEncoder {
 
     /// Tells what the whole part says beyond what was told of it.
     fn whole(&mut self, index: usize, whole: &Part, out: &mut Vec<u8>) {
+        self.unsaid(index, whole);
         let next = self.is_next(index);
         let Some((id, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let text = words.fill(whole);

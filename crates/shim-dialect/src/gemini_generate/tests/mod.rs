@@ -2,6 +2,7 @@
 
 mod edges;
 mod encode;
+mod losses;
 mod requests;
 mod streams;
 mod written;

@@ -64,7 +64,7 @@ fn raw(text: &str) -> RawJson {
     RawJson::parse(text).expect("it is JSON")
 }
 
-fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
+pub(super) fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
     ToolCall {
         id: id.into(),
         item: None,
@@ -92,7 +92,7 @@ fn result(id: &str, content: Vec<Part>, error: bool) -> Turn {
     turn(Role::Tool, vec![Part::ToolResult(result)])
 }
 
-fn media(kind: MediaKind, source: Source, mime: Option<&str>) -> Media {
+pub(super) fn media(kind: MediaKind, source: Source, mime: Option<&str>) -> Media {
     let mime = mime.map(str::to_owned);
     Media {
         kind,
@@ -508,15 +508,15 @@ fn streamed(events: &[Event], framing: Framing) -> (String, Vec<(String, LossKin
     (String::from_utf8(out).unwrap(), lost)
 }
 
-fn open(id: u32, part: Part) -> Event {
+pub(super) fn open(id: u32, part: Part) -> Event {
     Event::PartStart { id: shim_ir::PartId(id), candidate: 0, part }
 }
 
-fn grow(id: u32, delta: shim_ir::Delta) -> Event {
+pub(super) fn grow(id: u32, delta: shim_ir::Delta) -> Event {
     Event::PartDelta { id: shim_ir::PartId(id), delta }
 }
 
-fn end(id: u32) -> Event {
+pub(super) fn end(id: u32) -> Event {
     Event::PartEnd { id: shim_ir::PartId(id) }
 }
 

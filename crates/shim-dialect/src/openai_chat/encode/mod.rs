@@ -77,6 +77,8 @@ pub const QUIRKS: &[(&str, &str)] = &[
     ("cache_control", "https://openrouter.ai/docs/features/prompt-caching"),
     ("prompt_cache_breakpoint", "https://developers.openai.com/api/docs/guides/prompt-caching"),
     ("reasoning_content_back", "https://api-docs.deepseek.com/guides/thinking_mode"),
+    // Put in before the request comes here: `shim_policy::vault`.
+    ("reasoning_needed", "https://api-docs.deepseek.com/guides/thinking_mode"),
     ("reasoning_back", "https://openrouter.ai/docs/use-cases/reasoning-tokens"),
     ("thought_signatures", "https://ai.google.dev/gemini-api/docs/thought-signatures"),
     ("reasoning_object", "https://openrouter.ai/docs/use-cases/reasoning-tokens"),

@@ -299,6 +299,6 @@ fn state(request: &Request, to: &mut To<'_>) {
         to.losses.unsupported("state.conversation", "no conversation is kept here");
     }
     if state.background == Some(true) {
-        to.losses.dropped("state.background", "the answer is given at once");
+        to.losses.unsupported("state.background", "answers are not made in the background");
     }
 }

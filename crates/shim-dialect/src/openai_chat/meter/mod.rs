@@ -13,7 +13,7 @@ use self::template::Template;
 use super::decode::{Stated, finish, tells, usage};
 use super::errors;
 use super::stream::malformed;
-use crate::common::{each_element, each_member};
+use crate::common::{each_element, each_member, is_closed};
 use crate::{Meter, Reading};
 
 /// Reads along with a stream or a whole answer.
@@ -95,12 +95,9 @@ impl Meter for ChunkMeter {
     }
 }
 
-/// Whether a whole answer is JSON, has choices, and nowhere speaks of an error.
+/// Whether a whole answer has the look of an object with choices, and nowhere speaks of an error.
 pub(super) fn is_plainly_good(body: &str) -> bool {
-    let mut answers = false;
-    let read =
-        each_member(body, |member| answers |= member.key == "choices" && member.value.text() != "null");
-    read.is_ok() && answers && !body.contains("\"error\"")
+    is_closed(body) && body.contains("\"choices\"") && !body.contains("\"error\"")
 }
 
 fn no_answer() -> Fault {

@@ -23,7 +23,7 @@ pub(super) struct Item {
 }
 
 /// The `type` of an item; where it may be left out, what it then is.
-pub(super) fn kind(item: &str) -> String {
+pub(crate) fn kind(item: &str) -> String {
     match tag(item) {
         Some(word) => word.into_owned(),
         None if member(item, "role").is_some() => "message".to_owned(),

@@ -15,7 +15,7 @@ use shim_wire::{Members, RawJson, Str, from_json, text_of};
 pub(super) use answer::{finish, is_for_client, output, output_item, reason_of, response, whole};
 pub(super) use call::{call_begun, call_form, runs_at_client};
 pub(super) use content::{annotation, content_part, logprobs};
-pub(super) use item::{enclose, envelope};
+pub(super) use item::{enclose, envelope, kind as item_kind};
 pub(super) use request::request;
 pub(super) use usage::usage;
 

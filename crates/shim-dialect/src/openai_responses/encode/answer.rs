@@ -345,7 +345,8 @@ fn put_echo(w: &mut JsonWriter<'_>, request: &Request) {
     or_null(w, "previous_response_id", request.state.previous.as_deref(), JsonWriter::string);
     w.maybe("prompt_cache_key", request.cache_key.as_deref(), JsonWriter::string);
     put_reasoning(w, request.reasoning.as_ref());
-    w.bool("store", false);
+    // Whoever keeps the answer says so of the request.
+    w.bool("store", request.state.store == Some(true));
     or_null(w, "temperature", request.sampling.temperature, float);
     if request.output.is_some() {
         put_text_config(w, request, &mut ask);

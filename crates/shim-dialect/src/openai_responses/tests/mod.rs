@@ -2,6 +2,7 @@
 
 mod edges;
 mod encode;
+mod keep;
 mod requests;
 mod streams;
 

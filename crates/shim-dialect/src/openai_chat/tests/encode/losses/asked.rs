@@ -104,7 +104,7 @@ fn what_is_not_kept_or_not_known_is_told() {
     asked(
         |r| r.state.background = Some(true),
         &[],
-        ("state.background", Dropped, "the answer is given at once"),
+        ("state.background", Unsupported, "answers are not made in the background"),
         &[Gone("background")],
     );
     asked(

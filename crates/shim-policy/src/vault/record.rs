@@ -1,0 +1,271 @@
+//! What is kept, as bytes: for the store.
+//!
+//! Fields follow each other without names; each text is its length, as a varint, and its bytes. The first byte is the
+//! version. Reading is total: bytes that this did not write give an error.
+
+use shim_ir::{Dialect, Opaque, OpaqueKind, Reasoning, Rest};
+use shim_wire::RawJson;
+use thiserror::Error;
+
+use super::kept::{Kept, Piece};
+use super::origin::Origin;
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the record cannot be read")]
+pub struct RecordError;
+
+const VERSION: u8 = 1;
+
+/// The bytes of what is kept.
+#[must_use]
+pub fn write(kept: &Kept) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    for text in [&kept.origin.provider, &kept.origin.account, &kept.origin.family] {
+        put(&mut out, text);
+    }
+    for piece in &kept.pieces {
+        match piece {
+            Piece::Reasoning(reasoning) => {
+                out.push(1);
+                put_maybe(&mut out, reasoning.id.as_deref());
+                put_list(&mut out, &reasoning.text);
+                put_list(&mut out, &reasoning.summary);
+                put_opaque(&mut out, &reasoning.opaque);
+                put_rest(&mut out, &reasoning.rest);
+            }
+            Piece::Text(opaque) => {
+                out.push(2);
+                put_opaque(&mut out, opaque);
+            }
+            Piece::Call { name, item, opaque } => {
+                out.push(3);
+                put(&mut out, name);
+                put_maybe(&mut out, item.as_deref());
+                put_opaque(&mut out, opaque);
+            }
+        }
+    }
+    out
+}
+
+/// What bytes tell that [`write`] made.
+///
+/// # Errors
+/// When it did not.
+pub fn read(bytes: &[u8]) -> Result<Kept, RecordError> {
+    let mut from = Reader(bytes);
+    if from.byte()? != VERSION {
+        return Err(RecordError);
+    }
+    let origin = Origin { provider: from.text()?, account: from.text()?, family: from.text()? };
+    let mut pieces = Vec::new();
+    while !from.0.is_empty() {
+        pieces.push(from.piece()?);
+    }
+    Ok(Kept { origin, pieces })
+}
+
+fn put_number(out: &mut Vec<u8>, mut number: usize) {
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap_or_default();
+        number >>= 7;
+        if number == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: &str) {
+    put_number(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_maybe(out: &mut Vec<u8>, text: Option<&str>) {
+    out.push(u8::from(text.is_some()));
+    text.into_iter().for_each(|text| put(out, text));
+}
+
+fn put_list(out: &mut Vec<u8>, list: &[String]) {
+    put_number(out, list.len());
+    list.iter().for_each(|text| put(out, text));
+}
+
+fn put_opaque(out: &mut Vec<u8>, list: &[Opaque]) {
+    put_number(out, list.len());
+    for opaque in list {
+        out.push(number_of(opaque.kind));
+        put(out, &opaque.value);
+    }
+}
+
+fn put_rest(out: &mut Vec<u8>, rest: &Rest) {
+    put_maybe(out, rest.origin().map(Dialect::name));
+    put_number(out, rest.members().len());
+    for (key, value) in rest.members() {
+        put(out, key);
+        put(out, value.get());
+    }
+}
+
+const KINDS: [OpaqueKind; 5] = [
+    OpaqueKind::Signature,
+    OpaqueKind::Redacted,
+    OpaqueKind::Encrypted,
+    OpaqueKind::ThoughtSignature,
+    OpaqueKind::Details,
+];
+
+fn number_of(kind: OpaqueKind) -> u8 {
+    match kind {
+        OpaqueKind::Signature => 0,
+        OpaqueKind::Redacted => 1,
+        OpaqueKind::Encrypted => 2,
+        OpaqueKind::ThoughtSignature => 3,
+        OpaqueKind::Details => 4,
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Result<u8, RecordError> {
+        let (first, rest) = self.0.split_first().ok_or(RecordError)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn number(&mut self) -> Result<usize, RecordError> {
+        let mut number = 0_usize;
+        for place in (0..).step_by(7).take(5) {
+            let byte = self.byte()?;
+            number |= usize::from(byte & 0x7f) << place;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(RecordError)
+    }
+
+    fn borrowed(&mut self) -> Result<&'a str, RecordError> {
+        let length = self.number()?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or(RecordError)?;
+        self.0 = rest;
+        std::str::from_utf8(text).map_err(|_| RecordError)
+    }
+
+    fn text(&mut self) -> Result<String, RecordError> {
+        self.borrowed().map(str::to_owned)
+    }
+
+    fn maybe(&mut self) -> Result<Option<String>, RecordError> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => self.text().map(Some),
+            _ => Err(RecordError),
+        }
+    }
+
+    /// A list; each entry takes a byte at least, so a length beyond what is left is none.
+    fn list<T>(
+        &mut self,
+        entry: impl Fn(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let length = self.number()?;
+        if length > self.0.len() {
+            return Err(RecordError);
+        }
+        (0..length).map(|_| entry(self)).collect()
+    }
+
+    fn opaque(&mut self) -> Result<Vec<Opaque>, RecordError> {
+        self.list(|from| {
+            let kind = KINDS.get(usize::from(from.byte()?)).copied().ok_or(RecordError)?;
+            Ok(Opaque { kind, value: from.text()? })
+        })
+    }
+
+    fn rest(&mut self) -> Result<Rest, RecordError> {
+        let origin = self.maybe()?;
+        let member = |from: &mut Self| {
+            let key = from.borrowed()?.into();
+            Ok((key, RawJson::parse(from.borrowed()?).map_err(|_| RecordError)?))
+        };
+        let members = self.list(member)?;
+        match origin {
+            None if members.is_empty() => Ok(Rest::default()),
+            None => Err(RecordError),
+            Some(name) => Ok(Rest::from_owned(name.parse().map_err(|_| RecordError)?, members)),
+        }
+    }
+
+    fn piece(&mut self) -> Result<Piece, RecordError> {
+        Ok(match self.byte()? {
+            1 => Piece::Reasoning(Reasoning {
+                id: self.maybe()?,
+                text: self.list(Self::text)?,
+                summary: self.list(Self::text)?,
+                opaque: self.opaque()?,
+                rest: self.rest()?,
+            }),
+            2 => Piece::Text(self.opaque()?),
+            3 => Piece::Call { name: self.text()?, item: self.maybe()?, opaque: self.opaque()? },
+            _ => return Err(RecordError),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use shim_ir::{Dialect, Opaque, Reasoning, Rest};
+    use shim_wire::RawJson;
+
+    use super::{KINDS, read, write};
+    use crate::vault::{Kept, Origin, Piece};
+
+    fn opaque() -> impl Strategy<Value = Vec<Opaque>> {
+        let one = (0..KINDS.len(), ".*").prop_map(|(kind, value)| Opaque { kind: KINDS[kind], value });
+        proptest::collection::vec(one, 0..3)
+    }
+
+    fn rest() -> impl Strategy<Value = Rest> {
+        let member = ("[a-z]{1,4}", ".*").prop_map(|(key, text)| (key.into(), RawJson::string(&text)));
+        proptest::collection::vec(member, 0..3)
+            .prop_map(|members| Rest::from_owned(Dialect::OpenaiChat, members))
+    }
+
+    fn piece() -> impl Strategy<Value = Piece> {
+        let texts = || proptest::collection::vec(".*", 0..3);
+        let reasoning = (proptest::option::of(".*"), texts(), texts(), opaque(), rest()).prop_map(
+            |(id, text, summary, opaque, rest)| {
+                Piece::Reasoning(Reasoning { id, text, summary, opaque, rest })
+            },
+        );
+        let call = (".*", proptest::option::of(".*"), opaque())
+            .prop_map(|(name, item, opaque)| Piece::Call { name, item, opaque });
+        prop_oneof![reasoning, opaque().prop_map(Piece::Text), call]
+    }
+
+    fn kept() -> impl Strategy<Value = Kept> {
+        ((".*", ".*", ".*"), proptest::collection::vec(piece(), 0..6)).prop_map(
+            |((provider, account, family), pieces)| Kept {
+                origin: Origin { provider, account, family },
+                pieces,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_read_as_it_was_written(kept in kept()) {
+            prop_assert_eq!(read(&write(&kept)), Ok(kept));
+        }
+
+        #[test]
+        fn any_bytes_are_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! One day's file, as it is written.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, params};
+use shim_ir::{ExchangeId, FaultKind, KeyId, PicoUsd};
+use shim_policy::record::Record;
+use shim_telemetry::{Outcome, losses_json};
+
+use super::body::{self, Packer};
+use super::day::{Day, size};
+use super::entry::{Admission, Exchange};
+use super::money::{basis, charged, cost, failed, unknown};
+use super::schema;
+use super::settings::{Durability, Settings, Step};
+use super::sums::{self, Sums, column};
+use crate::StoreError;
+
+/// What of a batch belongs to one day.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Those admitted that were not settled in the same batch.
+    pub(super) opened: Vec<Admission>,
+    /// Those settled, and whether they were admitted in the same batch.
+    pub(super) settled: Vec<(Box<Exchange>, bool)>,
+    /// How many were admitted.
+    pub(super) admitted: u64,
+}
+
+/// A day's file that is written to.
+pub(super) struct DayFile {
+    pub(super) day: Day,
+    pub(super) connection: Connection,
+    /// Exchanges that have an open row.
+    open: HashSet<u128>,
+    next_row: i64,
+    next_segment: i64,
+    sums_rows: usize,
+}
+
+/// An exchange found open when the ledger was opened: it was under way when the process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crashed {
+    /// Which.
+    pub id: ExchangeId,
+    /// Who asked.
+    pub key: Option<KeyId>,
+    /// What was asked for.
+    pub alias: String,
+    /// What was set aside for it.
+    pub reserved: PicoUsd,
+    /// When it arrived, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Why an exchange was abandoned, where it was.
+pub(super) const CLIENT_LEFT: &str = "client_left";
+/// The process ended while it was under way.
+pub(super) const CRASH: &str = "crash";
+/// Its settlement had no room in the queue.
+pub(super) const SHED: &str = "shed";
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) rows: u64,
+    /// Rows that were there already.
+    pub(super) doubled: u64,
+}
+
+impl DayFile {
+    /// Opens the file of `day`, and checks it.
+    ///
+    /// # Errors
+    /// When it is damaged, of a newer schema, or the disk refuses.
+    pub(super) fn open(settings: &Settings, day: Day) -> Result<Self, StoreError> {
+        settings.fails(Step::Open)?;
+        let file = day.file(&settings.ledger());
+        let connection = schema::open(&file, settings.durability == Durability::Strict)?;
+        schema::check(&connection, size(&file))?;
+        connection.execute("UPDATE meta SET value = 0 WHERE name = 'closed'", [])?;
+        let next = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let next_row = next("SELECT coalesce(max(row), 0) + 1 FROM exchanges")?;
+        let next_segment = next("SELECT coalesce(max(segment), 0) + 1 FROM segments")?;
+        let kept = next("SELECT coalesce(max(segment), 0) + 1 FROM exchanges")?;
+        let sums_rows = usize::try_from(next("SELECT count(*) FROM sums")?).unwrap_or(usize::MAX);
+        let mut open = HashSet::new();
+        {
+            let mut statement = connection.prepare("SELECT id FROM open")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                open.insert(u128::from_be_bytes(row.get(0)?));
+            }
+        }
+        Ok(Self { day, connection, open, next_row, next_segment: next_segment.max(kept), sums_rows })
+    }
+
+    /// Writes a part of a batch, all of it or nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the file is damaged.
+    pub(super) fn write(
+        &mut self,
+        settings: &Settings,
+        part: &Part,
+        packer: &mut Packer,
+    ) -> Result<Written, StoreError> {
+        settings.fails(Step::Write)?;
+        // Rolled back when it is dropped on the way.
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut written = Written::default();
+        let (mut next_row, mut sums) = (self.next_row, sums::Batch::default());
+        let mut admitted = part.admitted;
+        for admission in &part.opened {
+            open(&transaction, admission)?;
+        }
+        packer.begin(self.next_segment);
+        for (exchange, admitted_with) in &part.settled {
+            let is_open = self.open.contains(&exchange.settled.id.0);
+            if insert(&transaction, next_row, exchange, packer)? {
+                sums.add(sums::of(exchange), &Sums::of(exchange, next_row));
+                next_row += 1;
+                written.rows += 1;
+                // Its admission had no room in the queue, or went with a damaged file.
+                admitted += u64::from(!admitted_with && !is_open);
+            } else {
+                written.doubled += 1;
+            }
+            if is_open {
+                close(&transaction, exchange.settled.id)?;
+            }
+        }
+        let next_segment = packer.write(&transaction)?;
+        let sums_rows = sums.write(&transaction, self.sums_rows)?;
+        count(&transaction, "admitted", admitted)?;
+        count(&transaction, "doubled", written.doubled)?;
+        settings.fails(Step::Commit)?;
+        transaction.commit()?;
+        (self.next_row, self.next_segment, self.sums_rows) = (next_row, next_segment, sums_rows);
+        self.open.extend(part.opened.iter().map(|admission| admission.id.0));
+        for (exchange, _) in &part.settled {
+            self.open.remove(&exchange.settled.id.0);
+        }
+        Ok(written)
+    }
+
+    /// Settles what is open as abandoned for `reason`, and gives it.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the file is damaged.
+    pub(super) fn abandon(&mut self, reason: &str) -> Result<Vec<Crashed>, StoreError> {
+        if self.open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.opened()?;
+        let transaction = self.connection.unchecked_transaction()?;
+        let (mut next_row, mut sums) = (self.next_row, sums::Batch::default());
+        let models: Vec<&str> = found.iter().map(|crashed| crashed.alias.as_str()).collect();
+        for (crashed, model) in found.iter().zip(models) {
+            let key = crashed.key.as_ref().map(KeyId::as_str);
+            if abandoned(&transaction, next_row, crashed, reason)? {
+                let of = sums::Of {
+                    hour: super::day::hour(crashed.at_ms),
+                    key: key.unwrap_or(""),
+                    team: "",
+                    model,
+                    target: "",
+                    outcome: Outcome::Abandoned.name(),
+                };
+                let mut values = [0; sums::VALUES.len()];
+                // One request, of unknown cost.
+                values.iter_mut().take(2).for_each(|value| *value = 1);
+                sums.add(of, &Sums { values, first_row: next_row, last_row: next_row });
+                next_row += 1;
+            }
+            close(&transaction, crashed.id)?;
+        }
+        let sums_rows = sums.write(&transaction, self.sums_rows)?;
+        transaction.commit()?;
+        (self.next_row, self.sums_rows) = (next_row, sums_rows);
+        self.open.clear();
+        Ok(found)
+    }
+
+    fn opened(&self) -> Result<Vec<Crashed>, StoreError> {
+        let sql = "SELECT id, at_ms, key, model, reserved FROM open ORDER BY id";
+        let mut statement = self.connection.prepare(sql)?;
+        let found = statement.query_map([], |row| {
+            let key: Option<String> = row.get(2)?;
+            Ok(Crashed {
+                id: ExchangeId(u128::from_be_bytes(row.get(0)?)),
+                at_ms: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+                key: key.and_then(|key| KeyId::new(&key).ok()),
+                alias: row.get(3)?,
+                reserved: PicoUsd(u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0)),
+            })
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether any exchange of the day is under way.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Says that it was closed in order.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE meta SET value = 1 WHERE name = 'closed'", [])?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Lets go of the oldest bodies until no more than `bytes` are in use, and gives the disk its room back. Whether that
+    /// was enough.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the file is damaged.
+    pub(super) fn trim(&self, bytes: u64) -> Result<bool, StoreError> {
+        let number = |name: &str| -> rusqlite::Result<u64> {
+            let value: i64 = self.connection.pragma_query_value(None, name, |row| row.get(0))?;
+            Ok(u64::try_from(value).unwrap_or(0))
+        };
+        let page = number("page_size")?;
+        let mut enough = true;
+        while (number("page_count")? - number("freelist_count")?) * page > bytes {
+            let sql = "DELETE FROM segments WHERE segment IN (SELECT segment FROM segments ORDER BY segment LIMIT 64)";
+            if self.connection.execute(sql, [])? == 0 {
+                enough = false;
+                break;
+            }
+        }
+        // It frees a page with every step.
+        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut freed = vacuum.query([])?;
+        while freed.next()?.is_some() {}
+        drop(freed);
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(enough)
+    }
+
+    /// The first row that still has its bodies.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn first_with_body(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(min(first_row), ?1) FROM segments";
+        Ok(self.connection.query_row(sql, [self.next_row], |row| row.get(0))?)
+    }
+}
+
+fn open(connection: &Connection, admission: &Admission) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO open (id, at_ms, key, model, reserved) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let Admission { id, at_ms, key, model, reserved } = admission;
+    let key = key.as_ref().map(KeyId::as_str);
+    let (at_ms, reserved) = (column(*at_ms), column(reserved.0));
+    let model = sums::clipped(model);
+    connection.prepare_cached(sql)?.execute(params![id.0.to_be_bytes(), at_ms, key, model, reserved])?;
+    Ok(())
+}
+
+fn close(connection: &Connection, id: ExchangeId) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM open WHERE id = ?1")?.execute([id.0.to_be_bytes()])?;
+    Ok(())
+}
+
+fn count(connection: &Connection, name: &str, by: u64) -> rusqlite::Result<()> {
+    if by > 0 {
+        let sql = "UPDATE meta SET value = value + ?2 WHERE name = ?1";
+        connection.prepare_cached(sql)?.execute(params![name, column(by)])?;
+    }
+    Ok(())
+}
+
+const INSERT: &str = "
+    INSERT OR IGNORE INTO exchanges (
+        row, id, at_ms, generation, dialect, operation, key, team, model, target, attempts, status, outcome, reason,
+        fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, cache_write_1h, output_text,
+        reasoning, output_audio, output_image, cost, unknown, basis, finish, losses, failed, request_bytes, answer_bytes,
+        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut, charged
+    ) VALUES (
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44
+    )";
+
+/// Inserts a row; `false` where the exchange has one already.
+fn insert(
+    connection: &Connection,
+    row: i64,
+    exchange: &Exchange,
+    packer: &mut Packer,
+) -> Result<bool, rusqlite::Error> {
+    let s = &exchange.settled;
+    let full = exchange.record == Record::Full;
+    let told = exchange.record > Record::Off;
+    let place = if full { packer.add(row, exchange) } else { Ok(None) };
+    let place = place.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+    let usage = s.usage.as_ref();
+    let tokens = |of: fn(&shim_ir::Usage) -> shim_ir::Tokens| usage.map(|usage| column(of(usage).0));
+    let number = |value: u64| told.then(|| column(value));
+    let losses = s.losses.as_ref().filter(|_| told).map(|losses| losses_json(losses).to_string());
+    let reason = (s.outcome == Outcome::Abandoned).then_some(CLIENT_LEFT);
+    let cut = i64::from(exchange.request.cut) | i64::from(exchange.answer.cut) << 1;
+    let changed = connection.prepare_cached(INSERT)?.execute(params![
+        row,
+        s.id.0.to_be_bytes(),
+        column(s.at_ms),
+        column(s.generation.0),
+        s.dialect.name(),
+        s.operation,
+        s.key.as_ref().map(KeyId::as_str),
+        exchange.team.as_deref(),
+        sums::clipped(&s.model),
+        s.target.as_deref(),
+        s.attempts,
+        s.status,
+        s.outcome.name(),
+        reason,
+        s.fault.map(FaultKind::code),
+        s.detail.as_deref().filter(|_| full),
+        s.streamed,
+        tokens(|u| u.input_uncached),
+        tokens(|u| u.input_audio),
+        tokens(|u| u.cache_read),
+        tokens(|u| u.cache_write),
+        tokens(|u| u.cache_write_1h),
+        tokens(|u| u.output_text),
+        tokens(|u| u.reasoning),
+        tokens(|u| u.output_audio),
+        tokens(|u| u.output_image),
+        cost(exchange).map(column),
+        unknown(exchange),
+        basis(exchange),
+        s.finish.as_ref().filter(|_| told).map(shim_telemetry::finish_word),
+        losses,
+        failed(exchange).filter(|_| told),
+        number(s.request_bytes),
+        number(s.answer_bytes),
+        s.first_token_us.filter(|_| told).map(column),
+        number(s.duration_us),
+        exchange.client_id.as_deref(),
+        exchange.record.name(),
+        place.map(|place| place.segment),
+        place.map(|place| body::size(place.at)),
+        place.map(|place| body::size(place.request)),
+        place.map(|place| body::size(place.answer)),
+        (full && cut > 0).then_some(cut),
+        charged(exchange).map(column),
+    ])?;
+    Ok(changed > 0)
+}
+
+fn abandoned(connection: &Connection, row: i64, crashed: &Crashed, reason: &str) -> rusqlite::Result<bool> {
+    let sql = "
+        INSERT OR IGNORE INTO exchanges (row, id, at_ms, generation, dialect, operation, key, model, attempts, status,
+            outcome, reason, streamed, unknown, basis, record)
+        VALUES (?1, ?2, ?3, 0, '', '', ?4, ?5, 0, 0, ?6, ?7, 0, 1, 'unknown', 'off')";
+    let key = crashed.key.as_ref().map(KeyId::as_str);
+    let (id, at_ms) = (crashed.id.0.to_be_bytes(), column(crashed.at_ms));
+    let outcome = Outcome::Abandoned.name();
+    let row = params![row, id, at_ms, key, crashed.alias, outcome, reason];
+    Ok(connection.prepare_cached(sql)?.execute(row)? > 0)
+}

@@ -1,0 +1,176 @@
+//! Anthropic Messages, and what DeepSeek makes of it.
+//!
+//! Sources, read 2026-11-26: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
+//! <https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks>,
+//! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls>,
+//! <https://github.com/NousResearch/hermes-agent/pull/17510> (DeepSeek).
+
+use serde_json::{Value, json};
+
+use super::{Kind, Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+
+pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+    let messages = list(body, "messages");
+    check(strict, body, messages)?;
+    let results = messages.iter().rev().map_while(results_since).sum();
+    let step = Step::after(results, !list(body, "tools").is_empty());
+    let seed = hash(&spelt(body).to_string());
+    let thinks = text(body.get("thinking").unwrap_or(&Value::Null), "type") != "disabled";
+    let mut content = Vec::new();
+    if thinks {
+        let thought = strict.thought(step, seed);
+        let bound = prefix(body, messages, &content);
+        content.push(json!({ "type": "thinking", "thinking": thought, "signature": signature(strict, &thought, bound) }));
+        if step == Step::One {
+            let bound = prefix(body, messages, &content);
+            content.push(
+                json!({ "type": "redacted_thinking", "data": seal(strict.account, &format!("{bound:x}")) }),
+            );
+        }
+    }
+    content.push(json!({ "type": "text", "text": step.says() }));
+    for (number, (name, arguments)) in step.calls().iter().enumerate() {
+        let input: Value = serde_json::from_str(arguments).unwrap_or_default();
+        content.push(json!({ "type": "tool_use", "id": format!("toolu_{seed:016x}{number}"), "name": name, "input": input }));
+    }
+    let stop = if step == Step::Done { "end_turn" } else { "tool_use" };
+    Ok(json!({
+        "id": format!("msg_{seed:016x}"), "type": "message", "role": "assistant", "model": "fake", "content": content,
+        "stop_reason": stop, "stop_sequence": null, "usage": { "input_tokens": 10, "output_tokens": 5 },
+    }))
+}
+
+/// How many results a message holds, as long as it belongs to the turn that goes on.
+fn results_since(message: &Value) -> Option<usize> {
+    if message["role"] == "assistant" {
+        return Some(0);
+    }
+    let results = list(message, "content").iter().filter(|block| block["type"] == "tool_result").count();
+    (results > 0).then_some(results)
+}
+
+/// What a thinking block is bound to: everything before it.
+fn prefix(body: &Value, before: &[Value], blocks: &[Value]) -> u64 {
+    let before: Vec<_> = before.iter().map(|m| json!([m["role"], blocks_of(m)])).collect();
+    hash(&spelt(&json!([body.get("system"), body.get("tools"), before, blocks])).to_string())
+}
+
+fn blocks_of(message: &Value) -> Vec<Value> {
+    match message.get("content") {
+        Some(Value::String(said)) => vec![json!({ "type": "text", "text": said })],
+        _ => list(message, "content").to_vec(),
+    }
+}
+
+fn signature(strict: &Strict, thought: &str, bound: u64) -> String {
+    seal(strict.account, &format!("{:x}-{bound:x}", hash(thought)))
+}
+
+fn refuse(message: String) -> Refusal {
+    (
+        400,
+        json!({ "type": "error", "error": { "type": "invalid_request_error", "message": Value::String(message) } }),
+    )
+}
+
+fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusal> {
+    if messages.first().is_none_or(|first| first["role"] != "user") {
+        return Err(refuse("messages: first message must use the \"user\" role".into()));
+    }
+    for (at, message) in messages.iter().enumerate() {
+        let blocks = blocks_of(message);
+        for (inside, block) in blocks.iter().enumerate() {
+            let path = format!("messages.{at}.content.{inside}");
+            let bound = prefix(
+                body,
+                messages.get(..at).unwrap_or_default(),
+                blocks.get(..inside).unwrap_or_default(),
+            );
+            check_block(strict, block, &path, bound).map_err(refuse)?;
+        }
+        if message["role"] == "assistant" {
+            calls_answered(at, &blocks, messages.get(at + 1)).map_err(refuse)?;
+            wanted(strict, at, &blocks).map_err(refuse)?;
+        }
+    }
+    begins_thinking(body, messages).map_err(refuse)
+}
+
+fn check_block(strict: &Strict, block: &Value, path: &str, bound: u64) -> Result<(), String> {
+    let unknown = ["reasoning_content", "thoughtSignature", "encrypted_content"];
+    if let Some(member) = unknown.iter().find(|member| block.get(**member).is_some()) {
+        return Err(format!("{path}.{member}: Extra inputs are not permitted"));
+    }
+    let signed = strict.kind != Kind::Deepseek;
+    match text(block, "type") {
+        "text" if text(block, "text").trim().is_empty() => {
+            Err(format!("{path}: text content blocks must contain non-whitespace text"))
+        }
+        "thinking" if signed => {
+            let own = signature(strict, text(block, "thinking"), bound);
+            let given = text(block, "signature");
+            if given == own {
+                return Ok(());
+            }
+            let other = unseal(strict.account, given).is_some();
+            let why = if other { " The block is bound to a different conversation." } else { "" };
+            Err(format!("{path}: Invalid `signature` in `thinking` block.{why}"))
+        }
+        "redacted_thinking" if signed => {
+            let own = seal(strict.account, &format!("{bound:x}"));
+            let fits = text(block, "data") == own;
+            if fits { Ok(()) } else { Err(format!("{path}: Invalid `data` in `redacted_thinking` block")) }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Each call has its result in the next message.
+fn calls_answered(at: usize, blocks: &[Value], next: Option<&Value>) -> Result<(), String> {
+    let results: Vec<_> = next.map(blocks_of).unwrap_or_default();
+    for call in blocks.iter().filter(|block| block["type"] == "tool_use") {
+        let id = text(call, "id");
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+            return Err(format!(
+                "messages.{at}: tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+            ));
+        }
+        if !results.iter().any(|result| result["type"] == "tool_result" && result["tool_use_id"] == id) {
+            return Err(format!(
+                "messages.{at}: `tool_use` ids were found without `tool_result` blocks: {id}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// DeepSeek wants the thinking of a message with calls.
+fn wanted(strict: &Strict, at: usize, blocks: &[Value]) -> Result<(), String> {
+    let has = |kind: &str| blocks.iter().any(|block| block["type"] == kind && block["thinking"] != "");
+    if strict.kind == Kind::Deepseek && has("tool_use") && !has("thinking") {
+        return Err(format!(
+            "messages.{at}: the content[].thinking in the thinking mode must be passed back to the API"
+        ));
+    }
+    Ok(())
+}
+
+/// With a budget to think, a turn with tools that goes on begins with thinking.
+fn begins_thinking(body: &Value, messages: &[Value]) -> Result<(), String> {
+    let manual = text(body.get("thinking").unwrap_or(&Value::Null), "type") == "enabled";
+    let goes_on = messages.last().is_some_and(|last| results_since(last).is_some_and(|results| results > 0));
+    if !manual || !goes_on {
+        return Ok(());
+    }
+    let turn = messages.iter().rev().take_while(|message| results_since(message).is_some());
+    let first =
+        turn.filter(|message| message["role"] == "assistant").last().map(blocks_of).unwrap_or_default();
+    let kind = first.first().map(|block| text(block, "type").to_owned()).unwrap_or_default();
+    if kind == "thinking" || kind == "redacted_thinking" {
+        return Ok(());
+    }
+    Err(format!(
+        "Expected `thinking` or `redacted_thinking`, but found `{kind}`. When `thinking` is enabled, a final \
+         `assistant` message must start with a thinking block"
+    ))
+}

@@ -1,0 +1,92 @@
+//! Gemini generateContent, as Gemini 3 has it.
+//!
+//! Source: <https://ai.google.dev/gemini-api/docs/thought-signatures>, read 2026-11-26.
+
+use serde_json::{Value, json};
+
+use super::{Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+
+/// What signs a call of another model.
+pub(super) const DUMMIES: [&str; 2] =
+    ["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
+
+pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+    let contents = list(body, "contents");
+    check(strict, contents)?;
+    let open = contents.get(open_from(contents)..).unwrap_or_default();
+    let results = open
+        .iter()
+        .flat_map(|content| list(content, "parts"))
+        .filter(|part| part.get("functionResponse").is_some());
+    let step = Step::after(results.count(), !list(body, "tools").is_empty());
+    let seed = hash(&spelt(body).to_string());
+    let mut parts = vec![json!({ "text": strict.thought(step, seed), "thought": true })];
+    let signature = seal(strict.account, &format!("{seed:x}"));
+    parts.push(json!({ "text": step.says() }));
+    for (name, arguments) in step.calls() {
+        let args: Value = serde_json::from_str(arguments).unwrap_or_default();
+        parts.push(json!({ "functionCall": { "name": name, "args": args } }));
+    }
+    // Of calls at once the first is signed, of an answer without any its last part.
+    let signed = if step == Step::Done { parts.last_mut() } else { parts.get_mut(2) };
+    if let Some(part) = signed {
+        part["thoughtSignature"] = json!(signature);
+    }
+    Ok(json!({
+        "candidates": [{ "index": 0, "content": { "role": "model", "parts": parts }, "finishReason": "STOP" }],
+        "usageMetadata": { "promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15 },
+        "modelVersion": "fake", "responseId": format!("{seed:x}"),
+    }))
+}
+
+/// Where the turn that goes on begins: behind the last content of the user that is no result.
+fn open_from(contents: &[Value]) -> usize {
+    let asks = |content: &Value| {
+        content["role"] == "user"
+            && list(content, "parts").iter().any(|part| part.get("functionResponse").is_none())
+    };
+    contents.iter().rposition(asks).map_or(0, |at| at + 1)
+}
+
+fn refuse(message: String) -> Refusal {
+    (
+        400,
+        json!({ "error": { "code": 400, "message": Value::String(message), "status": "INVALID_ARGUMENT" } }),
+    )
+}
+
+pub(super) fn is_signature(strict: &Strict, signature: &str) -> bool {
+    DUMMIES.contains(&signature) || unseal(strict.account, signature).is_some()
+}
+
+fn check(strict: &Strict, contents: &[Value]) -> Result<(), Refusal> {
+    let open = open_from(contents);
+    for (at, content) in contents.iter().enumerate() {
+        let parts = list(content, "parts");
+        if parts.is_empty() {
+            return Err(refuse(format!("contents[{at}].parts must not be empty")));
+        }
+        for part in parts {
+            let signature =
+                part.get("thoughtSignature").or(part.get("thought_signature")).and_then(Value::as_str);
+            if signature.is_some_and(|signature| !is_signature(strict, signature)) {
+                return Err(refuse("Corrupted thought signature.".into()));
+            }
+        }
+        let calls: Vec<_> = parts.iter().filter(|part| part.get("functionCall").is_some()).collect();
+        if let Some(first) = calls.first() {
+            let answers = contents.get(at + 1).map(|next| list(next, "parts")).unwrap_or_default();
+            let answers = answers.iter().filter(|part| part.get("functionResponse").is_some()).count();
+            if answers != calls.len() {
+                return Err(refuse("Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.".into()));
+            }
+            if at >= open && first.get("thoughtSignature").is_none() {
+                let name = text(&first["functionCall"], "name");
+                return Err(refuse(format!(
+                    "Function call is missing a thought_signature in functionCall parts. Function call `{name}`"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! Strict fakes of providers: each holds a conversation with tools by a script, hands out state that only it can read, and
+//! refuses what the provider's documentation says it refuses of reasoning in a history, in the provider's words.
+//!
+//! They keep nothing: a state says by itself whose it is and what it belongs to.
+
+mod anthropic;
+mod chat;
+mod gemini;
+mod responses;
+
+use serde_json::{Map, Value};
+
+/// Which provider's rules hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anthropic: signed thinking, bound to what came before it.
+    Anthropic,
+    /// OpenAI: encrypted reasoning, bound to the organisation.
+    Openai,
+    /// Google: signed calls.
+    Google,
+    /// DeepSeek: reasoning that must come back with its calls.
+    Deepseek,
+    /// OpenRouter: `reasoning_details`.
+    Openrouter,
+    /// A provider that knows nothing of reasoning, and refuses members it does not know.
+    Plain,
+}
+
+/// A provider, and the account that asks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Strict {
+    /// Whose rules hold.
+    pub kind: Kind,
+    /// The account: another one's state cannot be read.
+    pub account: &'static str,
+}
+
+/// What a fake refuses: the status and the body.
+pub type Refusal = (u16, Value);
+
+impl Strict {
+    /// Answers a request, in the dialect of its path.
+    ///
+    /// # Errors
+    /// When the provider would refuse it.
+    pub fn answer(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        if path.contains("/chat/completions") {
+            chat::answer(self, body)
+        } else if path.contains("/messages") {
+            anthropic::answer(self, body)
+        } else if path.contains("/responses") {
+            responses::answer(self, body)
+        } else {
+            gemini::answer(self, body)
+        }
+    }
+
+    /// The states in a body that are this account's, in order: what it gave out, or got back.
+    #[must_use]
+    pub fn states(&self, body: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        self.collect(body, &mut found);
+        found
+    }
+
+    fn collect(&self, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| self.collect(value, found)),
+            Value::Object(members) => {
+                for (key, value) in members {
+                    match value.as_str() {
+                        Some(text) if self.is_state(key, text) => found.push(text.to_owned()),
+                        _ => self.collect(value, found),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn is_state(&self, key: &str, text: &str) -> bool {
+        match key {
+            "signature" | "data" | "encrypted_content" | "thoughtSignature" | "thought_signature" => {
+                unseal(self.account, text).is_some()
+            }
+            "reasoning_content" | "thinking" => {
+                self.kind == Kind::Deepseek && text.contains(&format!("({})", self.account))
+            }
+            _ => false,
+        }
+    }
+
+    /// What it thinks at a step.
+    fn thought(&self, step: Step, seed: u64) -> String {
+        format!("Thinking about {step:?} ({}) {seed:x}", self.account)
+    }
+}
+
+/// Where a conversation with tools stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A question: two calls at once.
+    Both,
+    /// Both came back: one more call.
+    One,
+    /// All came back: an answer.
+    Done,
+}
+
+impl Step {
+    /// The step after so many results since the last question.
+    fn after(results: usize, tools: bool) -> Self {
+        match results {
+            0 | 1 if tools => Self::Both,
+            2 if tools => Self::One,
+            _ => Self::Done,
+        }
+    }
+
+    /// The calls of the step: names and arguments.
+    fn calls(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Both => &[("look", r#"{"at":1,"how":"near"}"#), ("look", r#"{"at":2,"how":"far"}"#)],
+            Self::One => &[("note", r#"{"text":"both"}"#)],
+            Self::Done => &[],
+        }
+    }
+
+    fn says(self) -> &'static str {
+        match self {
+            Self::Both => "Let me look at both.",
+            Self::One => "One more thing.",
+            Self::Done => "All is done.",
+        }
+    }
+}
+
+/// A state of `account` that belongs to `what`.
+fn seal(account: &str, what: &str) -> String {
+    format!("sealed~{account}~{what}~{:016x}==", hash(&format!("{account}|{what}")))
+}
+
+/// What a state belongs to, where it is this account's.
+fn unseal<'s>(account: &str, state: &'s str) -> Option<&'s str> {
+    let rest = state.strip_prefix("sealed~")?.strip_prefix(account)?.strip_prefix('~')?;
+    let (what, _) = rest.rsplit_once('~')?;
+    (seal(account, what) == state).then_some(what)
+}
+
+/// A hash that is the same everywhere (FNV-1a, 64 bits).
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A value in one spelling: members sorted, without cache marks.
+fn spelt(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().filter(|(key, _)| *key != "cache_control").collect();
+            sorted.sort_by_key(|(key, _)| *key);
+            let spelt: Map<_, _> =
+                sorted.into_iter().map(|(key, value)| (key.clone(), spelt(value))).collect();
+            Value::Object(spelt)
+        }
+        Value::Array(values) => values.iter().map(spelt).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// The entries of a list; none where there is no list.
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Kind, Strict, seal, unseal};
+
+    const OWN: Strict = Strict { kind: Kind::Anthropic, account: "a" };
+
+    #[test]
+    fn a_state_is_one_account_s() {
+        assert_eq!(unseal("a", &seal("a", "x~y")), Some("x~y"));
+        assert_eq!(unseal("b", &seal("a", "x")), None);
+        assert_eq!(unseal("a", "sealed~a~x~0=="), None);
+        assert_eq!(
+            OWN.states(&json!([{ "signature": seal("a", "1") }, { "signature": seal("b", "2") }])).len(),
+            1
+        );
+    }
+
+    /// The error of a request to a fake.
+    #[track_caller]
+    fn refused(kind: Kind, path: &str, body: &serde_json::Value) -> String {
+        let (status, told) = Strict { kind, account: "a" }.answer(path, body).expect_err("it is refused");
+        assert!(status == 400 || status == 404, "{status}");
+        told["error"]["message"].as_str().expect("an error has a message").to_owned()
+    }
+
+    #[test]
+    fn each_provider_refuses_what_its_documentation_says() {
+        let user = json!({ "role": "user", "content": "hi" });
+        let results = json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t", "content": "1" }] });
+        let call = json!({ "type": "tool_use", "id": "t", "name": "look", "input": {} });
+        let thinking =
+            |signature: &str| json!({ "type": "thinking", "thinking": "x", "signature": signature });
+        let body = |content: serde_json::Value| json!({ "messages": [user, { "role": "assistant", "content": content }, results] });
+        for signature in ["", &seal("b", "1"), &seal("a", "1")] {
+            let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([thinking(signature), call])));
+            assert!(told.contains("Invalid `signature`"), "{told}");
+        }
+        let mut budget = body(json!([call]));
+        budget["thinking"] = json!({ "type": "enabled", "budget_tokens": 2000 });
+        let told = refused(Kind::Anthropic, "/v1/messages", &budget);
+        assert!(told.contains("Expected `thinking`"), "{told}");
+
+        let called = json!({ "type": "function_call", "call_id": "c", "name": "look", "arguments": "{}" });
+        let output = json!({ "type": "function_call_output", "call_id": "c", "output": "1" });
+        let reasoning =
+            json!({ "type": "reasoning", "id": "rs_x", "summary": [], "encrypted_content": seal("b", "1") });
+        let told =
+            refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, reasoning, called, output] }));
+        assert!(told.contains("could not be verified"), "{told}");
+        let bare = json!({ "type": "reasoning", "id": "rs_x", "summary": [] });
+        let told = refused(
+            Kind::Openai,
+            "/v1/responses",
+            &json!({ "store": false, "input": [user, bare, called, output] }),
+        );
+        assert!(told.contains("not found"), "{told}");
+
+        let gemini = json!({ "contents": [
+            { "role": "user", "parts": [{ "text": "hi" }] },
+            { "role": "model", "parts": [{ "functionCall": { "name": "look", "args": {} } }] },
+            { "role": "user", "parts": [{ "functionResponse": { "name": "look", "response": {} } }] },
+        ] });
+        let told = refused(Kind::Google, "/v1beta/models/m:generateContent", &gemini);
+        assert!(told.contains("missing a thought_signature"), "{told}");
+
+        let tool_call =
+            json!([{ "id": "c", "type": "function", "function": { "name": "look", "arguments": "{}" } }]);
+        let chat = |message: serde_json::Value| json!({ "messages": [user, message, { "role": "tool", "tool_call_id": "c", "content": "1" }] });
+        let told = refused(
+            Kind::Deepseek,
+            "/chat/completions",
+            &chat(
+                json!({ "role": "assistant", "content": null, "tool_calls": tool_call, "reasoning_content": "" }),
+            ),
+        );
+        assert!(told.contains("must be passed back"), "{told}");
+        let told = refused(
+            Kind::Plain,
+            "/chat/completions",
+            &chat(
+                json!({ "role": "assistant", "content": null, "tool_calls": tool_call, "reasoning_content": "x" }),
+            ),
+        );
+        assert!(told.contains("reasoning_content"), "{told}");
+    }
+}

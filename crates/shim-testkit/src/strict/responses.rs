@@ -1,0 +1,103 @@
+//! OpenAI Responses.
+//!
+//! Sources, read 2026-11-26: <https://platform.openai.com/docs/guides/reasoning>,
+//! <https://platform.openai.com/docs/guides/conversation-state>, <https://github.com/openai/codex/issues/8145>.
+
+use serde_json::{Value, json};
+
+use super::{Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+
+pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+    let input = list(body, "input");
+    check(strict, body, input)?;
+    let asks = |item: &Value| item["role"] == "user";
+    let since = input.iter().rev().take_while(|item| !asks(item));
+    let results = since.filter(|item| item["type"] == "function_call_output").count();
+    let step = Step::after(results, !list(body, "tools").is_empty());
+    let seed = format!("{:016x}", hash(&spelt(body).to_string()));
+    let summary = strict.thought(step, hash(&seed));
+    let mut reasoning = json!({
+        "type": "reasoning", "id": format!("rs_{}_{seed}", strict.account),
+        "summary": [{ "type": "summary_text", "text": summary }],
+    });
+    if list(body, "include").iter().any(|wanted| wanted == "reasoning.encrypted_content") {
+        reasoning["encrypted_content"] = json!(seal(strict.account, &seed));
+    }
+    let mut output = vec![reasoning];
+    output.push(json!({
+        "type": "message", "id": format!("msg_{}_{seed}", strict.account), "role": "assistant", "status": "completed",
+        "content": [{ "type": "output_text", "text": step.says(), "annotations": [] }],
+    }));
+    for (number, (name, arguments)) in step.calls().iter().enumerate() {
+        output.push(json!({
+            "type": "function_call", "id": format!("fc_{}_{seed}_{number}", strict.account),
+            "call_id": format!("call_{seed}{number}"), "name": name, "arguments": arguments, "status": "completed",
+        }));
+    }
+    Ok(json!({
+        "id": format!("resp_{seed}"), "object": "response", "created_at": 1, "status": "completed", "model": "fake",
+        "output": output, "usage": { "input_tokens": 10, "output_tokens": 5, "total_tokens": 15 },
+    }))
+}
+
+fn refuse(status: u16, code: &str, message: String) -> Refusal {
+    (
+        status,
+        json!({ "error": { "type": "invalid_request_error", "code": code, "message": Value::String(message) } }),
+    )
+}
+
+fn check(strict: &Strict, body: &Value, input: &[Value]) -> Result<(), Refusal> {
+    for (at, item) in input.iter().enumerate() {
+        match text(item, "type") {
+            "reasoning" => check_reasoning(strict, body, item)?,
+            "function_call" => check_call(strict, input, at, item)?,
+            _ => {}
+        }
+        for member in ["reasoning_content", "signature", "thoughtSignature", "extra_content"] {
+            if item.get(member).is_some() {
+                let message = format!("Unknown parameter: 'input[{at}].{member}'.");
+                return Err(refuse(400, "unknown_parameter", message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_reasoning(strict: &Strict, body: &Value, item: &Value) -> Result<(), Refusal> {
+    let id = text(item, "id");
+    match item.get("encrypted_content").and_then(Value::as_str) {
+        Some(sealed) if unseal(strict.account, sealed).is_some() => Ok(()),
+        Some(sealed) => {
+            let message = format!("The encrypted content {sealed} could not be verified.");
+            Err(refuse(400, "invalid_encrypted_content", message))
+        }
+        None if body["store"] != false && id.starts_with(&format!("rs_{}_", strict.account)) => Ok(()),
+        None => {
+            Err(refuse(404, "not_found", format!("Item with id '{id}' not found. Items are not persisted.")))
+        }
+    }
+}
+
+/// A call has its output; and one that is kept by its id has its reasoning before it.
+fn check_call(strict: &Strict, input: &[Value], at: usize, item: &Value) -> Result<(), Refusal> {
+    let call = text(item, "call_id");
+    let later = input.get(at..).unwrap_or_default();
+    let answered = later.iter().any(|item| item["type"] == "function_call_output" && item["call_id"] == call);
+    if !answered {
+        return Err(refuse(400, "invalid", format!("No tool output found for function call {call}.")));
+    }
+    let own =
+        text(item, "id").strip_prefix(&format!("fc_{}_", strict.account)).and_then(|id| id.split_once('_'));
+    let Some((seed, _)) = own else { return Ok(()) };
+    let (id, sealed) = (format!("rs_{}_{seed}", strict.account), seal(strict.account, seed));
+    let before = input.get(..at).unwrap_or_default();
+    if before.iter().any(|item| item["encrypted_content"] == *sealed || item["id"] == *id) {
+        return Ok(());
+    }
+    let call = text(item, "id");
+    let message = format!(
+        "Item '{call}' of type 'function_call' was provided without its required 'reasoning' item: '{id}'."
+    );
+    Err(refuse(400, "invalid", message))
+}

@@ -1,0 +1,78 @@
+//! `shim keys` at a running gateway and without one.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::process::{Running, http, run};
+
+const CONFIG: &str = "[server]\nlisten = \"127.0.0.1:0\"\noperators = \"127.0.0.1:0\"\nrequire_keys = true\n\
+                      [aliases.chat]\ntarget = \"demo/hello\"\n[teams.web.limits]\nbudget = \"$20\"\n";
+
+const QUESTION: &str = r#"{"model":"chat","messages":[{"role":"user","content":"Hi"}]}"#;
+
+fn ask(gateway: &Running, secret: &str) -> u16 {
+    http(&gateway.clients, "POST", "/v1/chat/completions", QUESTION, secret).unwrap().status
+}
+
+/// A command on keys at `operators`; what it printed, as JSON.
+#[track_caller]
+fn keys(folder: &Path, operators: &str, args: &[&str]) -> Value {
+    let args = [&["keys"], args, &["--json", "--operators", operators]].concat();
+    let said = run(folder, &args);
+    assert_eq!(said.code, Some(0), "{args:?}: {}", said.err);
+    serde_json::from_str(&said.out).unwrap()
+}
+
+#[test]
+fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("shim.toml"), CONFIG).unwrap();
+    // Nobody listens there.
+    let nobody = "127.0.0.1:9";
+    let made =
+        keys(at, nobody, &["create", "before", "--team", "web", "--expires", "30d", "--concurrent", "2"]);
+    let before = made["secret"].as_str().unwrap().to_owned();
+    assert_eq!((&made["team"], &made["limits"]["concurrent"]), (&Value::from("web"), &Value::from(2)));
+    let refused = run(at, &["keys", "create", "x", "--team", "wbe", "--operators", nobody]);
+    assert!(refused.code == Some(1) && refused.err.contains("there is no team \"wbe\""), "{}", refused.err);
+
+    let gateway = Running::start(at, &["serve"]);
+    let operators = gateway.operators.clone();
+    assert_eq!((ask(&gateway, &before), ask(&gateway, "anything")), (200, 401));
+    let locked = run(at, &["keys", "list", "--operators", nobody]);
+    assert!(locked.code == Some(1) && locked.err.contains("in use by another shim"), "{}", locked.err);
+    let made =
+        keys(at, &operators, &["create", "app", "--allow", "chat", "--budget", "$5", "--record", "usage"]);
+    let first = made["secret"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&gateway, &first), 200);
+    let second =
+        keys(at, &operators, &["rotate", "app", "--grace", "1h"])["secret"].as_str().unwrap().to_owned();
+    assert_eq!((ask(&gateway, &first), ask(&gateway, &second)), (200, 200));
+    let listed = keys(at, &operators, &["list"]);
+    let names: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
+    assert_eq!(names, ["app", "before"]);
+    let account = listed["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
+    assert_eq!((&account["available"], &account["open"]), (&Value::from("$5.00"), &Value::from(0)));
+    let shown = run(at, &["keys", "list", "--operators", &operators]);
+    assert!(
+        shown.out.contains("limits key    app           settled $0.00  reserved $0.00  available $5.00"),
+        "{}",
+        shown.out
+    );
+    for secret in [&before, &first, &second] {
+        assert!(!shown.out.contains(secret.as_str()) && !listed.to_string().contains(secret.as_str()));
+    }
+    assert_eq!(keys(at, &operators, &["revoke", "app"])["state"], "revoked");
+    assert_eq!((ask(&gateway, &first), ask(&gateway, &second), ask(&gateway, &before)), (401, 401, 200));
+    gateway.signal(Signal::TERM);
+    let (_, said) = gateway.end();
+    let database = std::fs::read(at.join("shim-data/state.db")).unwrap();
+    for secret in [&before, &first, &second] {
+        assert!(!said.contains(secret.as_str()), "{said}");
+        assert!(!database.windows(secret.len()).any(|w| w == secret.as_bytes()), "only the hash is kept");
+    }
+    assert_eq!(keys(at, nobody, &["list"])["keys"].as_array().unwrap().len(), 2);
+}
