@@ -77,7 +77,7 @@ async fn what_a_client_asks_not_to_be_recorded_is_not_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::default();
     let lab = kept_in(folder.path(), &log);
-    for (record, written) in [("off", false), ("on", true)] {
+    for (record, written) in [("off", false), ("full", true)] {
         let body = json!({ "model": "deepseek/deepseek-v4-pro", "input": record });
         let mut request = post("/v1/responses", body.to_string());
         request.headers_mut().insert("x-shim-record", record.parse().unwrap());
