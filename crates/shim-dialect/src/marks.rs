@@ -1,5 +1,7 @@
 //! A glance at the state in a body, which is much cheaper than decoding it.
 
+use std::sync::OnceLock;
+
 use memchr::memmem;
 use shim_wire::Str;
 
@@ -7,12 +9,31 @@ use shim_wire::Str;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StateMarks {
     /// The members whose text is state.
-    pub values: &'static [&'static str],
+    pub values: &'static [Member],
     /// What stands in a body once for each thing that may carry state: JSON as it is commonly spelt. A text in which it
     /// stands has it escaped.
     pub carriers: &'static [&'static str],
     /// What stands there once for each text of reasoning that anybody can read, where not every provider takes it.
     pub readable: &'static [&'static str],
+}
+
+/// The name of a member, made ready to be looked for once: frames are many, and short.
+#[derive(Debug)]
+pub struct Member {
+    name: &'static str,
+    finder: OnceLock<memmem::Finder<'static>>,
+}
+
+impl Member {
+    /// The member of this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, finder: OnceLock::new() }
+    }
+
+    fn finder(&self) -> &memmem::Finder<'static> {
+        self.finder.get_or_init(|| memmem::Finder::new(self.name))
+    }
 }
 
 /// What a glance found.
@@ -42,8 +63,9 @@ impl StateMarks {
     /// As [`StateMarks::glance`], without counting what may carry state.
     pub fn states(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
         let mut glance = Glance::default();
-        for name in self.values {
-            for at in memmem::find_iter(body, name.as_bytes()) {
+        for member in self.values {
+            let name = member.name;
+            for at in member.finder().find_iter(body) {
                 let quoted = at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
                 let behind = body.get(at + name.len()..).unwrap_or_default();
                 match text(behind).filter(|_| quoted) {
@@ -88,10 +110,11 @@ mod tests {
     use proptest::prelude::*;
     use shim_ir::Dialect;
 
-    use super::{Glance, StateMarks};
+    use super::{Glance, Member, StateMarks};
 
-    const MARKS: StateMarks =
-        StateMarks { values: &["signature"], carriers: &["\"thinking\""], readable: &[] };
+    static VALUES: [Member; 1] = [Member::new("signature")];
+
+    const MARKS: StateMarks = StateMarks { values: &VALUES, carriers: &["\"thinking\""], readable: &[] };
 
     #[track_caller]
     fn seen(body: &str) -> (Vec<String>, Glance) {

@@ -22,9 +22,12 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Meter,
-    ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Member,
+    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
+
+/// The members that hold state that only its origin can read.
+static STATES: [Member; 2] = [Member::new("signature"), Member::new("data")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,7 @@ impl Codec for AnthropicMessages {
 
     /// State is signatures of thinking, and what of it is withheld.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &["signature", "data"], carriers: &["\"tool_use\""], readable: &[] }
+        StateMarks { values: &STATES, carriers: &["\"tool_use\""], readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

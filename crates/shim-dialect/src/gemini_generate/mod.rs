@@ -31,8 +31,11 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
+
+/// The members that hold state that only its origin can read.
+static STATES: [Member; 2] = [Member::new("thoughtSignature"), Member::new("thought_signature")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +48,7 @@ impl Codec for GeminiGenerate {
 
     /// State is thought signatures.
     fn marks(&self) -> StateMarks {
-        StateMarks {
-            values: &["thoughtSignature", "thought_signature"],
-            carriers: &["\"functionCall\"", "\"function_call\""],
-            readable: &[],
-        }
+        StateMarks { values: &STATES, carriers: &["\"functionCall\"", "\"function_call\""], readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

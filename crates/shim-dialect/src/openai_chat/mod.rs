@@ -27,8 +27,12 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
+
+/// The members that hold state that only its origin can read.
+static STATES: [Member; 3] =
+    [Member::new("thought_signature"), Member::new("signature"), Member::new("data")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +46,7 @@ impl Codec for OpenaiChat {
     /// State is signatures of Google's, and those in OpenRouter's `reasoning_details`.
     fn marks(&self) -> StateMarks {
         StateMarks {
-            values: &["thought_signature", "signature", "data"],
+            values: &STATES,
             carriers: &["\"tool_calls\""],
             readable: &["\"reasoning_content\"", "\"reasoning_details\""],
         }

@@ -23,8 +23,11 @@ use smallvec::SmallVec;
 
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
-    Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
+
+/// The members that hold state that only its origin can read.
+static STATES: [Member; 1] = [Member::new("encrypted_content")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ impl Codec for OpenaiResponses {
     /// State is encrypted reasoning.
     fn marks(&self) -> StateMarks {
         StateMarks {
-            values: &["encrypted_content"],
+            values: &STATES,
             carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""],
             readable: &[],
         }

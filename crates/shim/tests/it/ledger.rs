@@ -217,13 +217,13 @@ fn what_was_said_is_found_shown_followed_and_exported() {
         heard.header("x-shim-exchange").unwrap().to_owned()
     };
     let id = post("chat", "where is the zebra crossing");
-    let private = post("private", "my zebra has a secret");
     let shown = until("the row", || {
         let said = run(folder, &["ledger", "show", &id, "--json"]);
         serde_json::from_str::<Value>(&said.out).ok()
     });
     assert!(shown["request"].as_str().unwrap().contains("zebra crossing"), "{shown}");
     assert_eq!((shown["answer"].as_str(), &shown["outcome"]), (Some(WHOLE), &Value::from("delivered")));
+    let private = post("private", "my zebra has a secret");
     until("the other row", || (run(folder, &["ledger", "show", &private]).code == Some(0)).then_some(()));
     let found = run(folder, &["ledger", "search", "zebra", "--json"]);
     let found: Vec<Value> = found.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
