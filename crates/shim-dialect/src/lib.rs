@@ -38,7 +38,7 @@ pub use codec::{
 };
 pub use echo::{Echo, Restorer, SentTool};
 pub use keep::{Gather, Items, Keep, KeepAsk, KeptAnswer, Link, Page, Refusal, Wants};
-pub use marks::{Glance, Member, StateMarks};
+pub use marks::{Glance, Mark, StateMarks};
 use shim_ir::Dialect;
 pub use standing::{Allowance, Standing};
 

@@ -9,23 +9,23 @@ use shim_wire::Str;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StateMarks {
     /// The members whose text is state.
-    pub values: &'static [Member],
+    pub values: &'static [Mark],
     /// What stands in a body once for each thing that may carry state: JSON as it is commonly spelt. A text in which it
     /// stands has it escaped.
-    pub carriers: &'static [&'static str],
+    pub carriers: &'static [Mark],
     /// What stands there once for each text of reasoning that anybody can read, where not every provider takes it.
-    pub readable: &'static [&'static str],
+    pub readable: &'static [Mark],
 }
 
-/// The name of a member, made ready to be looked for once: frames are many, and short.
+/// What is looked for, made ready once: frames are many, and short.
 #[derive(Debug)]
-pub struct Member {
+pub struct Mark {
     name: &'static str,
     finder: OnceLock<memmem::Finder<'static>>,
 }
 
-impl Member {
-    /// The member of this name.
+impl Mark {
+    /// Looks for `name`.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, finder: OnceLock::new() }
@@ -53,8 +53,8 @@ impl StateMarks {
     /// Looks over `body` and shows each state to `see`, those of one member in order.
     pub fn glance(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
         let mut glance = self.states(body, see);
-        let count = |words: &[&str]| -> usize {
-            words.iter().map(|word| memmem::find_iter(body, word.as_bytes()).count()).sum()
+        let count = |words: &[Mark]| -> usize {
+            words.iter().map(|word| word.finder().find_iter(body).count()).sum()
         };
         (glance.carriers, glance.readable) = (count(self.carriers), count(self.readable));
         glance
@@ -110,11 +110,12 @@ mod tests {
     use proptest::prelude::*;
     use shim_ir::Dialect;
 
-    use super::{Glance, Member, StateMarks};
+    use super::{Glance, Mark, StateMarks};
 
-    static VALUES: [Member; 1] = [Member::new("signature")];
+    static VALUES: [Mark; 1] = [Mark::new("signature")];
+    static CARRIERS: [Mark; 1] = [Mark::new("\"thinking\"")];
 
-    const MARKS: StateMarks = StateMarks { values: &VALUES, carriers: &["\"thinking\""], readable: &[] };
+    const MARKS: StateMarks = StateMarks { values: &VALUES, carriers: &CARRIERS, readable: &[] };
 
     #[track_caller]
     fn seen(body: &str) -> (Vec<String>, Glance) {

@@ -22,12 +22,15 @@ use shim_wire::frame::Framing;
 use smallvec::SmallVec;
 
 use crate::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Member,
+    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Mark,
     Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The members that hold state that only its origin can read.
-static STATES: [Member; 2] = [Member::new("signature"), Member::new("data")];
+static STATES: [Mark; 2] = [Mark::new("signature"), Mark::new("data")];
+
+/// What stands once for each thing that may carry state.
+static CARRIERS: [Mark; 1] = [Mark::new("\"tool_use\"")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +43,7 @@ impl Codec for AnthropicMessages {
 
     /// State is signatures of thinking, and what of it is withheld.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &["\"tool_use\""], readable: &[] }
+        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -31,11 +31,14 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Mark, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The members that hold state that only its origin can read.
-static STATES: [Member; 2] = [Member::new("thoughtSignature"), Member::new("thought_signature")];
+static STATES: [Mark; 2] = [Mark::new("thoughtSignature"), Mark::new("thought_signature")];
+
+/// What stands once for each thing that may carry state.
+static CARRIERS: [Mark; 2] = [Mark::new("\"functionCall\""), Mark::new("\"function_call\"")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,7 @@ impl Codec for GeminiGenerate {
 
     /// State is thought signatures.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &["\"functionCall\"", "\"function_call\""], readable: &[] }
+        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -27,12 +27,17 @@ use smallvec::SmallVec;
 use crate::common::no_conversation;
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Mark, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The members that hold state that only its origin can read.
-static STATES: [Member; 3] =
-    [Member::new("thought_signature"), Member::new("signature"), Member::new("data")];
+static STATES: [Mark; 3] = [Mark::new("thought_signature"), Mark::new("signature"), Mark::new("data")];
+
+/// What stands once for each thing that may carry state.
+static CARRIERS: [Mark; 1] = [Mark::new("\"tool_calls\"")];
+
+/// What stands once for each text of readable reasoning.
+static READABLE: [Mark; 2] = [Mark::new("\"reasoning_content\""), Mark::new("\"reasoning_details\"")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +50,7 @@ impl Codec for OpenaiChat {
 
     /// State is signatures of Google's, and those in OpenRouter's `reasoning_details`.
     fn marks(&self) -> StateMarks {
-        StateMarks {
-            values: &STATES,
-            carriers: &["\"tool_calls\""],
-            readable: &["\"reasoning_content\"", "\"reasoning_details\""],
-        }
+        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &READABLE }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

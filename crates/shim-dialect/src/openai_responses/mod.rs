@@ -23,11 +23,14 @@ use smallvec::SmallVec;
 
 use crate::{
     AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Encode, Encoded, Encoder, Goal, Head, Keep,
-    Member, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
+    Mark, Meter, ModelEntry, Operation, Plain, Route, StateMarks, Told,
 };
 
 /// The members that hold state that only its origin can read.
-static STATES: [Member; 1] = [Member::new("encrypted_content")];
+static STATES: [Mark; 1] = [Mark::new("encrypted_content")];
+
+/// What stands once for each thing that may carry state.
+static CARRIERS: [Mark; 2] = [Mark::new("\"type\":\"reasoning\""), Mark::new("\"type\": \"reasoning\"")];
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +43,7 @@ impl Codec for OpenaiResponses {
 
     /// State is encrypted reasoning.
     fn marks(&self) -> StateMarks {
-        StateMarks {
-            values: &STATES,
-            carriers: &["\"type\":\"reasoning\"", "\"type\": \"reasoning\""],
-            readable: &[],
-        }
+        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
