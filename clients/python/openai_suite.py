@@ -1,5 +1,7 @@
 """The official `openai` SDK: Chat Completions, Responses, embeddings, models."""
 
+import itertools
+
 import openai
 from openai import AsyncOpenAI, OpenAI
 
@@ -305,7 +307,8 @@ def responses_are_gone_on_from_over_any_provider():
     kept = client.responses.retrieve(answer.id)
     equal((kept.id, kept.output_text), (answer.id, "Blue."))
     pages = client.responses.input_items.list(answer.id, limit=2, order="asc")
-    roles = [item.role for item in pages]
+    # An answer of several texts is several messages.
+    roles = [role for role, _ in itertools.groupby(item.role for item in pages)]
     equal(roles, ["user", "assistant"] * (len(OTHERS) - 1) + ["user"])
     client.responses.delete(answer.id)
     ask = lambda: client.responses.create(model=model, input="And?", previous_response_id=answer.id)
@@ -376,8 +379,12 @@ def responses_unknown_model_is_404():
 
 @given(ANSWERS)
 def responses_are_retrieved():
+    if WANTS_KEYS:
+        # An id that this key did not get from the gateway may be another's: it goes to no provider.
+        raises(openai.NotFoundError, lambda: client.responses.retrieve("plain"))
+        return
     # Where several providers keep answers, the client says which.
-    named = {} if WANTS_KEYS else {"x-shim-target": ANSWERS["provider"]}
+    named = {"x-shim-target": ANSWERS["provider"]}
     raw = client.responses.with_raw_response.retrieve("plain", extra_headers=named)
     equal(raw.headers["x-shim-fidelity"], "exact")
     equal(raw.parse().output_text, "Blue.")
