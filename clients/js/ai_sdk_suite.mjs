@@ -112,7 +112,7 @@ for (const [name, client] of Object.entries(CLIENTS)) {
 
 // Where it is not told otherwise, it refers by id to what a provider of Responses is to have kept.
 for (const upstream of PLACES.filter((one) => one !== "openai-responses" && place(one))) {
-  given(true, `responses over ${upstream}: a reference to what another provider keeps is refused`, async () => {
+  given(true, `responses over ${upstream}: a reference to what nobody keeps is refused`, async () => {
     const before = seen().length;
     const said = { type: "text", text: "I will look.", providerOptions: { openai: { itemId: "msg_1" } } };
     const messages = [
@@ -122,8 +122,8 @@ for (const upstream of PLACES.filter((one) => one !== "openai-responses" && plac
     ];
     const model = CLIENTS.responses(`${place(upstream).provider}/plain`);
     const error = await generateText({ model, messages, maxRetries: 0 }).catch((error) => error);
-    assert.equal(error.statusCode, 400, String(error));
-    says(error.message, "send that whole");
+    assert.equal(error.statusCode, 404, String(error));
+    says(error.message, "Item with id 'msg_1' not found");
     assert.equal(seen().length, before);
   });
 }
