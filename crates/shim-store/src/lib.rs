@@ -10,7 +10,7 @@ mod responses;
 mod sqlite;
 mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shim_ir::Generation;
 use shim_policy::access::MadeKey;
@@ -22,6 +22,15 @@ pub use responses::{
 };
 pub use sqlite::SqliteState;
 pub use vault::{Entry, SqliteVault, VaultLimits, VaultStore};
+
+/// Makes a folder, where there is none, that is its owner's alone: what users said will be in it.
+pub(crate) fn private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
 
 /// What of the gateway's state outlives it.
 pub trait StateStore: KeyStore + Send {

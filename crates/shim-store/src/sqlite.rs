@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use shim_ir::{AliasName, Generation, TargetId};
 use shim_policy::swap::{Step, StepKind};
 
-use crate::{StateStore, StoreError};
+use crate::{StateStore, StoreError, private};
 
 /// Newest schema known here; a migration for each step up to it.
 const MIGRATIONS: [&str; 2] = [SWAPS, keys::TABLE];
@@ -49,7 +49,7 @@ impl SqliteState {
     /// When the folder cannot be made, is another process's store, or the file is no such database or of a newer schema.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        private(folder).map_err(unusable)?;
         let lock = File::create(folder.join("lock")).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -164,6 +164,16 @@ mod tests {
         let mut store = SqliteState::open(&folder.path().join("new/folder")).unwrap();
         assert_eq!(store.steps().unwrap(), steps);
         assert_eq!(store.next_generation("bb", "reload", 2).unwrap(), Generation(2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_made_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("shim-data");
+        SqliteState::open(&store).unwrap();
+        assert_eq!(std::fs::metadata(&store).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

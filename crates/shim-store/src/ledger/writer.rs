@@ -20,7 +20,7 @@ use super::retain::retain;
 use super::schema::{self, Trouble, trouble};
 use super::settings::Settings;
 use super::words;
-use crate::StoreError;
+use crate::{StoreError, private};
 
 /// Most days' files open at once: an exchange is written into the day it was admitted on.
 const FILES_MAX: usize = 3;
@@ -309,15 +309,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// Makes a folder that is its owner's alone: what users said is in it.
-fn private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Whether a day's file was closed in order, and can be read: there is nothing to recover.

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::{Order, Waiting, Writer};
 use super::{KeptResponse, RESPONSE_BYTES_MAX, ResponseLimits, ResponseStore};
-use crate::StoreError;
+use crate::{StoreError, private};
 
 /// Newest schema known here; a migration for each step up to it.
 const MIGRATIONS: [&str; 1] = ["
@@ -62,7 +62,7 @@ impl SqliteResponses {
     pub fn open(folder: &Path, limits: ResponseLimits) -> Result<Self, StoreError> {
         let file = folder.join("responses.db");
         let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        private(folder).map_err(unusable)?;
         let mut writing = connection(&file)?;
         migrate(&mut writing)?;
         let reader = connection(&file)?;

@@ -8,7 +8,7 @@ use shim_policy::vault::Name;
 
 use super::writer::Writer;
 use super::{Entry, VaultLimits, VaultStore};
-use crate::StoreError;
+use crate::{StoreError, private};
 
 /// The schema, and its number.
 const SCHEMA: i64 = 1;
@@ -45,7 +45,7 @@ impl SqliteVault {
     /// When the folder cannot be made, or the file is no such database or of a newer schema.
     pub fn open(folder: &Path, limits: VaultLimits) -> Result<Self, StoreError> {
         let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        private(folder).map_err(unusable)?;
         let path = folder.join("vault.db");
         let mut writer = Connection::open(&path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
