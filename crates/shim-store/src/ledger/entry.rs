@@ -77,9 +77,10 @@ impl Exchange {
         size_of::<Self>() + detail + settled.model.len() + losses.sum::<usize>()
     }
 
-    /// Lets go of the bodies.
+    /// Lets go of the bodies. What was cut stays so, however often that is.
     pub(super) fn shed_bodies(&mut self) {
-        self.request = Kept { pieces: Vec::new(), cut: !self.request.is_empty() };
-        self.answer = Kept { pieces: Vec::new(), cut: !self.answer.is_empty() };
+        for body in [&mut self.request, &mut self.answer] {
+            *body = Kept { pieces: Vec::new(), cut: body.cut || !body.is_empty() };
+        }
     }
 }

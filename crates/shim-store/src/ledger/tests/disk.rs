@@ -42,6 +42,15 @@ fn a_full_disk_stops_recording_with_an_alarm_and_it_resumes_by_itself() {
 }
 
 #[test]
+fn bodies_that_were_let_go_of_twice_are_told_as_cut() {
+    let mut exchange = exchange(1);
+    for _ in 0..3 {
+        exchange.shed_bodies();
+        assert!(exchange.request.cut && exchange.answer.cut && exchange.request.is_empty());
+    }
+}
+
+#[test]
 fn a_really_full_file_is_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&settings(folder.path()));
