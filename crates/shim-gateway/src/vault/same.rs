@@ -11,6 +11,7 @@ use shim_wire::scan::utf8;
 use super::recall::made_by;
 use super::{give_to, origin, partition};
 use crate::crossing::decoded;
+use crate::kept::{resaid, said};
 use crate::pipeline::Admitted;
 use crate::plan::Step;
 use crate::shared::Shared;
@@ -78,7 +79,9 @@ fn unwritten(error: &dyn std::fmt::Display) -> Fault {
 
 /// Whether the request may have to change for the target: found without decoding it.
 async fn needs_look(shared: &Shared, admitted: &Admitted, step: &Step) -> bool {
-    let (states, glance) = states(admitted);
+    // A chain that another provider keeps is said in full, with the state of who made it.
+    let full = resaid(admitted, step).ok().flatten();
+    let (states, glance) = states_in(admitted, full.as_ref().map_or(&admitted.body, |(_, body)| body));
     let dialect = step.endpoint.dialect;
     if states.is_empty() && glance.carriers == 0 && glance.empty == 0 && glance.readable == 0 {
         return false;
@@ -101,17 +104,21 @@ const STATES_MAX: usize = 1024;
 
 /// The names of the states in the client's request, in order, and what a glance at it found.
 pub(super) fn states(admitted: &Admitted) -> (Vec<Name>, shim_dialect::Glance) {
+    states_in(admitted, &admitted.body)
+}
+
+fn states_in(admitted: &Admitted, body: &[u8]) -> (Vec<Name>, shim_dialect::Glance) {
     let partition = partition(admitted);
     let mut names = Vec::new();
-    let glance =
-        admitted.codec.0.marks().glance(&admitted.body, &mut |state| names.push(trace(&partition, state)));
+    let glance = admitted.codec.0.marks().glance(body, &mut |state| names.push(trace(&partition, state)));
     names.drain(..names.len().saturating_sub(STATES_MAX));
     (names, glance)
 }
 
-/// Whether the request carries state, and so may be refused for it.
+/// Whether the request carries state, and so may be refused for it: what it names of kept answers included.
 pub(crate) fn carries(admitted: &Admitted) -> bool {
-    let (states, glance) = states(admitted);
+    let full = said(admitted).unwrap_or_else(|_| admitted.body.clone());
+    let (states, glance) = states_in(admitted, &full);
     let decodes = || decoded(admitted).is_ok();
     (!states.is_empty() || glance.carriers > 0 || glance.empty > 0) && decodes()
 }

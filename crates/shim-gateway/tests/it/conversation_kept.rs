@@ -192,3 +192,25 @@ async fn state_that_a_provider_says_it_cannot_read_is_left_out_and_it_is_asked_a
     let responses = json!({ "model": "oai-b/gpt-5.2", "store": false, "input": input });
     assert_eq!(strange("/v1/responses", &responses).await, (200, 2, 1, 1));
 }
+
+/// A chain that one account began and another goes on with: said in full, it holds state that the other cannot read.
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_one_account_is_said_to_another_without_its_state() {
+    let (lab, log) = lab(CONFIG);
+    let mut previous = None;
+    for (model, states) in [("openai/gpt-5.2", 0), ("oai-b/gpt-5.2", 0), ("openai/gpt-5.2", 1)] {
+        let mut body =
+            json!({ "model": model, "input": "Go on.", "include": ["reasoning.encrypted_content"] });
+        if let Some(id) = previous.take() {
+            body["previous_response_id"] = id;
+        }
+        let (status, told) = read(lab.ask("/v1/responses", &body.to_string()).await).await;
+        assert_eq!(status, 200, "{told}");
+        previous = Some(serde_json::from_str::<serde_json::Value>(&told).unwrap()["id"].clone());
+        let seen = log.lock().unwrap();
+        assert!(seen.refused.is_empty(), "{}", seen.refused.join("\n"));
+        let (name, _) = model.split_once('/').unwrap();
+        assert_eq!(seen.got[name].len(), states, "{model}: {:#}", seen.last);
+        assert_eq!(lab.control.shared().latest(1)[0].attempts, 1);
+    }
+}
