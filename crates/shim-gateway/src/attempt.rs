@@ -23,7 +23,7 @@ use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
 use crate::translate::Translation;
-use crate::vault::{Changed, carries, is_about_state, same, watched};
+use crate::vault::{Changed, carries, is_about_state, may_change, same, watched};
 
 /// An attempt that has an answer. Relaying consumes it, so nothing can be tried again once a byte went out.
 #[derive(Debug)]
@@ -164,17 +164,21 @@ async fn one<C: Connect>(
     if step.endpoint.dialect != admitted.codec.0.dialect() {
         return cross(worker, admitted, rule, step, http, ticket).await;
     }
-    let seed = ticket.id().to_string();
-    let changed = Box::pin(same(&worker.shared, admitted, rule, step, &seed, false)).await?;
-    let first = straight(worker, admitted, step, http, changed.as_ref(), &seed).await?;
+    let mut id = [0; 36];
+    let seed = ticket.id().print(&mut id);
+    let changed = match may_change(admitted, step) {
+        true => Box::pin(same(&worker.shared, admitted, rule, step, seed, false)).await?,
+        false => None,
+    };
+    let first = straight(worker, admitted, step, http, changed.as_ref(), seed).await?;
     if !first.fault.as_ref().is_some_and(is_about_state) || !carries(admitted) {
         return Ok(first);
     }
-    let Some(bare) = Box::pin(same(&worker.shared, admitted, rule, step, &seed, true)).await? else {
+    let Some(bare) = Box::pin(same(&worker.shared, admitted, rule, step, seed, true)).await? else {
         return Ok(first);
     };
     again(step, first.fault.as_ref(), ticket);
-    straight(worker, admitted, step, http, Some(&bare), &seed).await
+    straight(worker, admitted, step, http, Some(&bare), seed).await
 }
 
 /// Notes that a target is asked once more, because it did not take the state it was given.

@@ -21,7 +21,7 @@ use shim_store::{Entry, VaultStore};
 pub(crate) use affinity::{Affinity, note, prefer};
 pub(crate) use keep::{Keeping, keeping, watched};
 pub(crate) use recall::{Recalled, give_to};
-pub(crate) use same::{Changed, carries, same};
+pub(crate) use same::{Changed, carries, may_change, same};
 pub(crate) use second::{carries_state, is_about_state};
 
 use self::front::{Front, Item};

@@ -77,15 +77,24 @@ fn unwritten(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Internal, "the request cannot be written again").detail(error)
 }
 
-/// Whether the request may have to change for the target: found without decoding it.
-async fn needs_look(shared: &Shared, admitted: &Admitted, step: &Step) -> bool {
-    // A chain that another provider keeps is said in full, with the state of who made it.
+/// Whether there is anything in the request for which it could have to change: nearly always there is not, and nothing
+/// more is done.
+pub(crate) fn may_change(admitted: &Admitted, step: &Step) -> bool {
+    let (states, glance) = seen(admitted, step);
+    !states.is_empty() || glance.carriers > 0 || glance.empty > 0 || glance.readable > 0
+}
+
+/// The names of the states in what the target is sent, and what a glance at it found. A chain that another provider keeps
+/// is said in full, with the state of who made it.
+fn seen(admitted: &Admitted, step: &Step) -> (Vec<Name>, shim_dialect::Glance) {
     let full = resaid(admitted, step).ok().flatten();
-    let (states, glance) = states_in(admitted, full.as_ref().map_or(&admitted.body, |(_, body)| body));
+    states_in(admitted, full.as_ref().map_or(&admitted.body, |(_, body)| body))
+}
+
+/// Whether the request has to change for the target, as far as that is found without decoding it.
+async fn needs_look(shared: &Shared, admitted: &Admitted, step: &Step) -> bool {
+    let (states, glance) = seen(admitted, step);
     let dialect = step.endpoint.dialect;
-    if states.is_empty() && glance.carriers == 0 && glance.empty == 0 && glance.readable == 0 {
-        return false;
-    }
     let rules = step.target.rules(dialect);
     let missing = glance.carriers > glance.states && (rules.restores || rules.signs || rules.items);
     // The glance does not see whether a call has reasoning that can be read.
