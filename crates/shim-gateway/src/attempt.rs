@@ -18,7 +18,7 @@ use crate::crossing::cross;
 use crate::demo;
 use crate::generation::{HttpSetup, ServedBy};
 use crate::headers::for_upstream;
-use crate::kept::resaid;
+use crate::kept::{resaid, said};
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::{Plan, Step};
 use crate::ticket::Ticket;
@@ -158,7 +158,11 @@ async fn one<C: Connect>(
     ticket: &mut Ticket,
 ) -> Result<Attempt, Failed> {
     let http = match &step.endpoint.served_by {
-        ServedBy::Demo => return Ok(demo::answer(&worker.shared, admitted, step, ticket)?),
+        ServedBy::Demo => {
+            // It keeps nothing: what is named must be kept here.
+            said(admitted)?;
+            return Ok(demo::answer(&worker.shared, admitted, step, ticket)?);
+        }
         ServedBy::Http(http) => http,
     };
     if step.endpoint.dialect != admitted.codec.0.dialect() {

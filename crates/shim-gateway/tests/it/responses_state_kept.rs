@@ -272,3 +272,22 @@ async fn a_flood_stays_within_its_bound_and_takes_from_no_other_key() {
     assert!(store.bytes() <= 256 << 10, "{}", store.bytes());
     assert_eq!(store.dropped(), 0);
 }
+
+/// The responder that is built in keeps nothing, and so takes no id for its own.
+#[tokio::test(start_paused = true)]
+async fn the_demonstration_goes_on_from_what_is_kept_and_from_nothing_else() {
+    let lab = Lab::new("", |_| None);
+    let ask = |previous: Option<&str>| {
+        let mut body = json!({ "model": "demo/hello", "input": "Hi" });
+        if let Some(id) = previous {
+            body["previous_response_id"] = json!(id);
+        }
+        body.to_string()
+    };
+    let (status, told) = lab.told("/v1/responses", &ask(None)).await;
+    let first = serde_json::from_str::<Value>(&told).unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(lab.told("/v1/responses", &ask(Some(&first))).await.0, 200);
+    let (status, told) = lab.told("/v1/responses", &ask(Some("resp_of_nobody"))).await;
+    assert!(status == 400 && told.contains("previous_response_not_found"), "{told}");
+}
