@@ -354,8 +354,8 @@ fn a_response_is_gone_on_from_after_a_restart() {
     assert_eq!((listed.status, items), (200, 3), "{}", listed.body);
     let unknown = next.replace(&id, "resp_nobody");
     let heard = gateway.post("/v1/responses", &unknown);
-    // demo/hello speaks every dialect, and answers whatever it is asked.
-    assert_eq!(heard.status, 200, "{}", heard.body);
+    assert_eq!(heard.status, 400, "{}", heard.body);
+    assert!(heard.body.contains("previous_response_not_found"), "{}", heard.body);
     let deleted = http(&gateway.clients, "DELETE", &format!("/v1/responses/{id}"), "", CLIENT).unwrap();
     assert_eq!(deleted.status, 200, "{}", deleted.body);
     assert_eq!(
