@@ -3,7 +3,9 @@
 //! Nothing here knows a dialect or a model name. Everything is synchronous, bounded and total over hostile input.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod block;
 pub mod frame;
+mod layout;
 mod object;
 mod raw;
 pub mod scan;
@@ -11,14 +13,17 @@ mod splice;
 mod unescape;
 mod view;
 mod walk;
+mod words;
 mod write;
 
+pub use layout::{Layout, LayoutAsked};
 pub use object::{WireError, from_json, from_json_kept};
 pub use raw::{Members, RawJson, Str};
 pub use splice::{Pieces, Splice, SpliceError, splice};
 pub use unescape::text_of;
 pub use view::{ArrayReader, Member, ObjectReader, Value, ValueKind};
 pub use walk::Walk;
+pub use words::{Found, Words};
 pub use write::{JsonWriter, Place};
 
 #[doc(hidden)]

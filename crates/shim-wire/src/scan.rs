@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::block::{Block, Escapes, Near, before_first, pad};
+use crate::{Found, Words};
+
 /// Deepest nesting the scanner can follow, whatever [`Limits`] say.
 pub const DEPTH_CEILING: usize = 512;
 
@@ -95,6 +98,9 @@ pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth_max: usize,
+    /// What is looked for among its strings, and what of it was found.
+    words: Option<&'static Words>,
+    found: u32,
 }
 
 /// A string as it stands in the text.
@@ -141,7 +147,18 @@ impl Nesting {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str, limits: Limits) -> Self {
-        Self { text, at: 0, depth_max: limits.depth_max.min(DEPTH_CEILING) }
+        Self { text, at: 0, depth_max: limits.depth_max.min(DEPTH_CEILING), words: None, found: 0 }
+    }
+
+    /// Looks for `words` among the strings it passes.
+    pub(crate) fn watching(mut self, words: Option<&'static Words>) -> Self {
+        self.words = words;
+        self
+    }
+
+    /// Which words it passed.
+    pub(crate) fn found(&self) -> Option<Found> {
+        self.words.map(|words| words.found(self.found))
     }
 
     /// The text of `span`; empty if it does not lie on character boundaries, which no span made here does.
@@ -371,126 +388,80 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Consumes a string that starts here; tells whether it holds an escape.
+    /// Consumes a string that starts here; tells whether it holds an escape. Most strings end within a few bytes; only for
+    /// others is there a call.
     #[inline]
     fn string(&mut self) -> Checked<bool> {
+        let start = self.at + 1;
+        self.at = start;
+        let escaped = if self.ends_near() { false } else { self.rest_of_string()? };
+        if let Some(words) = self.words
+            && !escaped
+        {
+            self.found |= words.bit(self.text.as_bytes().get(start..self.at - 1).unwrap_or_default());
+        }
+        Ok(escaped)
+    }
+
+    /// Consumes the rest of a string that ends within 16 bytes and has no escape before; else what of them is plain.
+    #[inline]
+    fn ends_near(&mut self) -> bool {
         let bytes = self.text.as_bytes();
-        self.at = plain_end(bytes, self.at + 1);
-        if bytes.get(self.at) == Some(&b'"') {
-            self.at += 1;
-            return Ok(false);
-        }
-        self.rest_of_string().map(|()| true)
+        let Some(near) = bytes.get(self.at..).and_then(|rest| rest.first_chunk()) else { return false };
+        let near = Near::of(near);
+        let special = near.is(b'"') | near.is(b'\\') | near.below(0x20);
+        self.at += special.trailing_zeros().min(16) as usize;
+        let ends = bytes.get(self.at) == Some(&b'"') && special != 0;
+        self.at += usize::from(ends);
+        ends
     }
 
-    /// Goes on with a string at a byte that is not plain.
-    fn rest_of_string(&mut self) -> Checked {
+    /// Goes on in a string, at a byte that is not escaped, a block at a time.
+    #[inline(never)]
+    fn rest_of_string(&mut self) -> Checked<bool> {
+        let (mut escaped, mut escapes) = (false, Escapes::default());
         loop {
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err(ScanErrorKind::BadString),
-                None => return Err(ScanErrorKind::Truncated),
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let mut padded = [0; 64];
+            let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
+            let taken = escapes.next(block.is(b'\\'));
+            let quotes = block.is(b'"') & !taken;
+            let inside = before_first(quotes);
+            let controls = block.below(0x20) & inside;
+            if controls != 0 {
+                self.at += controls.trailing_zeros() as usize;
+                return Err(ScanErrorKind::BadString);
             }
-            self.at = plain_end(self.text.as_bytes(), self.at);
+            if taken & inside != 0 {
+                escaped = true;
+                self.check_escapes(&block, taken & inside)?;
+            }
+            if quotes != 0 {
+                self.at += quotes.trailing_zeros() as usize + 1;
+                return Ok(escaped);
+            }
+            self.at += 64;
         }
     }
 
-    fn escape(&mut self) -> Checked {
-        self.at += 1;
-        match self.byte() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(b'u') => {
-                self.at += 1;
-                for _ in 0..4 {
-                    if !self.byte().is_some_and(|b| b.is_ascii_hexdigit()) {
-                        return Err(ScanErrorKind::BadString);
-                    }
-                    self.at += 1;
-                }
-                Ok(())
-            }
-            _ => Err(ScanErrorKind::BadString),
+    /// Checks what stands behind backslashes: the bytes of the block here that are marked.
+    fn check_escapes(&mut self, block: &Block, mut taken: u64) -> Checked {
+        taken &= !(block.is(b'n') | block.is(b'"') | block.is(b'\\'));
+        if taken != 0 {
+            taken &= !b"/bfrt".iter().fold(0, |short, byte| short | block.is(*byte));
         }
-    }
-}
-
-/// Where the bytes end, from `at` on, that are plain inside a string: neither a quote, nor a backslash, nor a control
-/// character. Most strings end within the first word; only for longer ones is there a call.
-#[inline]
-fn plain_end(bytes: &[u8], at: usize) -> usize {
-    let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
-        return plain_tail(bytes, at);
-    };
-    match special_marks(u64::from_le_bytes(*word)) {
-        0 => long_plain_end(bytes, at + 8),
-        marks => at + marks.trailing_zeros() as usize / 8,
-    }
-}
-
-/// The same for a long stretch.
-#[inline(never)]
-fn long_plain_end(bytes: &[u8], mut at: usize) -> usize {
-    let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks();
-    at += 64 * blocks.iter().take_while(|block| !has_special(block)).count();
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        if let Some(plain) = first_special(block) {
-            return at + plain;
+        while taken != 0 {
+            let at = self.at + taken.trailing_zeros() as usize;
+            let digits = self.text.as_bytes().get(at + 1..).unwrap_or_default();
+            let digits = digits.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
+            if self.text.as_bytes().get(at) != Some(&b'u') || digits < 4 {
+                self.at = at + digits;
+                return Err(ScanErrorKind::BadString);
+            }
+            taken &= taken - 1;
         }
-        at += 16;
+        Ok(())
     }
-    plain_tail(bytes, at)
-}
-
-/// The same for the last bytes, fewer than a block.
-fn plain_tail(bytes: &[u8], at: usize) -> usize {
-    let tail = bytes.get(at..).unwrap_or_default();
-    at + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
-}
-
-/// The high bit of the first special byte of a word is set, and no bit below it. Higher bits mean nothing.
-/// Source: <https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord>.
-#[inline]
-fn special_marks(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES * 0x80)
-}
-
-/// How many bytes are before the first special one of a block.
-#[inline]
-fn first_special(block: &[u8; 16]) -> Option<usize> {
-    first_of(block, is_special)
-}
-
-/// How many bytes are before the first one of a block that `is` marks. Marks are made without a branch, so that the
-/// compiler turns them into vector instructions; `is` must have none either.
-#[inline]
-pub(crate) fn first_of(block: &[u8; 16], is: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut marks = [0; 16];
-    for (mark, byte) in marks.iter_mut().zip(block) {
-        *mark = if is(*byte) { u8::MAX } else { 0 };
-    }
-    let marks = u128::from_le_bytes(marks);
-    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
-}
-
-/// Whether a block holds a special byte: a fold without a branch, for the same reason.
-#[inline]
-fn has_special(block: &[u8; 64]) -> bool {
-    block.iter().fold(false, |special, byte| special | is_special(*byte))
-}
-
-#[inline]
-fn is_special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The text of a JSON string that was checked.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use crate::scan::first_of;
+use memchr::memchr;
+
+use crate::block::{Block, pad};
 
 /// The text that `quoted` stands for: a JSON string with its quotes, which must have been checked. It is borrowed where it
 /// has no escapes. `None` where it is no string, or holds a lone surrogate, which is no text.
@@ -12,58 +15,84 @@ use crate::scan::first_of;
 #[must_use]
 pub fn text_of(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.trim_ascii().strip_prefix('"')?.strip_suffix('"')?;
-    let plain = plain_len(inner.as_bytes());
-    if plain == inner.len() {
+    if memchr(b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));
     }
-    unescape(inner, plain).map(Cow::Owned)
+    unescape(inner).map(Cow::Owned)
 }
 
-/// Resolves the escapes of `inner`, of which the first is at `plain`.
-fn unescape(inner: &str, plain: usize) -> Option<String> {
+/// Resolves the escapes of `inner`, a block at a time.
+fn unescape(inner: &str) -> Option<String> {
     let mut text = String::with_capacity(inner.len());
-    let (mut rest, mut plain) = (inner, plain);
-    loop {
-        text.push_str(rest.get(..plain)?);
-        let Some(escape) = rest.get(plain..).and_then(|rest| rest.strip_prefix('\\')) else {
-            return Some(text);
-        };
-        let (kind, after) = escape.split_at_checked(1)?;
-        rest = after;
-        text.push(match kind.as_bytes() {
-            b"n" => '\n',
-            b"\"" => '"',
-            b"\\" => '\\',
-            b"/" => '/',
-            b"t" => '\t',
-            b"r" => '\r',
-            b"b" => '\u{8}',
-            b"f" => '\u{c}',
-            b"u" => {
-                let (character, after) = unicode(rest)?;
-                rest = after;
-                character
-            }
-            _ => return None,
-        });
-        plain = plain_len(rest.as_bytes());
+    let (mut at, mut plain) = (0, 0);
+    while at < inner.len() {
+        let rest = inner.as_bytes().get(at..)?;
+        let mut padded = [0; 64];
+        let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
+        let mut marks = from(block.is(b'\\'), plain.max(at) - at);
+        while marks != 0 {
+            let escape = at + marks.trailing_zeros() as usize;
+            append(&mut text, inner, plain..escape)?;
+            let (character, after) = resolve(inner.get(escape + 1..)?)?;
+            text.push(character);
+            plain = inner.len() - after.len();
+            marks = from(marks, plain - at);
+        }
+        at += 64;
+    }
+    append(&mut text, inner, plain..inner.len())?;
+    Some(text)
+}
+
+/// The marks from the byte `at` of a block on.
+#[inline]
+fn from(marks: u64, at: usize) -> u64 {
+    if at < 64 { marks & (u64::MAX << at) } else { 0 }
+}
+
+/// Adds a stretch of `inner`. Of a short one as many bytes are copied as of any other, which is done without asking how
+/// many.
+#[inline]
+fn append(text: &mut String, inner: &str, stretch: Range<usize>) -> Option<()> {
+    let length = stretch.len();
+    match inner.get(stretch.start..stretch.start + 16) {
+        Some(few) if length <= 16 => {
+            text.push_str(few);
+            text.truncate(text.len() - 16 + length);
+        }
+        Some(_) | None => text.push_str(inner.get(stretch)?),
+    }
+    Some(())
+}
+
+/// What the letter behind a backslash stands for; 0 for `u` and what is no escape. It becomes a table: no guess at the next
+/// letter would be right often enough.
+#[inline]
+const fn short(letter: u8) -> u8 {
+    match letter {
+        b'n' => b'\n',
+        b'"' | b'\\' | b'/' => letter,
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 0x8,
+        b'f' => 0xC,
+        _ => 0,
     }
 }
 
-/// How many bytes are before the first backslash.
+/// The character of the escape whose backslash stands before `escape`, and what follows.
 #[inline]
-fn plain_len(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks();
-    for (at, block) in blocks.iter().enumerate() {
-        if let Some(plain) = first_of(block, |byte| byte == b'\\') {
-            return at * 16 + plain;
-        }
+fn resolve(escape: &str) -> Option<(char, &str)> {
+    let letter = *escape.as_bytes().first()?;
+    let rest = escape.get(1..)?;
+    match (short(letter), letter) {
+        (0, b'u') => unicode(rest),
+        (0, _) => None,
+        (short, _) => Some((char::from(short), rest)),
     }
-    blocks.len() * 16 + tail.iter().position(|byte| *byte == b'\\').unwrap_or(tail.len())
 }
 
 /// The character of the hexadecimal digits behind `\u`, and what follows: two such escapes for one beyond U+FFFF.
-#[cold]
 fn unicode(rest: &str) -> Option<(char, &str)> {
     let (first, rest) = unit(rest)?;
     if !(0xD800..0xE000).contains(&first) {
@@ -75,9 +104,12 @@ fn unicode(rest: &str) -> Option<(char, &str)> {
 }
 
 fn unit(rest: &str) -> Option<(u16, &str)> {
-    let (digits, rest) = rest.split_at_checked(4)?;
-    let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Some((u16::from_str_radix(digits, 16).ok().filter(|_| hex)?, rest))
+    let digits = rest.as_bytes().first_chunk::<4>()?;
+    let mut unit = 0;
+    for digit in digits {
+        unit = unit << 4 | u16::try_from(char::from(*digit).to_digit(16)?).ok()?;
+    }
+    Some((unit, rest.get(4..)?))
 }
 
 #[cfg(test)]

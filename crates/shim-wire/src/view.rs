@@ -115,11 +115,16 @@ impl<'a> ArrayReader<'a> {
 
 /// Reads a member's name and its colon.
 pub(crate) fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, ScanError> {
-    let Quoted { span, escaped } = scanner.key()?;
+    let quoted = scanner.key()?;
+    Ok(name_at(scanner, quoted))
+}
+
+/// A name that was read.
+pub(crate) fn name_at<'a>(scanner: &Scanner<'a>, Quoted { span, escaped }: Quoted) -> Cow<'a, str> {
     if escaped {
-        return Ok(unescape(scanner.slice(span)));
+        return unescape(scanner.slice(span));
     }
-    Ok(Cow::Borrowed(scanner.slice(span.start + 1..span.end - 1)))
+    Cow::Borrowed(scanner.slice(span.start + 1..span.end - 1))
 }
 
 /// Reads one value, whatever it is.
@@ -164,7 +169,8 @@ pub(crate) fn step(scanner: &mut Scanner<'_>, started: &mut bool, close: u8) -> 
     Ok(true)
 }
 
-fn not(error: ScanError, kind: ScanErrorKind) -> ScanError {
+/// As `kind`, unless the text ends there.
+pub(crate) fn not(error: ScanError, kind: ScanErrorKind) -> ScanError {
     if error.kind == ScanErrorKind::Truncated { error } else { ScanError { kind, ..error } }
 }
 

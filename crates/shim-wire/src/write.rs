@@ -1,7 +1,7 @@
 //! JSON written straight into a buffer: no tree, members in the order they are put.
 
 use crate::RawJson;
-use crate::scan::first_of;
+use crate::block::{Block, pad};
 
 /// Writes one JSON text behind what a buffer holds.
 ///
@@ -180,8 +180,8 @@ impl<'a> Place<'_, 'a> {
 
 /// Writes `text` as a JSON string (RFC 8259 §7), with the least escapes.
 fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
-    // Room for the escapes that text in lines has.
-    out.reserve(text.len() + text.len() / 32 + 2);
+    // Room for the escapes that code has.
+    out.reserve(text.len() + text.len() / 8 + 2);
     out.push(b'"');
     if lines {
         escaped::<true>(out, text.as_bytes())
@@ -191,25 +191,49 @@ fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
     out.push(b'"');
 }
 
+/// Writes `text` with its escapes, a block at a time.
 fn escaped<const LINES: bool>(out: &mut Vec<u8>, text: &[u8]) {
-    let mut rest = text;
-    loop {
-        let (plain, from) = rest.split_at(plain_len::<LINES>(rest));
-        out.extend_from_slice(plain);
-        let Some((first, after)) = from.split_first() else { return };
-        rest = match short(*first) {
-            None => end_of_line(out, from),
-            Some(b'u') => {
-                out.extend_from_slice(b"\\u00");
-                out.extend([first >> 4, first & 0xF].map(hex));
-                after
-            }
-            Some(short) => {
-                out.extend_from_slice(&[b'\\', short]);
-                after
-            }
-        };
+    let (mut at, mut plain) = (0, 0);
+    while at < text.len() {
+        let rest = text.get(at..).unwrap_or_default();
+        let mut padded = [b' '; 64];
+        let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
+        let mut marks = need_escape::<LINES>(&block);
+        while marks != 0 {
+            let first = at + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            append(out, text, plain, first);
+            plain = first + escape(out, text.get(first..).unwrap_or_default());
+        }
+        at += 64;
     }
+    append(out, text, plain, text.len());
+}
+
+/// Writes the bytes of `text` from `start` to `end`. Few are written as many, which is done without asking how many.
+#[inline]
+fn append(out: &mut Vec<u8>, text: &[u8], start: usize, end: usize) {
+    let rest = text.get(start..).unwrap_or_default();
+    let length = end.saturating_sub(start);
+    match rest.first_chunk::<16>() {
+        Some(few) if length <= 16 => {
+            out.extend_from_slice(few);
+            out.truncate(out.len() - 16 + length);
+        }
+        Some(_) | None => out.extend_from_slice(rest.get(..length).unwrap_or_default()),
+    }
+}
+
+/// Writes the character that `from` begins with, escaped; gives its length in `from`.
+#[inline]
+fn escape(out: &mut Vec<u8>, from: &[u8]) -> usize {
+    let Some(first) = from.first() else { return 0 };
+    match short(*first) {
+        None => return end_of_line(out, from),
+        Some(b'u') => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(first >> 4), hex(first & 0xF)]),
+        Some(short) => out.extend_from_slice(&[b'\\', short]),
+    }
+    1
 }
 
 /// What stands behind the backslash for a byte that needs an escape: `u` where there is no short one; `None` for others.
@@ -231,38 +255,24 @@ const fn hex(digit: u8) -> u8 {
     if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
 }
 
-/// How many bytes at the front need no escape.
+/// The bytes that need an escape, or begin a character that may.
 #[inline]
-fn plain_len<const LINES: bool>(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks();
-    for (at, block) in blocks.iter().enumerate() {
-        if let Some(plain) = first_of(block, needs_escape::<LINES>) {
-            return at * 16 + plain;
-        }
-    }
-    let plain = tail.iter().position(|byte| needs_escape::<LINES>(*byte)).unwrap_or(tail.len());
-    blocks.len() * 16 + plain
+fn need_escape<const LINES: bool>(block: &Block) -> u64 {
+    let marks = block.below(0x20) | block.is(b'"') | block.is(b'\\');
+    if LINES { marks | block.is(0xC2) | block.is(0xE2) } else { marks }
 }
 
-/// Bytes that need an escape, or begin a character that may.
-#[inline]
-fn needs_escape<const LINES: bool>(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (LINES & ((byte == 0xC2) | (byte == 0xE2)))
-}
-
-/// Writes the character `from` begins with, escaped where some take it for the end of a line; gives what follows it.
-fn end_of_line<'t>(out: &mut Vec<u8>, from: &'t [u8]) -> &'t [u8] {
+/// Writes the character `from` begins with, escaped where some take it for the end of a line; gives how many of its bytes
+/// that were.
+fn end_of_line(out: &mut Vec<u8>, from: &[u8]) -> usize {
     let escapes: [(&[u8], &[u8]); 3] =
         [(b"\xC2\x85", b"\\u0085"), (b"\xE2\x80\xA8", b"\\u2028"), (b"\xE2\x80\xA9", b"\\u2029")];
-    for (character, escaped) in escapes {
-        if let Some(rest) = from.strip_prefix(character) {
-            out.extend_from_slice(escaped);
-            return rest;
-        }
+    if let Some((character, escaped)) = escapes.iter().find(|(character, _)| from.starts_with(character)) {
+        out.extend_from_slice(escaped);
+        return character.len();
     }
-    let (first, rest) = from.split_at(1.min(from.len()));
-    out.extend_from_slice(first);
-    rest
+    out.extend(from.first());
+    1
 }
 
 /// Copies JSON text; the characters in question can only stand inside its strings, and line breaks only between tokens.
@@ -272,10 +282,11 @@ fn escape_lines(out: &mut Vec<u8>, text: &str) {
     while let Some(at) = rest.iter().position(breaks) {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain);
-        rest = match from.split_first() {
-            Some((b'\n' | b'\r', after)) => after,
+        let passed = match from.first() {
+            Some(b'\n' | b'\r') => 1,
             Some(_) | None => end_of_line(out, from),
         };
+        rest = from.get(passed..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
 }
