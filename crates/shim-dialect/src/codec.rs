@@ -9,7 +9,7 @@ use shim_ir::{
 };
 use shim_wire::frame::{Frame, Framing};
 use shim_wire::scan::ScanError;
-use shim_wire::{Splice, WireError};
+use shim_wire::{Layout, Splice, WireError};
 use smallvec::SmallVec;
 use thiserror::Error;
 
@@ -282,6 +282,8 @@ pub struct Head {
     pub stream: bool,
     /// For dialects whose streams tell usage only when asked: where to ask, if it is not asked already.
     pub usage_ask: Option<UsageAsk>,
+    /// Where the body's members stand, if it is a long one, and which words of [`StateMarks`] it holds.
+    pub layout: Layout,
 }
 
 /// How to make a stream tell its usage.

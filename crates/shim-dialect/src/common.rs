@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, FaultKind, Foreign, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
-use shim_wire::{ArrayReader, JsonWriter, Member, ObjectReader, RawJson, Splice, Value, ValueKind};
+use shim_wire::{
+    ArrayReader, JsonWriter, Layout, LayoutAsked, Member, ObjectReader, RawJson, Splice, Value, ValueKind,
+    Words,
+};
 
 use crate::{DecodeError, Head};
 
@@ -59,15 +62,31 @@ pub(crate) fn each_element<'a>(text: &'a str, mut on: impl FnMut(usize, Value<'a
     Ok(())
 }
 
+/// Bodies from this size on are laid out while they are read: for smaller ones nobody asks where what stands.
+const LAID_OUT_BYTES_MIN: usize = 4 << 10;
+
+/// Reads a body and shows each member to `on`; looks for `words` on the way.
+pub(crate) fn lay_out<'b>(
+    body: &'b str,
+    words: &'static Words,
+    on: impl FnMut(Member<'b>) -> Result<(), DecodeError>,
+) -> Result<Layout, DecodeError> {
+    let asked = LayoutAsked { words: Some(words), elements: body.len() >= LAID_OUT_BYTES_MIN };
+    Layout::read(body, Limits::default(), asked, on)
+}
+
 /// Reads the `model` and `stream` members every body dialect has, and hands every other member to `other`.
 ///
 /// # Errors
 /// When the body is not JSON, `model` is absent, twice there or no string, or `stream` is no boolean.
-pub(crate) fn body_head(body: &str, mut other: impl FnMut(Member<'_>)) -> Result<Head, DecodeError> {
+pub(crate) fn body_head(
+    body: &str,
+    words: &'static Words,
+    mut other: impl FnMut(Member<'_>),
+) -> Result<Head, DecodeError> {
     let mut head = Head::default();
-    let mut object = ObjectReader::new(body, Limits::default())?;
     let mut streams = 0;
-    while let Some(member) = object.next_member()? {
+    head.layout = lay_out(body, words, |member| {
         match &*member.key {
             "model" if head.model_span.is_some() => {
                 return Err(DecodeError::shape("model", "the member is there twice"));
@@ -85,7 +104,8 @@ pub(crate) fn body_head(body: &str, mut other: impl FnMut(Member<'_>)) -> Result
             }
             _ => other(member),
         }
-    }
+        Ok(())
+    })?;
     if head.model_span.is_none() {
         return Err(DecodeError::shape("model", "missing field `model`"));
     }

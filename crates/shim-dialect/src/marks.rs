@@ -3,11 +3,13 @@
 use std::sync::OnceLock;
 
 use memchr::memmem;
-use shim_wire::Str;
+use shim_wire::{Found, Str, Words};
 
 /// How state that only its origin can read stands in a dialect's bodies, requests and answers alike.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct StateMarks {
+    /// The words of all marks: a body that was read and holds none of them need not be looked at.
+    pub words: &'static Words,
     /// The members whose text is state.
     pub values: &'static [Mark],
     /// What stands in a body once for each thing that may carry state: JSON as it is commonly spelt. A text in which it
@@ -21,14 +23,27 @@ pub struct StateMarks {
 #[derive(Debug)]
 pub struct Mark {
     name: &'static str,
+    /// The string of JSON without which it stands nowhere.
+    word: &'static str,
     finder: OnceLock<memmem::Finder<'static>>,
 }
 
 impl Mark {
-    /// Looks for `name`.
+    /// Looks for the member `name`, whatever its value.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, finder: OnceLock::new() }
+        Self::of(name, name)
+    }
+
+    /// Looks for `text`, in which the whole string `word` stands.
+    #[must_use]
+    pub const fn of(text: &'static str, word: &'static str) -> Self {
+        Self { name: text, word, finder: OnceLock::new() }
+    }
+
+    /// Whether it can stand in a body of which `found` is known.
+    fn may_stand(&self, found: Option<Found>) -> bool {
+        found.is_none_or(|found| found.may_hold(self.word))
     }
 
     fn finder(&self) -> &memmem::Finder<'static> {
@@ -50,11 +65,13 @@ pub struct Glance {
 }
 
 impl StateMarks {
-    /// Looks over `body` and shows each state to `see`, those of one member in order.
-    pub fn glance(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
-        let mut glance = self.states(body, see);
-        let count = |words: &[Mark]| -> usize {
-            words.iter().map(|word| word.finder().find_iter(body).count()).sum()
+    /// Looks over `body` and shows each state to `see`, those of one member in order. `found` is what reading it found of
+    /// [`StateMarks::words`].
+    pub fn glance(&self, body: &[u8], found: Option<Found>, see: &mut dyn FnMut(&str)) -> Glance {
+        let mut glance = self.seen(body, found, see);
+        let count = |marks: &[Mark]| -> usize {
+            let marks = marks.iter().filter(|mark| mark.may_stand(found));
+            marks.map(|mark| mark.finder().find_iter(body).count()).sum()
         };
         (glance.carriers, glance.readable) = (count(self.carriers), count(self.readable));
         glance
@@ -62,13 +79,16 @@ impl StateMarks {
 
     /// As [`StateMarks::glance`], without counting what may carry state.
     pub fn states(&self, body: &[u8], see: &mut dyn FnMut(&str)) -> Glance {
+        self.seen(body, None, see)
+    }
+
+    fn seen(&self, body: &[u8], found: Option<Found>, see: &mut dyn FnMut(&str)) -> Glance {
         let mut glance = Glance::default();
-        for member in self.values {
+        for member in self.values.iter().filter(|mark| mark.may_stand(found)) {
             let name = member.name;
             for at in member.finder().find_iter(body) {
-                let quoted = at.checked_sub(1).and_then(|before| body.get(before)) == Some(&b'"');
                 let behind = body.get(at + name.len()..).unwrap_or_default();
-                match text(behind).filter(|_| quoted) {
+                match text(behind).filter(|_| opens(body.get(..at).unwrap_or_default())) {
                     Some("") => glance.empty += 1,
                     Some(raw) => {
                         glance.states += 1;
@@ -80,6 +100,12 @@ impl StateMarks {
         }
         glance
     }
+}
+
+/// Whether `before` ends with a quote that opens a string: one that is not escaped.
+fn opens(before: &[u8]) -> bool {
+    let Some(before) = before.strip_suffix(b"\"") else { return false };
+    before.iter().rev().take_while(|byte| **byte == b'\\').count().is_multiple_of(2)
 }
 
 /// The text of the member whose name ends before `behind`, its escapes as they are.
@@ -109,18 +135,22 @@ fn unescaped(raw: &str) -> std::borrow::Cow<'_, str> {
 mod tests {
     use proptest::prelude::*;
     use shim_ir::Dialect;
+    use shim_wire::scan::{Limits, ScanError};
+    use shim_wire::{Found, Layout, LayoutAsked};
 
-    use super::{Glance, Mark, StateMarks};
+    use super::{Glance, Mark, StateMarks, Words};
 
     static VALUES: [Mark; 1] = [Mark::new("signature")];
-    static CARRIERS: [Mark; 1] = [Mark::new("\"thinking\"")];
+    static CARRIERS: [Mark; 1] = [Mark::of("\"thinking\"", "thinking")];
+    static WORDS: Words = Words::new(&["signature", "thinking"]);
 
-    const MARKS: StateMarks = StateMarks { values: &VALUES, carriers: &CARRIERS, readable: &[] };
+    const MARKS: StateMarks =
+        StateMarks { words: &WORDS, values: &VALUES, carriers: &CARRIERS, readable: &[] };
 
     #[track_caller]
     fn seen(body: &str) -> (Vec<String>, Glance) {
         let mut seen = Vec::new();
-        let glance = MARKS.glance(body.as_bytes(), &mut |state| seen.push(state.to_owned()));
+        let glance = MARKS.glance(body.as_bytes(), None, &mut |state| seen.push(state.to_owned()));
         (seen, glance)
     }
 
@@ -151,17 +181,66 @@ mod tests {
         ] {
             let mut seen = Vec::new();
             let marks = crate::codec(dialect).marks();
-            let glance = marks.glance(body.as_bytes(), &mut |state| seen.push(state.to_owned()));
+            let glance = marks.glance(body.as_bytes(), None, &mut |state| seen.push(state.to_owned()));
             assert_eq!(seen, ["S"], "{dialect}");
             assert_eq!(glance.carriers, usize::from(!marks.carriers.is_empty()), "{dialect}");
         }
     }
 
+    fn read(body: &str, words: &'static Words) -> Option<Found> {
+        let asked = LayoutAsked { words: Some(words), elements: false };
+        Layout::read(body, Limits::default(), asked, |_| Ok::<_, ScanError>(())).unwrap().found()
+    }
+
+    /// JSON of the words that dialects look for, and of others.
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let word = || {
+            prop_oneof![
+                Just("signature"),
+                Just("thought_signature"),
+                Just("thoughtSignature"),
+                Just("data"),
+                Just("type"),
+                Just("encrypted_content"),
+                Just("reasoning"),
+                Just("functionCall"),
+                Just("function_call"),
+                Just("tool_calls"),
+                Just("tool_use"),
+                Just("reasoning_content"),
+                Just("a\"signature"),
+                Just("\n"),
+            ]
+        };
+        let leaf = prop_oneof![Just(serde_json::Value::Null), word().prop_map(Into::into)];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::vec((word().prop_map(str::to_owned), inner), 0..4)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest! {
+        /// Law: what reading found spares looks, and changes nothing of what is seen.
+        #[test]
+        fn what_was_found_changes_nothing(value in json()) {
+            let body = serde_json::json!({ "x": value }).to_string();
+            for dialect in Dialect::ALL {
+                let marks = crate::codec(dialect).marks();
+                let (mut all, mut some) = (Vec::new(), Vec::new());
+                let whole = marks.glance(body.as_bytes(), None, &mut |state| all.push(state.to_owned()));
+                let found = read(&body, marks.words);
+                let spared = marks.glance(body.as_bytes(), found, &mut |state| some.push(state.to_owned()));
+                prop_assert_eq!((whole, all), (spared, some), "{} {}", dialect, &body);
+            }
+        }
+
         #[test]
         fn any_bytes_can_be_looked_at(body in proptest::collection::vec(any::<u8>(), 0..200), text in ".*") {
-            MARKS.glance(&body, &mut |_| ());
-            MARKS.glance(format!("{{\"signature\":\"{text}").as_bytes(), &mut |_| ());
+            MARKS.glance(&body, None, &mut |_| ());
+            MARKS.glance(format!("{{\"signature\":\"{text}").as_bytes(), None, &mut |_| ());
         }
 
         #[test]

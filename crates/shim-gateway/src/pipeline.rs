@@ -186,6 +186,13 @@ pub(crate) struct Admitted {
     pub(crate) held: Option<crate::hold::Held>,
 }
 
+impl Admitted {
+    /// Whether `body` is the client's, of which `head` tells.
+    pub(crate) fn is_own(&self, body: &Bytes) -> bool {
+        body.as_ptr() == self.body.as_ptr() && body.len() == self.body.len()
+    }
+}
+
 /// A codec that can be shown in a debug line.
 #[derive(Clone, Copy)]
 pub(crate) struct Coded(pub(crate) &'static dyn Codec);

@@ -9,7 +9,8 @@ use shim_dialect::Operation;
 use shim_ir::{KeyId, PicoUsd};
 use shim_policy::sentinel::{Cause, Collapse, Outline, Turn, Watch, WatchLimits, judge, predecessor};
 use shim_telemetry::{Metrics, Settled};
-use shim_wire::scan::utf8;
+use shim_wire::scan::{Limits, ScanError, utf8};
+use shim_wire::{Layout, LayoutAsked};
 
 use crate::kept;
 use crate::pipeline::Admitted;
@@ -83,8 +84,17 @@ pub(crate) fn sample(admitted: &Admitted) -> Option<Box<Outline>> {
     }
     // Where the provider keeps the conversation, what it reads is not in the request.
     let body = kept::sent(admitted)?;
-    let text = (body.len() >= BODY_BYTES_MIN).then(|| utf8(&body).ok()).flatten()?;
-    let outline = Outline::of(text);
+    if body.len() < BODY_BYTES_MIN {
+        return None;
+    }
+    let outline = if admitted.is_own(&body) {
+        Outline::of(&body, &admitted.head.layout)
+    } else {
+        let text = utf8(&body).ok()?;
+        let asked = LayoutAsked { words: None, elements: true };
+        let layout = Layout::read(text, Limits::default(), asked, |_| Ok::<_, ScanError>(())).ok()?;
+        Outline::of(&body, &layout)
+    };
     (!outline.is_empty()).then(|| Box::new(outline))
 }
 

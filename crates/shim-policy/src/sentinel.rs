@@ -9,7 +9,6 @@
 
 mod judge;
 mod outline;
-mod skip;
 #[cfg(test)]
 mod tests;
 mod watch;

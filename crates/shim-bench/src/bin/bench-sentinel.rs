@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use shim_ir::{Tokens, Usage};
 use shim_policy::sentinel::{Outline, Turn, Watch, WatchLimits, judge, predecessor};
+use shim_wire::scan::{Limits, ScanError};
+use shim_wire::{Layout, LayoutAsked};
 
 /// What is said, with the escapes real prompts have.
 const TEXT: &str = r#"fn main() {\n\tlet path = \"C:\\\\data\\\\in.csv\";\n\tprintln!(\"{}\", path);\n}\nThe minutes follow. "#;
@@ -20,7 +22,8 @@ fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     for kib in [4, 48, 400, 4096] {
         let body = body(kib << 10);
-        let outline = measured(|| drop(black_box(Outline::of(black_box(&body)))));
+        let layout = layout(&body);
+        let outline = measured(|| drop(black_box(Outline::of(black_box(body.as_bytes()), &layout))));
         let settled = settled(&body);
         let size = body.len() as f64 / 1024.0;
         writeln!(
@@ -45,6 +48,12 @@ fn body(bytes: usize) -> String {
     format!(r#"{{"model":"m","tools":[{tool}],"system":"{text}","messages":[{messages}]}}"#)
 }
 
+/// Where its members stand: what the gateway finds while it checks the body.
+fn layout(body: &str) -> Layout {
+    let asked = LayoutAsked { words: None, elements: true };
+    Layout::read(body, Limits::default(), asked, |_| Ok::<_, ScanError>(())).unwrap_or_default()
+}
+
 /// Nanoseconds a run takes, on average.
 fn measured(mut run: impl FnMut()) -> f64 {
     let (start, mut runs) = (Instant::now(), 0_u32);
@@ -58,7 +67,12 @@ fn measured(mut run: impl FnMut()) -> f64 {
 /// Nanoseconds to find the turn before, compare, and hold the new one.
 fn settled(body: &str) -> f64 {
     let usage = Usage { cache_write: Tokens(10_000), ..Usage::default() };
-    let turn = Turn { outline: Outline::of(body), target: "lab/one".into(), at_ms: 0, usage };
+    let turn = Turn {
+        outline: Outline::of(body.as_bytes(), &layout(body)),
+        target: "lab/one".into(),
+        at_ms: 0,
+        usage,
+    };
     let turn = Arc::new(turn);
     let mut watch = Watch::new(WatchLimits { turns_max: 1024, outline_bytes_max: 2 << 20 });
     measured(|| {

@@ -17,8 +17,8 @@ mod types;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, Request, Response};
-use shim_wire::Splice;
 use shim_wire::frame::Framing;
+use shim_wire::{Splice, Words};
 use smallvec::SmallVec;
 
 use crate::{
@@ -30,7 +30,10 @@ use crate::{
 static STATES: [Mark; 2] = [Mark::new("signature"), Mark::new("data")];
 
 /// What stands once for each thing that may carry state.
-static CARRIERS: [Mark; 1] = [Mark::new("\"tool_use\"")];
+static CARRIERS: [Mark; 1] = [Mark::of("\"tool_use\"", "tool_use")];
+
+/// The words of all of them.
+pub(crate) static WORDS: Words = Words::new(&["signature", "data", "tool_use"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,7 @@ impl Codec for AnthropicMessages {
 
     /// State is signatures of thinking, and what of it is withheld.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
+        StateMarks { words: &WORDS, values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -55,7 +58,7 @@ impl Codec for AnthropicMessages {
     }
 
     fn head(&self, _: &Route, body: &str) -> Result<Head, DecodeError> {
-        crate::common::body_head(body, |_| ())
+        crate::common::body_head(body, &WORDS, |_| ())
     }
 
     fn retarget(&self, head: &Head, model: &str, _: bool) -> SmallVec<[Splice; 2]> {

@@ -24,8 +24,8 @@ pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, EmbedRequest, Embeddings, Fault, Request, Response};
-use shim_wire::Splice;
 use shim_wire::frame::Framing;
+use shim_wire::{Splice, Words};
 use smallvec::SmallVec;
 
 use crate::common::no_conversation;
@@ -38,7 +38,12 @@ use crate::{
 static STATES: [Mark; 2] = [Mark::new("thoughtSignature"), Mark::new("thought_signature")];
 
 /// What stands once for each thing that may carry state.
-static CARRIERS: [Mark; 2] = [Mark::new("\"functionCall\""), Mark::new("\"function_call\"")];
+static CARRIERS: [Mark; 2] =
+    [Mark::of("\"functionCall\"", "functionCall"), Mark::of("\"function_call\"", "function_call")];
+
+/// The words of all of them.
+pub(crate) static WORDS: Words =
+    Words::new(&["thoughtSignature", "thought_signature", "functionCall", "function_call"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +56,7 @@ impl Codec for GeminiGenerate {
 
     /// State is thought signatures.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
+        StateMarks { words: &WORDS, values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use shim_wire::frame::Framing;
-use shim_wire::scan::{Limits, ScanError};
-use shim_wire::{ObjectReader, Splice, Value, ValueKind};
+use shim_wire::scan::ScanError;
+use shim_wire::{Splice, Value, ValueKind};
 use smallvec::SmallVec;
 
-use crate::common::{each_element, percent_decode, percent_encode, query_without, quoted};
+use super::WORDS;
+use crate::common::{each_element, lay_out, percent_decode, percent_encode, query_without, quoted};
 use crate::{DecodeError, Head, Operation, Route};
 
 /// The versions the dialect's paths start with.
@@ -111,8 +112,7 @@ fn folder(model: &str) -> &'static str {
 pub(super) fn head(route: &Route, body: &str) -> Result<Head, DecodeError> {
     let mut head = Head { stream: route.stream, ..Head::default() };
     head.model = route.model.clone().unwrap_or_default();
-    let mut object = ObjectReader::new(body, Limits::default())?;
-    while let Some(member) = object.next_member()? {
+    head.layout = lay_out(body, &WORDS, |member| {
         match (&*member.key, route.operation) {
             ("model", _) if member.value.kind() == ValueKind::String => {
                 head.model_span = Some(member.value.span());
@@ -125,7 +125,8 @@ pub(super) fn head(route: &Route, body: &str) -> Result<Head, DecodeError> {
             }
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     Ok(head)
 }
 

@@ -20,8 +20,8 @@ pub use self::encode::QUIRKS;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, EmbedRequest, Embeddings, Fault, Request, Response};
-use shim_wire::Splice;
 use shim_wire::frame::Framing;
+use shim_wire::{Splice, Words};
 use smallvec::SmallVec;
 
 use crate::common::no_conversation;
@@ -34,10 +34,23 @@ use crate::{
 static STATES: [Mark; 3] = [Mark::new("thought_signature"), Mark::new("signature"), Mark::new("data")];
 
 /// What stands once for each thing that may carry state.
-static CARRIERS: [Mark; 1] = [Mark::new("\"tool_calls\"")];
+static CARRIERS: [Mark; 1] = [Mark::of("\"tool_calls\"", "tool_calls")];
 
 /// What stands once for each text of readable reasoning.
-static READABLE: [Mark; 2] = [Mark::new("\"reasoning_content\""), Mark::new("\"reasoning_details\"")];
+static READABLE: [Mark; 2] = [
+    Mark::of("\"reasoning_content\"", "reasoning_content"),
+    Mark::of("\"reasoning_details\"", "reasoning_details"),
+];
+
+/// The words of all of them.
+pub(crate) static WORDS: Words = Words::new(&[
+    "thought_signature",
+    "signature",
+    "data",
+    "tool_calls",
+    "reasoning_content",
+    "reasoning_details",
+]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +63,7 @@ impl Codec for OpenaiChat {
 
     /// State is signatures of Google's, and those in OpenRouter's `reasoning_details`.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &READABLE }
+        StateMarks { words: &WORDS, values: &STATES, carriers: &CARRIERS, readable: &READABLE }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {

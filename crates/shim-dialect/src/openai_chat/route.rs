@@ -50,7 +50,7 @@ pub(super) fn upstream_path(route: &Route, model: &str) -> String {
 /// What the lane must know of a body.
 pub(super) fn head(route: &Route, body: &str) -> Result<Head, DecodeError> {
     let mut asked = Asked::Absent;
-    let mut head = body_head(body, |member| {
+    let mut head = body_head(body, &super::WORDS, |member| {
         if member.key == "stream_options" {
             asked = Asked::of(&member);
         }

@@ -17,8 +17,8 @@ mod types;
 
 use bytes::Bytes;
 use shim_ir::{Dialect, Fault, Request, Response};
-use shim_wire::Splice;
 use shim_wire::frame::Framing;
+use shim_wire::{Splice, Words};
 use smallvec::SmallVec;
 
 use crate::{
@@ -30,7 +30,11 @@ use crate::{
 static STATES: [Mark; 1] = [Mark::new("encrypted_content")];
 
 /// What stands once for each thing that may carry state.
-static CARRIERS: [Mark; 2] = [Mark::new("\"type\":\"reasoning\""), Mark::new("\"type\": \"reasoning\"")];
+static CARRIERS: [Mark; 2] =
+    [Mark::of("\"type\":\"reasoning\"", "reasoning"), Mark::of("\"type\": \"reasoning\"", "reasoning")];
+
+/// The words of all of them.
+pub(crate) static WORDS: Words = Words::new(&["encrypted_content", "reasoning"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +47,7 @@ impl Codec for OpenaiResponses {
 
     /// State is encrypted reasoning.
     fn marks(&self) -> StateMarks {
-        StateMarks { values: &STATES, carriers: &CARRIERS, readable: &[] }
+        StateMarks { words: &WORDS, values: &STATES, carriers: &CARRIERS, readable: &[] }
     }
 
     fn route(&self, method: &str, path: &str, query: Option<&str>) -> Option<Route> {
@@ -55,7 +59,7 @@ impl Codec for OpenaiResponses {
     }
 
     fn head(&self, _: &Route, body: &str) -> Result<Head, DecodeError> {
-        crate::common::body_head(body, |_| ())
+        crate::common::body_head(body, &WORDS, |_| ())
     }
 
     fn retarget(&self, head: &Head, model: &str, _: bool) -> SmallVec<[Splice; 2]> {

@@ -78,7 +78,7 @@ async fn by_conversation(shared: &Shared, admitted: &Admitted, plan: &Plan) -> O
     if !recalled.is_under_way() {
         return None;
     }
-    let conversation = recalled.conversation;
+    let conversation = recalled.conversation();
     let name = named(&partition(admitted), PlaceName::Affinity, alias, conversation);
     match shared.vault.find(&[name], now).await.remove(&name)? {
         Item::Target(target) => plan.steps.iter().position(|step| *step.target.name == *target),
@@ -101,7 +101,7 @@ pub(crate) async fn note(shared: &Shared, admitted: &Admitted, plan: &Plan, tick
         return;
     }
     let Ok(recalled) = Box::pin(Recalled::of(shared, admitted)).await else { return };
-    let name = named(&partition, PlaceName::Affinity, alias, recalled.conversation);
+    let name = named(&partition, PlaceName::Affinity, alias, recalled.conversation());
     let item = Item::Target(answered.clone());
     let known = shared.vault.find(&[name], now).await.remove(&name);
     if known.as_ref() == Some(&item) || (known.is_none() && !elsewhere) {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use shim_dialect::speaker;
 use shim_ir::{Fault, Opaque, Part, Request};
-use shim_policy::vault::{Given, Kept, Name, Names, Origin, Partition, Span, give, spans, trace};
+use shim_policy::vault::{
+    Given, Kept, Name, Names, Origin, Partition, Span, conversation, give, spans, trace,
+};
 
 use super::{Item, origin, partition};
 use crate::crossing::decoded;
@@ -18,8 +20,6 @@ use crate::shared::Shared;
 pub(crate) struct Recalled {
     request: Arc<Request>,
     partition: Partition,
-    /// The name of the conversation.
-    pub(super) conversation: Name,
     spans: Vec<(Span, Option<Arc<Kept>>)>,
     /// Who made the states that the client sends, where that is known.
     makers: HashMap<Name, Origin>,
@@ -35,6 +35,11 @@ impl Recalled {
         Ok(admitted.recalled.get_or_init(|| Self::look(shared, admitted, request)).await)
     }
 
+    /// The name of the conversation.
+    pub(super) fn conversation(&self) -> Name {
+        conversation(&self.partition, &self.request)
+    }
+
     /// Whether anything was answered in the conversation.
     pub(super) fn is_under_way(&self) -> bool {
         !self.spans.is_empty()
@@ -42,11 +47,7 @@ impl Recalled {
 
     async fn look(shared: &Shared, admitted: &Admitted, request: Arc<Request>) -> Self {
         let partition = partition(admitted);
-        let (conversation, named) = {
-            let names = Names::of(&partition, &request);
-            let named = spans(&request).into_iter().map(|span| (names.of_span(&span), span));
-            (names.conversation(), named.collect::<Vec<_>>())
-        };
+        let named = named_spans(&partition, &request);
         let states: Vec<Name> = request
             .turns
             .iter()
@@ -60,8 +61,19 @@ impl Recalled {
         let spans = named.into_iter().map(|(names, span)| (span, kept(&names))).collect();
         let maker = |name: Name| Some((name, made_by(found.get(&name)?)?));
         let makers = states.into_iter().filter_map(maker).collect();
-        Self { request, partition, conversation, spans, makers }
+        Self { request, partition, spans, makers }
     }
+}
+
+/// The answers of a conversation, and their names. To name them all that was said before is hashed, so where there are none
+/// nothing is.
+fn named_spans(partition: &Partition, request: &Request) -> Vec<(Vec<Name>, Span)> {
+    let spans = spans(request);
+    if spans.is_empty() {
+        return Vec::new();
+    }
+    let names = Names::of(partition, request);
+    spans.into_iter().map(|span| (names.of_span(&span), span)).collect()
 }
 
 /// What is kept of an answer.
@@ -101,6 +113,9 @@ pub(crate) async fn give_to(
     bare: bool,
 ) -> Result<Given, Fault> {
     let recalled = Recalled::of(shared, admitted).await?;
+    if !recalled.is_under_way() {
+        return Ok(Given::default());
+    }
     let dialect = step.endpoint.dialect;
     let rules = step.target.rules(dialect);
     let nobody = Origin { provider: String::new(), account: String::new(), family: String::new() };

@@ -6,6 +6,7 @@ use shim_dialect::{Goal, Operation, speaker};
 use shim_ir::{Fault, FaultKind, Loss, Traits};
 use shim_policy::fidelity::Rule;
 use shim_policy::vault::{Name, trace};
+use shim_wire::Found;
 use shim_wire::scan::utf8;
 
 use super::recall::made_by;
@@ -87,8 +88,10 @@ pub(crate) fn may_change(admitted: &Admitted, step: &Step) -> bool {
 /// The names of the states in what the target is sent, and what a glance at it found. A chain that another provider keeps
 /// is said in full, with the state of who made it.
 fn seen(admitted: &Admitted, step: &Step) -> (Vec<Name>, shim_dialect::Glance) {
-    let full = resaid(admitted, step).ok().flatten();
-    states_in(admitted, full.as_ref().map_or(&admitted.body, |(_, body)| body))
+    match resaid(admitted, step).ok().flatten() {
+        Some((head, body)) => states_in(admitted, &body, head.layout.found()),
+        None => states(admitted),
+    }
 }
 
 /// Whether the request has to change for the target, as far as that is found without decoding it.
@@ -113,13 +116,13 @@ const STATES_MAX: usize = 1024;
 
 /// The names of the states in the client's request, in order, and what a glance at it found.
 pub(super) fn states(admitted: &Admitted) -> (Vec<Name>, shim_dialect::Glance) {
-    states_in(admitted, &admitted.body)
+    states_in(admitted, &admitted.body, admitted.head.layout.found())
 }
 
-fn states_in(admitted: &Admitted, body: &[u8]) -> (Vec<Name>, shim_dialect::Glance) {
-    let partition = partition(admitted);
+fn states_in(admitted: &Admitted, body: &[u8], found: Option<Found>) -> (Vec<Name>, shim_dialect::Glance) {
     let mut names = Vec::new();
-    let glance = admitted.codec.0.marks().glance(body, &mut |state| names.push(trace(&partition, state)));
+    let mut see = |state: &str| names.push(trace(&partition(admitted), state));
+    let glance = admitted.codec.0.marks().glance(body, found, &mut see);
     names.drain(..names.len().saturating_sub(STATES_MAX));
     (names, glance)
 }
@@ -127,7 +130,8 @@ fn states_in(admitted: &Admitted, body: &[u8]) -> (Vec<Name>, shim_dialect::Glan
 /// Whether the request carries state, and so may be refused for it: what it names of kept answers included.
 pub(crate) fn carries(admitted: &Admitted) -> bool {
     let full = said(admitted).unwrap_or_else(|_| admitted.body.clone());
-    let (states, glance) = states_in(admitted, &full);
+    let found = admitted.is_own(&full).then(|| admitted.head.layout.found()).flatten();
+    let (states, glance) = states_in(admitted, &full, found);
     let decodes = || decoded(admitted).is_ok();
     (!states.is_empty() || glance.carriers > 0 || glance.empty > 0) && decodes()
 }

@@ -5,14 +5,11 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use memchr::memmem;
-
-use super::skip::{elements, members};
+use shim_wire::Layout;
+use shim_wire::scan::utf8;
 
 /// Bytes in a piece: how precisely a difference is placed.
 pub const PIECE_BYTES: usize = 1024;
-
-/// Most elements of a prompt that are looked at; the rest is taken as growth.
-const ELEMENTS_MAX: usize = 1 << 16;
 
 /// How far back in a conversation its last turn is looked for: a turn can add a call and a result for each of many tools.
 const LOOK_BACK_MAX: usize = 64;
@@ -94,22 +91,22 @@ impl Element {
 }
 
 impl Outline {
-    /// The outline of a request's body; which was checked; empty where it holds no prompt.
+    /// The outline of a request's body, which is laid out so; empty where it holds no prompt.
     #[must_use]
-    pub fn of(body: &str) -> Self {
+    pub fn of(body: &[u8], layout: &Layout) -> Self {
         let mut found: Vec<(u8, bool, Range<usize>)> = Vec::new();
-        let read = members(body, |key, span| {
-            if let Some(member) = MEMBERS.iter().position(|(name, _)| *name == key) {
-                found_in(body, u8::try_from(member).unwrap_or_default(), span, &mut found);
+        for (key, value, elements) in layout.members(body) {
+            let Some(member) = MEMBERS.iter().position(|(name, _)| name.as_bytes() == key) else { continue };
+            let member = u8::try_from(member).unwrap_or_default();
+            match body.get(value.start) {
+                Some(b'[') => found.extend(elements.map(|element| (member, true, element))),
+                Some(b'n') | None => {}
+                Some(_) => found.push((member, false, value)),
             }
-        });
-        if read.is_none() || body.len() > u32::MAX as usize {
-            return Self::default();
         }
         // The order of the members is not that of the prompt.
         let section = |member: u8| MEMBERS.get(usize::from(member)).map(|(_, section)| *section);
         found.sort_by_key(|(member, ..)| section(*member));
-        found.truncate(ELEMENTS_MAX);
         let mut outline = Self {
             elements: Vec::with_capacity(found.len()),
             pieces: Vec::with_capacity(body.len() / PIECE_BYTES + found.len()),
@@ -122,9 +119,9 @@ impl Outline {
         outline
     }
 
-    fn add(&mut self, member: u8, listed: bool, start: usize, text: &str) {
+    fn add(&mut self, member: u8, listed: bool, start: usize, text: &[u8]) {
         let unmarked = without_marks(text);
-        let said = unmarked.as_deref().unwrap_or(text);
+        let said = unmarked.as_deref().map_or(text, str::as_bytes);
         let before = self.pieces.len();
         let state = FixedState::with_seed(0);
         let hash = |bytes: &[u8]| {
@@ -132,7 +129,7 @@ impl Outline {
             hasher.write(bytes);
             hasher.finish()
         };
-        self.pieces.extend(said.as_bytes().chunks(PIECE_BYTES).map(hash));
+        self.pieces.extend(said.chunks(PIECE_BYTES).map(hash));
         let pieces = self.pieces.get(before..).unwrap_or_default();
         let whole = match pieces {
             [one] => *one,
@@ -282,22 +279,14 @@ fn ended(section: Section, now: &[Element], then: &[Element], common: u64) -> Pl
     Place { section, path: format!("{name}[{}]", now.len()), range: end..end, hash: 0, common }
 }
 
-/// Finds the elements of the member whose value stands at `span`.
-fn found_in(body: &str, member: u8, span: Range<usize>, found: &mut Vec<(u8, bool, Range<usize>)>) {
-    match body.as_bytes().get(span.start) {
-        Some(b'[') => drop(elements(body, span, |element| found.push((member, true, element)))),
-        Some(b'n') | None => {}
-        Some(_) => found.push((member, false, span)),
-    }
-}
-
 /// The member that marks how far a prompt is to be cached. It moves on with every turn, and is no part of the prompt.
 const MARK: &str = "\"cache_control\"";
 
 /// `text` without its marks of the cache; `None` where it has none.
-fn without_marks(text: &str) -> Option<String> {
-    let mut marks = memmem::find_iter(text.as_bytes(), MARK.as_bytes()).peekable();
+fn without_marks(text: &[u8]) -> Option<String> {
+    let mut marks = memmem::find_iter(text, MARK.as_bytes()).peekable();
     marks.peek()?;
+    let text = utf8(text).ok()?;
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for at in marks {
