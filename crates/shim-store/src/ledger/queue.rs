@@ -135,9 +135,11 @@ impl Queue {
             }
         }
         state.urgent = false;
-        let entries = std::mem::take(&mut state.entries);
+        let (entries, closed) = (std::mem::take(&mut state.entries), state.closed);
+        // Whoever has something to add waits for nothing longer than that.
+        drop(state);
         let bytes = entries.iter().map(Entry::bytes).sum();
-        Taken { entries, bytes, closed: state.closed }
+        Taken { entries, bytes, closed }
     }
 
     /// Gives the room of so many bytes back.
