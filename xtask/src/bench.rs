@@ -43,7 +43,8 @@ target/bench.json and, after a complete run, docs/performance.md.
 
   --quick          About a minute and a half: fewer cases, shorter samples. Leaves docs/performance.md alone.
   --only NAME      Only this measurement; may be repeated. One of:
-                   throughput, latency, rate, chunks, across, held-back, memory, start
+                   throughput, latency, rate, chunks, across, recording, held-back,
+                   memory, start
   --docs           Write docs/performance.md even so.
   --self-check     Put a second floor in Shim's place. Every ratio should be 1: what it differs by is the noise.
   --install-nginx  Where nginx is absent, install Debian's nginx-light first (needs root).

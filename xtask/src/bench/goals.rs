@@ -63,6 +63,7 @@ pub(super) fn judge(records: &Records) -> Vec<Goal> {
     let ours = ours(records);
     let mut goals = throughput_and_latency(records, ours);
     goals.extend(across(records, ours));
+    goals.extend(recording(records));
     goals.extend(memory_and_start(records, ours));
     goals
 }
@@ -106,7 +107,13 @@ fn throughput_and_latency(records: &Records, ours: &str) -> Vec<Goal> {
             [0.50, 0.75],
         ),
         goal("p50 on one connection, beyond the floor's", "µs", added_p50, AtMost, [15.0, 8.0]),
-        goal("added p99 at a constant rate", "× floor", added_p99(records, ours), AtMost, [2.0, 1.3]),
+        goal(
+            "added p99 at a constant rate",
+            "× floor",
+            added_p99(records, "rate/whole/1k", [ours, "floor"]),
+            AtMost,
+            [2.0, 1.3],
+        ),
         goal("CPU per flushed stream chunk", "× floor", chunk, AtMost, [1.3, 1.0]),
         goal(
             "chunks held back, of 500 in lockstep",
@@ -133,15 +140,30 @@ fn across(records: &Records, ours: &str) -> Vec<Goal> {
     ]
 }
 
-/// What a subject adds to the direct connection's p99, over what the floor adds. Formed from the medians of the rounds
+/// The gateway that records everything, against the one that records nothing.
+fn recording(records: &Records) -> Vec<Goal> {
+    let ratio = |measure: &str| {
+        let kinds = ["recording full", "recording off"];
+        records.compare(measure, "requests_per_cpu_second", kinds, |[full, off]| full / off)
+    };
+    let work = |what, measure| goal(what, "× off", ratio(measure), Sense::AtLeast, [0.8, 0.8]);
+    let p99 = added_p99(records, "recording/rate", ["recording full", "recording off"]);
+    vec![
+        work("requests per CPU-second, all bodies recorded, 1 KB prompt", "recording/whole/1k"),
+        work("requests per CPU-second, all bodies recorded, 64 KB prompt", "recording/whole/64k"),
+        goal("added p99, all bodies recorded", "× off", p99, Sense::AtMost, [1.3, 1.3]),
+    ]
+}
+
+/// What a subject adds to the direct connection's p99, over what another adds. Formed from the medians of the rounds
 /// and not within each: the difference of two tails of one short round can be next to nothing, or less.
-fn added_p99(records: &Records, ours: &str) -> Option<Spread> {
-    let p99 = |subject| records.spread("rate/whole/1k", subject, "p99");
-    let (direct, floor, ours) = (p99("direct")?, p99("floor")?, p99(ours)?);
-    let added_by_floor = floor.median - direct.median;
-    // Where even the floor adds nothing measurable there is no ratio to give.
-    let ratio = |value: f64| (value - direct.median) / added_by_floor;
-    (added_by_floor > 1.0).then(|| Spread {
+fn added_p99(records: &Records, measure: &str, [ours, other]: [&str; 2]) -> Option<Spread> {
+    let p99 = |subject| records.spread(measure, subject, "p99");
+    let (direct, other, ours) = (p99("direct")?, p99(other)?, p99(ours)?);
+    let added_by_other = other.median - direct.median;
+    // Where even the other adds nothing measurable there is no ratio to give.
+    let ratio = |value: f64| (value - direct.median) / added_by_other;
+    (added_by_other > 1.0).then(|| Spread {
         median: ratio(ours.median),
         least: ratio(ours.least),
         greatest: ratio(ours.greatest),

@@ -12,8 +12,8 @@ use super::quiet::Clock;
 use super::subject::{Kind, Subject};
 
 /// What `--only` may name, in the order they are run.
-pub(super) const NAMES: [&str; 8] =
-    ["start", "memory", "held-back", "throughput", "latency", "rate", "chunks", "across"];
+pub(super) const NAMES: [&str; 9] =
+    ["start", "memory", "held-back", "throughput", "latency", "rate", "chunks", "across", "recording"];
 
 /// Streams held open at a time by the memory measurement.
 pub(super) const OPEN_STREAMS: u32 = 1000;
@@ -121,6 +121,7 @@ pub(super) fn run(name: &str, lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Res
         "rate" => rate(lab, plan, kinds),
         "chunks" => chunks(lab, plan, kinds),
         "across" => across(lab, plan, kinds),
+        "recording" => recording(lab, plan, kinds),
         other => bail!("no measurement {other:?}"),
     }
 }
@@ -259,22 +260,23 @@ fn latency(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
 fn rate(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
     let subjects = ready_all(kinds, lab)?;
     for case in plan.rate {
-        let measure = format!("rate/{}", case.name);
-        let args = format!("--mode open --connections 32 --duration-ms {} {}", plan.rate_ms, case.args);
-        for subject in &subjects {
-            load::run(
-                lab,
-                subject,
-                &format!("--mode open --connections 32 --duration-ms 200 {}", case.args),
-            )?;
-        }
-        for round in 0..plan.rounds {
-            for subject in turns(&subjects, round) {
-                let (report, _) = timed(lab, subject, &args)?;
-                record_times(lab, &measure, subject, round, &report, "latency_us");
-                let late = report.figure("late_us/p99");
-                lab.records.add(&measure, subject.kind.name(), round, "generator_late_p99", late);
-            }
+        paced(lab, plan, &subjects, &format!("rate/{}", case.name), case.args)?;
+    }
+    Ok(())
+}
+
+/// A constant rate of requests; `args` says of which and how many.
+fn paced(lab: &mut Lab, plan: &Plan, subjects: &[Subject], measure: &str, args: &str) -> Result<()> {
+    let args = |ms: u32| format!("--mode open --connections 32 --duration-ms {ms} {args}");
+    for subject in subjects {
+        load::run(lab, subject, &args(200))?;
+    }
+    for round in 0..plan.rounds {
+        for subject in turns(subjects, round) {
+            let (report, _) = timed(lab, subject, &args(plan.rate_ms))?;
+            record_times(lab, measure, subject, round, &report, "latency_us");
+            let late = report.figure("late_us/p99");
+            lab.records.add(measure, subject.kind.name(), round, "generator_late_p99", late);
         }
     }
     Ok(())
@@ -329,9 +331,22 @@ fn across(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
 /// only.
 fn dialect(kind: Kind) -> &'static str {
     match kind {
-        Kind::Shim => "--dialect messages",
+        Kind::Shim | Kind::Unrecorded | Kind::Recorded => "--dialect messages",
         Kind::Direct | Kind::Nginx | Kind::Floor | Kind::SecondFloor => "--dialect chat",
     }
+}
+
+/// What it costs to record all bodies: the same load on the gateway that does and on one that does not.
+fn recording(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
+    if !kinds.contains(&Kind::Shim) {
+        return Ok(());
+    }
+    let subjects = ready_all(&[Kind::Direct, Kind::Unrecorded, Kind::Recorded], lab)?;
+    let ours = subjects.get(1..).unwrap_or_default();
+    for case in &THROUGHPUT[..2] {
+        work(lab, plan, ours, &format!("recording/{}", case.name), &|_| case.args.to_owned())?;
+    }
+    paced(lab, plan, &subjects, "recording/rate", RATE[0].args)
 }
 
 fn record_throughput(

@@ -68,6 +68,7 @@ pub(super) fn render(lab: &Lab, goals: &[Goal], quick: bool, self_check: bool) -
         ),
         chunk_table(records),
         across_tables(records),
+        recording_tables(records),
         memory_table(records),
         start_table(records),
         METHOD.to_owned(),
@@ -235,6 +236,35 @@ fn across_tables(records: &Records) -> String {
         ("CPU, × floor".into(), &ratio),
     ];
     text + &columns(&subjects, "a chunk every 3 ms", &rows)
+}
+
+fn recording_tables(records: &Records) -> String {
+    if records.measures("recording/").is_empty() {
+        return String::new();
+    }
+    let mut text = "## What recording costs\n\n\
+        The gateway with `record = \"full\"`, its default, beside one with `record = \"off\"`: both account every exchange in\n\
+        the ledger, one keeps every body too. Everywhere else on this page `record` is `usage`.\n\n"
+        .to_owned();
+    let subjects = ["recording off", "recording full"];
+    for case in ["whole/1k", "whole/64k"] {
+        let measure = format!("recording/{case}");
+        let of = |figure: &'static str| {
+            let measure = &measure;
+            move |subject: &'static str| records.spread(measure, subject, figure)
+        };
+        let rows: [Row<'_>; 3] = [
+            ("requests per CPU-second".into(), &of("requests_per_cpu_second")),
+            ("CPU µs per request".into(), &of("cpu_us")),
+            ("of these in user mode".into(), &of("user_us")),
+        ];
+        text += &columns(&subjects, case, &rows);
+        text.push('\n');
+    }
+    let of =
+        |figure: &'static str| move |subject: &'static str| records.spread("recording/rate", subject, figure);
+    let rows: [Row<'_>; 2] = [("p50, µs".into(), &of("p50")), ("p99, µs".into(), &of("p99"))];
+    text + &columns(&subjects, "2,000 requests a second", &rows)
 }
 
 fn memory_table(records: &Records) -> String {

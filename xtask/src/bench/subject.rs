@@ -18,8 +18,12 @@ pub(super) enum Kind {
     Nginx,
     /// The bare hyper pass-through.
     Floor,
-    /// The gateway.
+    /// The gateway, which accounts every exchange and records no bodies.
     Shim,
+    /// The gateway with `record = "off"`.
+    Unrecorded,
+    /// The gateway with `record = "full"`, as it is by default.
+    Recorded,
     /// A second floor, standing where Shim does, to see the noise.
     SecondFloor,
 }
@@ -45,6 +49,8 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Floor => "floor",
             Self::Shim => "shim",
+            Self::Unrecorded => "recording off",
+            Self::Recorded => "recording full",
             Self::SecondFloor => "second floor",
         }
     }
@@ -60,6 +66,15 @@ impl Kind {
         Ok(Subject { kind: self, address: loopback(port), running: Some(launch.start()?) })
     }
 
+    /// What the gateway is told to record.
+    fn record(self) -> &'static str {
+        match self {
+            Self::Unrecorded => "off",
+            Self::Recorded => "full",
+            Self::Direct | Self::Nginx | Self::Floor | Self::Shim | Self::SecondFloor => "usage",
+        }
+    }
+
     fn launch<'a>(self, lab: &'a Lab, folder: &Path, port: u16) -> Result<Launch<'a>> {
         let (program, args): (&Path, Vec<String>) = match self {
             Self::Direct | Self::Floor | Self::SecondFloor => {
@@ -71,9 +86,9 @@ impl Kind {
                 let error_log = folder.join("error.log").display().to_string();
                 (Path::new("nginx"), vec!["-e".into(), error_log, "-c".into(), file])
             }
-            Self::Shim => {
-                let file =
-                    write(folder.join("shim.toml"), &shim_config(folder, port, free_port()?, lab.upstream))?;
+            Self::Shim | Self::Unrecorded | Self::Recorded => {
+                let config = shim_config(self.record(), folder, [port, free_port()?], lab.upstream);
+                let file = write(folder.join("shim.toml"), &config)?;
                 (&lab.shim, vec!["serve".into(), "--config".into(), file])
             }
         };
@@ -135,12 +150,14 @@ http {{
     )
 }
 
-/// As a user would write it: one provider, one alias, one key that is checked. Accounting and metrics are at their
-/// defaults, which is on.
-fn shim_config(folder: &Path, port: u16, operators: u16, upstream: SocketAddr) -> String {
+/// As a user would write it: one provider, one alias, one key that is checked. Metrics are on, and every exchange is
+/// accounted in the ledger, whatever of it is recorded besides.
+fn shim_config(record: &str, folder: &Path, [port, operators]: [u16; 2], upstream: SocketAddr) -> String {
     let store = folder.join("store");
     format!(
-        r#"[server]
+        r#"record = "{record}"
+
+[server]
 listen = "127.0.0.1:{port}"
 operators = "127.0.0.1:{operators}"
 
@@ -168,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_gateways_configuration_is_toml_and_points_at_the_upstream() {
-        let text = shim_config(Path::new("/tmp/x"), 1, 2, "127.0.0.1:3".parse().unwrap());
+        let text = shim_config("usage", Path::new("/tmp/x"), [1, 2], "127.0.0.1:3".parse().unwrap());
         let value: toml::Value = toml::from_str(&text).unwrap();
         assert_eq!(value["server"]["listen"].as_str(), Some("127.0.0.1:1"));
         assert_eq!(value["server"]["operators"].as_str(), Some("127.0.0.1:2"));
