@@ -17,6 +17,7 @@ use crate::attempt::{
     passable, unanswered,
 };
 use crate::embed::embed;
+use crate::first::begins;
 use crate::generation::HttpSetup;
 use crate::headers::for_upstream;
 use crate::kept::{asked, repeated, said};
@@ -182,6 +183,9 @@ async fn answered(
     let comes = framing(&headers);
     let framing = inbound.framing;
     let body = if let (Some(comes), Some(_)) = (comes, framing) {
+        if let Err(fault) = begins(&mut answer, step, http, admitted.route.operation, comes).await {
+            return Err(Failed::with(fault, headers).after(losses));
+        }
         Answered::Translated { answer: Box::new(answer), translation: Box::new(inbound.stream(comes)) }
     } else {
         let told = |bytes: &[u8], text: &str| match comes {
