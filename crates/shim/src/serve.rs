@@ -83,8 +83,7 @@ fn host(
         let admin = tokio::spawn(shim_admin::serve(admin(config, &control)?, operators.try_into()?, closed));
         told_ready(ready, at)?;
         announce(at.0, at.1, config);
-        let server = config.server.clone();
-        let watching = file.map(|file| tokio::spawn(file.watch(control.clone(), server)));
+        let watching = file.map(|file| file.watch(control.clone(), config.clone())).transpose()?;
         signals.wait().await;
         if let Some(watching) = watching {
             watching.abort();
@@ -173,8 +172,9 @@ impl Signals {
 /// Diagnostics go to standard error; exchanges have lines of their own on standard output.
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SHIM_LOG").unwrap_or_else(|_| "warn".into());
-    let made =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let made = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let made = made.with_target(false).with_ansi(coloured);
     // A second call in one process would be a bug of a test; the first subscriber goes on.
     let _ = made.try_init();
 }
