@@ -18,8 +18,8 @@ use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::announce::{tell, tell_json};
-use crate::check::{read, validate};
+use crate::announce::Announcement;
+use crate::check::{notes, read, validate};
 use crate::cli::{Listen, Serve};
 use crate::found::{configuration, look};
 use crate::host::Host;
@@ -34,13 +34,13 @@ pub(crate) fn up(args: &Listen) -> Result<()> {
             );
         }
     }
-    let found = look();
+    let (found, left_out) = look();
     let mut config = configuration(&found);
     config.server.listen = args.listen;
     config.server.operators = args.operators;
-    let json = args.json;
-    let announce = move |clients: SocketAddr, operators: SocketAddr, config: &Config| {
-        if json { tell_json(&found, clients, operators) } else { tell(&found, clients, operators, config) }
+    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
+        let told = Announcement { found: &found, left_out: &left_out, clients, operators, config };
+        if args.json { told.tell_json() } else { told.tell() }
     };
     host(&config, None, args.ready_file.as_deref(), announce)
 }
@@ -52,7 +52,8 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
         Ok(config) => config,
         Err(problems) => bail!("the configuration has problems:\n{problems}"),
     };
-    let announce = |clients: SocketAddr, operators: SocketAddr, _: &Config| {
+    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
+        notes(config, &Host).iter().for_each(|note| tracing::warn!("{note}"));
         crate::console::error(&format!("serving clients on {clients}, operators on {operators}"));
     };
     host(&config, Some(Watched::new(&args.config, text)), args.ready_file.as_deref(), announce)

@@ -83,7 +83,10 @@ fn a_first_word_needs_neither_key_nor_configuration() {
     gateway.signal(Signal::TERM);
     let (status, said) = gateway.end();
     assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("no key and no model server") && said.contains("copy one of these"), "{said}");
+    for told in ["no key and no model server", "copy one of these", "shim-data: exchanges are recorded there"]
+    {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
     let lines = lines(&said);
     for id in exchanges.iter().filter(|id| !id.is_empty()) {
         assert_eq!(
