@@ -113,6 +113,9 @@ async fn http2_clients_and_probes_are_answered() {
         ("GET", "/", 200),
         ("GET", "/v1/models", 200),
         ("GET", "/v1/models/chat", 200),
+        ("GET", "/v1/models/lab%2Fany", 200),
+        ("GET", "/v1/models/demo%2Fany", 404),
+        ("GET", "/v1/models/nobody", 404),
         ("HEAD", "/api/hello", 404),
     ] {
         let request =

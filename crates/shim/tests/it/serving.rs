@@ -58,7 +58,7 @@ fn a_first_word_needs_neither_key_nor_configuration() {
     assert_eq!(told, (200, Some("mapped; losses=1")), "{}", counted.body);
     exchanges.push(counted.header("x-shim-exchange").unwrap().to_owned());
     let models = http(&gateway.clients, "GET", "/v1/models", "", CLIENT).unwrap();
-    exchanges.push(models.header("x-shim-exchange").unwrap_or_default().to_owned());
+    exchanges.push(models.header("x-shim-exchange").unwrap().to_owned());
     assert!(models.body.contains("\"demo/hello\""), "{}", models.body);
     let known = gateway.json(folder.path(), &["models"]);
     let hello = known["models"].as_array().unwrap().iter().find(|m| m["id"] == "demo/hello").unwrap();
