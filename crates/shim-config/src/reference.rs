@@ -98,6 +98,7 @@ fn value(told: &Value) -> String {
     match kinds.first().and_then(Value::as_str) {
         Some("string") => "text".to_owned(),
         Some("integer") => "whole number".to_owned(),
+        Some("number") => "number".to_owned(),
         Some("boolean") => "`true`, `false`".to_owned(),
         Some("array") => format!("list of {}", value(&told["items"])),
         Some("object") => format!("by name: {}", value(&told["additionalProperties"])),
@@ -119,7 +120,7 @@ fn stated(told: &Value) -> Option<String> {
     } else if let Some((_, after)) = words.split_once("Default `") {
         after.split('`').next()?
     } else {
-        words.split_once("Default ")?.1.split([',', '.', ':', ' ']).next()?
+        words.split_once("Default ")?.1.split(' ').next()?.trim_end_matches([',', '.', ':'])
     };
     let text = told["type"].as_array()?.iter().any(|kind| kind == "string");
     Some(if text { format!("\"{word}\"") } else { word.to_owned() })
