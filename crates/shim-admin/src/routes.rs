@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shim_gateway::{AliasStatus, CacheStatus, ControlError, KeyError, SwapReport};
-use shim_ir::TargetId;
+use shim_ir::{AliasName, TargetId};
 
 use crate::guard::guard;
 use crate::{Operators, keys};
@@ -65,6 +65,8 @@ async fn status(State(operators): State<Operators>) -> Json<Value> {
         "hash": snapshot.hash(),
         "draining": control.shared().draining(),
         "refused": control.refused(),
+        "restart": control.restart(),
+        "dormant": control.dormant().iter().map(dormant).collect::<Vec<_>>(),
         "ledger": crate::ledger::status(control.shared()),
         "aliases": control.aliases().iter().map(alias).collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
@@ -86,6 +88,11 @@ fn caches(status: &CacheStatus) -> Value {
         "collapses": status.collapses, "lost_tokens": status.lost_tokens,
         "extra_pico_usd": status.extra_pico_usd, "last": last,
     })
+}
+
+/// A swap that is not in force.
+fn dormant((alias, target): &(AliasName, TargetId)) -> Value {
+    json!({ "alias": alias.as_str(), "target": target.to_string() })
 }
 
 fn alias(status: &AliasStatus) -> Value {

@@ -9,6 +9,8 @@ mod parse;
 mod prices;
 mod problem;
 mod raw;
+#[cfg(test)]
+mod reference;
 mod value;
 mod vault;
 

@@ -6,6 +6,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// How a duration is written.
+const DURATION: &str = "^[0-9]+ ?(ms|s|m|h|d)$";
+
+/// How a size is written.
+const SIZE: &str = "^[0-9]+ ?(B|KiB|MiB|GiB)$";
+
 /// The configuration of shim.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +22,7 @@ use serde::Deserialize;
 pub(crate) struct File {
     /// How much of exchanges is recorded: `full` (default), `usage` (no bodies, no messages of faults) or `off` (only what
     /// accounting needs). Aliases, keys and the header `x-shim-record` may be stricter; the strictest wins.
+    #[schemars(extend("enum" = ["full", "usage", "off"]))]
     record: Option<String>,
     /// Listeners, and bounds on what clients send.
     server: Option<Server>,
@@ -52,18 +59,24 @@ pub(crate) struct Server {
     /// Default false: with no key at all, any credential will do.
     pub(crate) require_keys: Option<bool>,
     /// Largest request body, after decompression. Default `64MiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) body_max: Option<String>,
     /// Most bytes of request bodies held at once. Default `1GiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) bodies_max: Option<String>,
     /// How long a request body may stand still. Default `30s`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) body_timeout: Option<String>,
     /// How long a client may take for the head of a request, or leave a connection idle. Default `75s`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) head_timeout: Option<String>,
     /// How long a client may take nothing of an answer that waits for it. Default `5m`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) stall_timeout: Option<String>,
     /// Most connections of clients at once. Default 10000.
     pub(crate) connections_max: Option<u32>,
     /// How long a shutdown waits for exchanges under way. Default `30s`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) drain_timeout: Option<String>,
     /// Whether a bare model name (`gpt-5.2`) goes to the configured provider that lists it. Default false.
     pub(crate) bare_models: Option<bool>,
@@ -100,23 +113,31 @@ pub(crate) struct Store {
     /// When what was settled is on the disk. `window` (default): within the commit interval it survives the end of the
     /// process. `strict`: before the last byte of the answer is sent, and before an upstream is asked, and it survives the
     /// end of the machine.
+    #[schemars(extend("enum" = ["window", "strict"]))]
     pub(crate) durability: Option<String>,
     /// How long entries of the ledger wait to be committed together. Default `20ms`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) commit_every: Option<String>,
     /// Most bytes that wait to be written; beyond it bodies are not recorded, then admissions, usage last. Default `64MiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) queue_max: Option<String>,
     /// Most bytes of the ledger's files; the oldest days go first. Default `1GiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) ledger_bytes_max: Option<String>,
     /// Most days of the ledger kept. Default 30.
     pub(crate) ledger_days_max: Option<u32>,
     /// Most bytes recorded of one body; of what is larger the beginning is. Default `1MiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) record_bytes_max: Option<String>,
     /// Most that is kept of answers that clients of the Responses API may go on from. Default `256MiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) responses_max: Option<String>,
     /// How long such an answer is kept. Default `720h`, which is 30 days.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) responses_age: Option<String>,
     /// Most bytes of the vault, which keeps what only its provider can read of answers (signatures, encrypted reasoning)
     /// so that a conversation survives a client that drops it; the oldest goes first. Default `256MiB`.
+    #[schemars(extend("pattern" = SIZE))]
     pub(crate) vault_bytes_max: Option<String>,
     /// Longest life of what the vault keeps, in days. Default 30.
     pub(crate) vault_days_max: Option<u32>,
@@ -127,6 +148,7 @@ pub(crate) struct Store {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
     /// `auto` (text on a terminal, JSON otherwise), `text`, `json` or `off`. Default `auto`.
+    #[schemars(extend("enum" = ["auto", "text", "json", "off"]))]
     pub(crate) format: Option<String>,
 }
 
@@ -135,12 +157,16 @@ pub(crate) struct Log {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Timeouts {
     /// Name resolution, TCP and TLS. Default `10s`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) connect: Option<String>,
     /// From the request to the head of the answer. Default `10m`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) first_byte: Option<String>,
     /// Between two pieces of the answer. Default `5m`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) idle: Option<String>,
     /// The whole attempt. Default `1h`.
+    #[schemars(extend("pattern" = DURATION))]
     pub(crate) total: Option<String>,
 }
 
@@ -152,6 +178,7 @@ pub(crate) struct Provider {
     pub(crate) key: Option<SecretRef>,
     /// The dialect at `base_url`: `openai-chat`, `openai-responses`, `anthropic` or `gemini`. Needed, with `base_url`,
     /// for a provider the catalogue does not know.
+    #[schemars(extend("enum" = ["openai-chat", "openai-responses", "anthropic", "gemini"]))]
     pub(crate) dialect: Option<String>,
     /// Where it is. For the OpenAI dialects up to and with the version (`…/v1`), for the others without it.
     pub(crate) base_url: Option<String>,
@@ -230,12 +257,14 @@ pub(crate) struct Alias {
     /// Targets to try in this order when that one fails.
     pub(crate) fallback: Option<Vec<String>>,
     /// `report` (default) or `strict`: refuse what cannot be carried exactly.
+    #[schemars(extend("enum" = ["report", "strict"]))]
     pub(crate) fidelity: Option<String>,
     /// What becomes of single fields that a target's dialect cannot carry, by their path in the client's own words:
     /// `drop` leaves them out, `map` takes what is near, `refuse` refuses the request. `*` stands for any run of
     /// characters: `"messages[*].content[*].cache_control" = "drop"`.
     pub(crate) losses: Option<BTreeMap<String, String>>,
-    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    /// How much of its exchanges is recorded, where it is less than elsewhere.
+    #[schemars(extend("enum" = ["full", "usage", "off"]))]
     pub(crate) record: Option<String>,
     /// Limits of all who ask for it, together.
     pub(crate) limits: Option<Limits>,
@@ -249,7 +278,8 @@ pub(crate) struct Key {
     pub(crate) secret: Option<SecretRef>,
     /// What it may ask for: aliases, `provider/model`, or patterns ending in `*`. Default: everything.
     pub(crate) allow: Option<Vec<String>>,
-    /// How much of its exchanges is recorded, where it is less than elsewhere: `usage` or `off`.
+    /// How much of its exchanges is recorded, where it is less than elsewhere.
+    #[schemars(extend("enum" = ["full", "usage", "off"]))]
     pub(crate) record: Option<String>,
     /// The only providers its requests may go to, also as a fallback. Default: all.
     pub(crate) providers: Option<Vec<String>>,
@@ -292,8 +322,10 @@ pub(crate) struct Limits {
     /// Money: `"$20"`, `"$0.50"`.
     pub(crate) budget: Option<String>,
     /// When the budget begins anew: `day`, `month` (both in UTC) or `total`. Default `month`.
+    #[schemars(extend("enum" = ["day", "month", "total"]))]
     pub(crate) budget_window: Option<String>,
     /// What becomes of requests whose price is not known, under the budget: `refuse` or `allow`. Default `refuse`.
+    #[schemars(extend("enum" = ["refuse", "allow"]))]
     pub(crate) unpriced: Option<String>,
     /// The most output, in tokens, to reckon with where neither the request nor the catalogue bounds it.
     pub(crate) output_tokens_max: Option<u64>,

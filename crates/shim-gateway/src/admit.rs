@@ -42,15 +42,8 @@ where
 {
     let Arrival { codec, route, parts, body } = arrival;
     ticket.recorder().asked(&snapshot.recording, &parts.headers);
-    let key = match bounded(&parts).and_then(|()| identify(shared, snapshot, codec, &parts)) {
-        Ok(key) => key,
-        Err(fault) => {
-            discard(&snapshot.limits, body).await;
-            return Err(fault);
-        }
-    };
-    let client_id = match client_id(&parts) {
-        Ok(client_id) => client_id,
+    let (key, client_id) = match introduced(shared, snapshot, codec, &parts) {
+        Ok(introduced) => introduced,
         Err(fault) => {
             discard(&snapshot.limits, body).await;
             return Err(fault);
@@ -64,13 +57,7 @@ where
     ticket.asks(snapshot.name(&head.model), head.stream, body.len());
     let recording = (&snapshot.recording, shared.as_ref());
     ticket.recorder().takes(recording, &head.model, key.as_ref().map(|key| &key.id), &body);
-    if let Some(key) = &key
-        && !head.model.is_empty()
-        && !key.allows(&head.model)
-    {
-        let message = format!("the key \"{}\" may not ask for \"{}\"", key.id, head.model);
-        return Err(Fault::new(FaultKind::Forbidden, message));
-    }
+    allowed(key.as_deref(), &head.model)?;
     Ok(Admitted {
         codec: Coded(codec),
         route,
@@ -85,6 +72,28 @@ where
         keeper: None,
         held: Some(held),
     })
+}
+
+/// Who asks, and what it calls its exchange: all that the head of a request says of that.
+fn introduced(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    codec: &dyn Codec,
+    parts: &Parts,
+) -> Result<(Option<Arc<Key>>, Option<Box<str>>), Fault> {
+    bounded(parts)?;
+    Ok((identify(shared, snapshot, codec, parts)?, client_id(parts)?))
+}
+
+/// Checks that the key may ask for the model, where it names one.
+fn allowed(key: Option<&Key>, model: &str) -> Result<(), Fault> {
+    match key {
+        Some(key) if !model.is_empty() && !key.allows(model) => {
+            let message = format!("the key \"{}\" may not ask for \"{model}\"", key.id);
+            Err(Fault::new(FaultKind::Forbidden, message))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Checks the size of the head.

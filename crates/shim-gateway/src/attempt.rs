@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::count::{estimated, has_no_counter};
 use crate::crossing::cross;
 use crate::demo;
+use crate::first::begins;
 use crate::generation::{HttpSetup, ServedBy};
 use crate::headers::for_upstream;
 use crate::kept::{resaid, said};
@@ -303,6 +304,9 @@ async fn good(
         return Err(Failed::with(fault, headers));
     }
     let body = if let Some(framing) = framing_of(admitted, &headers) {
+        if let Err(fault) = begins(&mut answer, step, http, admitted.route.operation, framing).await {
+            return Err(Failed::with(fault, headers));
+        }
         Answered::Stream { answer: Box::new(answer), framing, meter, spare_usage }
     } else {
         match hold(&mut answer, step, HOLD_BYTES_MAX).await {

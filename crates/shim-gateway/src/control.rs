@@ -34,6 +34,8 @@ struct Inner {
     secrets: Box<dyn Secrets + Send>,
     /// Why the file as it is now is not in force, where it is not.
     refused: Option<String>,
+    /// What of the file waits for a restart.
+    restart: Vec<&'static str>,
 }
 
 /// What a change came to.
@@ -122,7 +124,11 @@ impl Control {
         let shared = Shared::new(metrics, lines);
         let snapshot = Snapshot::build(number, &setup, &shared.metrics)?;
         shared.publish(Arc::new(snapshot));
-        Ok(Self { shared, inner: Mutex::new(Inner { config, swaps, made, store, secrets, refused: None }) })
+        let restart = Vec::new();
+        Ok(Self {
+            shared,
+            inner: Mutex::new(Inner { config, swaps, made, store, secrets, refused: None, restart }),
+        })
     }
 
     /// What workers answer requests with.
@@ -187,6 +193,25 @@ impl Control {
         self.lock().refused.clone()
     }
 
+    /// Notes what of the configuration in force waits for a restart.
+    pub fn waits_for_restart(&self, what: Vec<&'static str>) {
+        self.lock().restart = what;
+    }
+
+    /// What of the configuration in force waits for a restart.
+    #[must_use]
+    pub fn restart(&self) -> Vec<&'static str> {
+        self.lock().restart.clone()
+    }
+
+    /// The swaps that are not in force, because their alias or provider is not in the configuration: alias and target.
+    #[must_use]
+    pub fn dormant(&self) -> Vec<(AliasName, TargetId)> {
+        let inner = self.lock();
+        let dormant = inner.swaps.iter().filter(|(alias, target)| !can_be(&inner.config, alias, target));
+        dormant.map(|(alias, target)| (alias.clone(), target.clone())).collect()
+    }
+
     /// How every alias stands.
     #[must_use]
     pub fn aliases(&self) -> Vec<AliasStatus> {
@@ -194,7 +219,7 @@ impl Control {
         let status = |(name, alias): (&AliasName, &shim_config::Alias)| AliasStatus {
             alias: name.clone(),
             declared: alias.target.clone(),
-            live: inner.swaps.live(name).unwrap_or(&alias.target).clone(),
+            live: inner.live(name).unwrap_or(&alias.target).clone(),
             back: inner.swaps.depth(name),
             fallback: alias.fallback.clone(),
         };
@@ -261,6 +286,11 @@ impl Control {
 }
 
 impl Inner {
+    /// The target that a swap in force puts an alias on.
+    fn live(&self, alias: &AliasName) -> Option<&TargetId> {
+        self.swaps.live(alias).filter(|target| can_be(&self.config, alias, target))
+    }
+
     fn declared(&self, alias: &str) -> Result<(AliasName, TargetId), ControlError> {
         let found = self.config.aliases.iter().find(|(name, _)| name.as_str() == alias);
         found.map(|(name, alias)| (name.clone(), alias.target.clone())).ok_or_else(|| {
@@ -306,14 +336,19 @@ fn hint(near: &[String]) -> String {
 fn in_force(config: &Config, swaps: &Swaps) -> BTreeMap<AliasName, TargetId> {
     let mut live = BTreeMap::new();
     for (alias, target) in swaps.iter() {
-        let there = target.provider.as_str() == "demo" || config.providers.contains_key(&target.provider);
-        if config.aliases.contains_key(alias) && there {
+        if can_be(config, alias, target) {
             live.insert(alias.clone(), target.clone());
         } else {
             tracing::warn!(%alias, %target, "a swap is not in force: its alias or provider is not in the configuration");
         }
     }
     live
+}
+
+/// Whether a swap can be in force under `config`.
+fn can_be(config: &Config, alias: &AliasName, target: &TargetId) -> bool {
+    let there = target.provider.as_str() == "demo" || config.providers.contains_key(&target.provider);
+    config.aliases.contains_key(alias) && there
 }
 
 fn now_ms() -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use shim_dialect::{DecodeError, Operation, Reading, speaker};
+use shim_dialect::{DecodeError, Echo, Operation, Reading, speaker};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::fidelity::Rule;
 use shim_policy::tokens::Estimate;
@@ -17,6 +17,7 @@ use crate::attempt::{
     passable, unanswered,
 };
 use crate::embed::embed;
+use crate::first::begins;
 use crate::generation::HttpSetup;
 use crate::headers::for_upstream;
 use crate::kept::{asked, repeated, said};
@@ -44,7 +45,7 @@ pub(crate) async fn cross<C: Connect>(
     if admitted.route.operation == Operation::Embed {
         return embed(worker, admitted, rule, step, http, ticket).await;
     }
-    let mut pair = pair(admitted, step)?;
+    let pair = pair(admitted, step)?;
     let mut id = [0; 36];
     let seed = ticket.id().print(&mut id);
     let given = Box::pin(give_to(&worker.shared, admitted, step, false)).await?;
@@ -67,21 +68,35 @@ pub(crate) async fn cross<C: Connect>(
         asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
     }
     let Outbound { echo, losses, .. } = outbound;
+    match asked {
+        Ok(answer) => {
+            let inbound = inbound(worker, admitted, step, pair, echo, seed);
+            answered(admitted, step, http, answer, inbound, losses).await
+        }
+        Err(failed) => Err(failed.after(losses)),
+    }
+}
+
+/// What reading the answer will need.
+fn inbound<C>(
+    worker: &Worker<C>,
+    admitted: &Admitted,
+    step: &Step,
+    mut pair: Pair,
+    echo: Echo,
+    seed: &str,
+) -> Inbound {
     let keeping = keeping(&worker.shared, admitted, step, pair.request.clone(), seed);
     pair.request = repeated(admitted, pair.request);
-    let inbound = Inbound {
+    let streamed = admitted.head.stream || admitted.route.stream;
+    Inbound {
         pair,
         echo,
         id: seed.replace('-', ""),
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
         keeping,
-    };
-    let answer = match asked {
-        Ok(answer) => answer,
-        Err(failed) => return Err(failed.after(losses)),
-    };
-    answered(admitted, step, http, answer, inbound, losses).await
+    }
 }
 
 /// Sends a request in the target's dialect.
@@ -182,6 +197,9 @@ async fn answered(
     let comes = framing(&headers);
     let framing = inbound.framing;
     let body = if let (Some(comes), Some(_)) = (comes, framing) {
+        if let Err(fault) = begins(&mut answer, step, http, admitted.route.operation, comes).await {
+            return Err(Failed::with(fault, headers).after(losses));
+        }
         Answered::Translated { answer: Box::new(answer), translation: Box::new(inbound.stream(comes)) }
     } else {
         let told = |bytes: &[u8], text: &str| match comes {

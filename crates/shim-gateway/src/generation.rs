@@ -1,180 +1,24 @@
 //! One immutable, numbered snapshot of all that decides where an exchange goes.
 
+mod setup;
+mod target;
+
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest as _, Sha256};
-use shim_catalog::{OwnPrice, Pricing, fits};
-use shim_dialect::speaker;
-use shim_ir::{
-    AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags, Traits,
-};
-use shim_policy::fidelity::Rule;
-use shim_policy::limits::{self, Governed, Subject};
-use shim_policy::vault::Rules;
-use shim_telemetry::{Metrics, Series};
-use shim_upstream::{Origin, Timeouts};
+use http::HeaderValue;
+use shim_ir::{AliasName, Dialect, Generation, KeyId, ProviderId, TargetId};
+use shim_policy::limits::{Governed, Subject};
+use shim_telemetry::Metrics;
 
-use crate::key::{Key, KeySetup, Keys, governed};
+use crate::key::{Key, Keys, governed};
 use crate::record::Recording;
 
-/// What a snapshot is built from: a validated configuration with its secrets resolved, and the swaps in force.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The providers.
-    pub providers: Vec<ProviderSetup>,
-    /// The aliases.
-    pub aliases: Vec<AliasSetup>,
-    /// The clients' keys; none means that any credential will do, unless keys are required.
-    pub keys: Vec<KeySetup>,
-    /// The limits of each team.
-    pub teams: BTreeMap<TeamName, limits::Limits>,
-    /// Whether clients must present a key even while there is none.
-    pub require_keys: bool,
-    /// Bounds on what clients send.
-    pub limits: Limits,
-    /// Whether a bare model name goes to the provider whose list has it.
-    pub bare_models: bool,
-    /// How much is recorded of what.
-    pub recording: Recording,
-}
-
-/// A provider.
-#[derive(Clone, Debug)]
-pub struct ProviderSetup {
-    /// Its id.
-    pub id: ProviderId,
-    /// Where and how it is spoken to, in the order of preference.
-    pub endpoints: Vec<EndpointSetup>,
-    /// The models known of it.
-    pub models: Vec<KnownModel>,
-    /// Of which models the reasoning stands in the text, between tags, by pattern: the first that fits holds, and where
-    /// none does, the catalogue.
-    pub think_tags: Vec<(String, ThinkTags)>,
-    /// What its models cost by the owner's word, by pattern: the first that fits holds, and where none does, the catalogue.
-    pub prices: Vec<(String, OwnPrice)>,
-    /// How long each phase of an attempt may take.
-    pub timeouts: Timeouts,
-    /// Where its credential comes from, in words safe to show: `OPENAI_API_KEY`.
-    pub credential: Option<String>,
-}
-
-/// A model known of a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownModel {
-    /// The provider's name for it.
-    pub id: ModelId,
-    /// A name for people.
-    pub display: String,
-    /// When it was made known, in seconds since 1970; 0 when not known.
-    pub created: u64,
-    /// Context window, in tokens.
-    pub context_max: Option<u64>,
-    /// Bound on output, in tokens.
-    pub output_max: Option<u64>,
-}
-
-/// One dialect of a provider.
-#[derive(Clone, Debug)]
-pub struct EndpointSetup {
-    /// How it is spoken to.
-    pub dialect: Dialect,
-    /// Who answers there.
-    pub served_by: ServedBy,
-    /// Whether tokens are counted there, as far as the dialect has a way to ask.
-    pub counter: bool,
-    /// Where requests to it are processed, in lower case; none where that is not known.
-    pub region: Option<Arc<str>>,
-}
-
-/// Who answers at an endpoint.
-#[derive(Clone, Debug)]
-pub enum ServedBy {
-    /// A server.
-    Http(Box<HttpSetup>),
-    /// The demonstration built into the gateway: no model.
-    Demo,
-}
-
-/// A server to be spoken to over HTTP.
-#[derive(Clone, Debug)]
-pub struct HttpSetup {
-    /// Scheme, host and port.
-    pub origin: Origin,
-    /// What stands before the dialect's own paths, without a trailing slash.
-    pub base_path: String,
-    /// Headers of every request, the credential among them, marked as sensitive.
-    pub headers: HeaderMap,
-    /// Headers of clients that go on to this server, beyond those that go to all.
-    pub request_allow: Vec<HeaderName>,
-    /// Of those that list values, which values go on; all of one that is not here.
-    pub request_values: Vec<(HeaderName, Vec<String>)>,
-    /// Whether a stream must be asked for its usage, and understands being asked.
-    pub ask_usage: bool,
-    /// The credential, to be looked for in what must not hold it.
-    pub secret: Option<Secret>,
-}
-
-/// A secret: it is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a secret.
-    #[must_use]
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-/// An alias as declared.
-#[derive(Clone, Debug)]
-pub struct AliasSetup {
-    /// Its name.
-    pub name: AliasName,
-    /// The declared target.
-    pub target: TargetId,
-    /// Targets to try in this order when that one fails.
-    pub fallback: Vec<TargetId>,
-    /// A swap in force: the target it is live on instead.
-    pub live: Option<TargetId>,
-    /// What becomes of what a target's dialect cannot carry.
-    pub rule: Rule,
-    /// Limits of all who ask for it, together.
-    pub limits: limits::Limits,
-}
-
-/// Bounds on what clients send.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Largest request body, decoded, in bytes.
-    pub body_bytes_max: usize,
-    /// Most bytes of request bodies held at once.
-    pub bodies_bytes_max: usize,
-    /// How long a request body may stand still.
-    pub body_timeout: Duration,
-}
-
-impl Default for Limits {
-    /// 64 MiB a body, 1 GiB at once, 30 seconds of silence.
-    fn default() -> Self {
-        Self { body_bytes_max: 64 << 20, bodies_bytes_max: 1 << 30, body_timeout: Duration::from_secs(30) }
-    }
-}
+pub use setup::{
+    AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,
+};
+pub(crate) use target::{Alias, Endpoint, Provider, Target};
 
 /// One immutable configuration snapshot. An exchange runs under exactly the one it was admitted under.
 #[derive(Debug)]
@@ -195,54 +39,6 @@ pub struct Snapshot {
 
 /// Most `provider/model` names remembered; beyond it they are made anew for each exchange.
 const DIRECT_MAX: usize = 1024;
-
-/// A provider, as exchanges use it.
-#[derive(Debug)]
-pub(crate) struct Provider {
-    pub(crate) id: ProviderId,
-    pub(crate) endpoints: Vec<Arc<Endpoint>>,
-    pub(crate) models: Vec<KnownModel>,
-    pub(crate) think_tags: Vec<(String, ThinkTags)>,
-    pub(crate) prices: Vec<(String, OwnPrice)>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) credential: Option<String>,
-}
-
-/// One dialect of a provider, as exchanges use it.
-#[derive(Debug)]
-pub(crate) struct Endpoint {
-    pub(crate) dialect: Dialect,
-    pub(crate) served_by: ServedBy,
-    /// Whether it counts tokens when asked.
-    pub(crate) counts: bool,
-    /// Where requests to it are processed; none where that is not known.
-    pub(crate) region: Option<Arc<str>>,
-}
-
-/// A target, as exchanges use it.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) id: TargetId,
-    pub(crate) name: Arc<str>,
-    pub(crate) header: HeaderValue,
-    pub(crate) provider: Arc<Provider>,
-    pub(crate) series: Arc<Series>,
-    /// What is known of the model in each dialect of its provider; looked up when first needed.
-    traits: OnceLock<Vec<(Dialect, Traits)>>,
-    /// What it costs; looked up when first needed.
-    pricing: OnceLock<Pricing>,
-}
-
-/// What a model name stands for: the targets to try, in order. Made of an alias or of a `provider/model`.
-#[derive(Debug)]
-pub(crate) struct Alias {
-    pub(crate) name: Arc<str>,
-    pub(crate) targets: Vec<Arc<Target>>,
-    /// What becomes of what a target's dialect cannot carry.
-    pub(crate) rule: Rule,
-    /// The limits of the alias, where it has any.
-    pub(crate) limited: Option<Arc<Governed>>,
-}
 
 /// Why a setup makes no snapshot.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -282,7 +78,7 @@ impl Snapshot {
             hash: setup.hash(),
             limits: setup.limits,
             recording: setup.recording.clone(),
-            providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(provider(p)))).collect(),
+            providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(Provider::of(p)))).collect(),
             keys: Keys::build(&setup.keys, &setup.teams)?,
             require_keys: setup.require_keys,
             ..Self::empty()
@@ -329,13 +125,7 @@ impl Snapshot {
     }
 
     fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
-        let provider = self.providers.get(&id.provider)?;
-        let name: Arc<str> = id.to_string().into();
-        let series = metrics.series(alias, &name);
-        let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
-        let provider = provider.clone();
-        let (traits, pricing) = (OnceLock::new(), OnceLock::new());
-        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits, pricing }))
+        Target::new(id, self.providers.get(&id.provider)?, alias, metrics).map(Arc::new)
     }
 
     fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
@@ -456,119 +246,6 @@ impl Snapshot {
         let direct =
             self.providers.values().flat_map(|p| p.models.iter().map(|m| format!("{}/{}", p.id, m.id)));
         self.aliases.keys().cloned().chain(direct)
-    }
-}
-
-impl Alias {
-    /// What a name that is no alias stands for.
-    fn of_one(name: &str, target: Arc<Target>) -> Self {
-        Self { name: name.into(), targets: vec![target], rule: Rule::default(), limited: None }
-    }
-}
-
-impl Target {
-    /// What is known of the model where its provider speaks `dialect`.
-    pub(crate) fn traits(&self, dialect: Dialect) -> Traits {
-        self.known(dialect).cloned().unwrap_or_default()
-    }
-
-    /// What it takes of reasoning in a conversation where its provider speaks `dialect`.
-    pub(crate) fn rules(&self, dialect: Dialect) -> Rules {
-        self.known(dialect)
-            .map_or_else(|| Rules::of(dialect, &Traits::default()), |known| Rules::of(dialect, known))
-    }
-
-    fn known(&self, dialect: Dialect) -> Option<&Traits> {
-        let look = |endpoint: &Arc<Endpoint>| {
-            let model = self.id.model.as_str();
-            let mut known = shim_catalog::traits(self.provider.id.as_str(), model, endpoint.dialect);
-            if let Some((_, tags)) = self.provider.think_tags.iter().find(|(own, _)| fits(own, model)) {
-                known.think_tags = *tags;
-            }
-            (endpoint.dialect, known)
-        };
-        let known = self.traits.get_or_init(|| self.provider.endpoints.iter().map(look).collect());
-        known.iter().find(|(own, _)| *own == dialect).map(|(_, traits)| traits)
-    }
-}
-
-impl Target {
-    /// What it costs.
-    pub(crate) fn pricing(&self) -> &Pricing {
-        self.pricing.get_or_init(|| {
-            let model = self.id.model.as_str();
-            let listed = Pricing::of(self.provider.id.as_str(), model);
-            let own = self.provider.prices.iter().find(|(own, _)| fits(own, model));
-            own.map_or(listed, |(_, own)| listed.own(*own))
-        })
-    }
-}
-
-impl Provider {
-    /// Its endpoint of this dialect.
-    pub(crate) fn endpoint(&self, dialect: Dialect) -> Option<&Arc<Endpoint>> {
-        self.endpoints.iter().find(|e| e.dialect == dialect)
-    }
-
-    /// Whether it counts tokens at any endpoint.
-    pub(crate) fn counts(&self) -> bool {
-        self.endpoints.iter().any(|e| e.counts)
-    }
-}
-
-impl Setup {
-    /// The hash of the setup without its secrets.
-    fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        for provider in &self.providers {
-            let told = (&provider.timeouts, &provider.think_tags, &provider.prices);
-            hasher.update(format!("{}|{told:?}\n", provider.id));
-            for endpoint in &provider.endpoints {
-                let place = match &endpoint.served_by {
-                    ServedBy::Http(http) => format!("{}{}", http.origin, http.base_path),
-                    ServedBy::Demo => "demo".to_owned(),
-                };
-                hasher.update(format!("{} {place} {:?}\n", endpoint.dialect, endpoint.region));
-                if let ServedBy::Http(http) = &endpoint.served_by {
-                    http.origin
-                        .roots()
-                        .into_iter()
-                        .flat_map(|r| r.certificates())
-                        .for_each(|c| hasher.update(c));
-                }
-            }
-        }
-        for alias in &self.aliases {
-            hasher.update(format!("{alias:?}\n"));
-        }
-        for key in &self.keys {
-            let until: Vec<_> = key.proofs.iter().map(|proof| proof.until_ms).collect();
-            hasher.update(format!("{} {:?} {until:?} {:?}\n", key.id, key.grant, key.revoked_ms));
-        }
-        hasher.update(format!("{:?} {} {:?}", self.limits, self.bare_models, self.recording));
-        hasher.update(format!("{:?} {}", self.teams, self.require_keys));
-        hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-fn provider(setup: &ProviderSetup) -> Provider {
-    let endpoint = |e: &EndpointSetup| {
-        let counts = e.counter && speaker(e.dialect).counts_tokens();
-        Arc::new(Endpoint {
-            dialect: e.dialect,
-            served_by: e.served_by.clone(),
-            counts,
-            region: e.region.clone(),
-        })
-    };
-    Provider {
-        id: setup.id.clone(),
-        endpoints: setup.endpoints.iter().map(endpoint).collect(),
-        models: setup.models.clone(),
-        think_tags: setup.think_tags.clone(),
-        prices: setup.prices.clone(),
-        timeouts: setup.timeouts,
-        credential: setup.credential.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ mod demo;
 mod embed;
 mod ending;
 mod feedback;
+mod first;
 mod generation;
 mod headers;
 mod hold;

@@ -6,29 +6,34 @@ use std::sync::Arc;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use shim_dialect::ModelEntry;
-use shim_ir::{Fault, FaultKind};
+use shim_ir::Fault;
 
 use crate::answer::AnswerBody;
 use crate::generation::{KnownModel, Snapshot, Target};
 use crate::pipeline::Admitted;
+use crate::plan::unknown;
+use crate::shared::Shared;
 
 /// The list, or the one model the path names.
 ///
 /// # Errors
 /// When the path names a model that is not there.
-pub(crate) fn list(snapshot: &Snapshot, admitted: &Admitted) -> Result<Response<AnswerBody>, Fault> {
+pub(crate) fn list(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    admitted: &Admitted,
+) -> Result<Response<AnswerBody>, Fault> {
+    let reached =
+        |id: &str| admitted.key.as_ref().is_none_or(|key| key.allows(id) && snapshot.reaches(key, id));
     let mut entries = entries(snapshot);
-    if let Some(key) = &admitted.key {
-        entries.retain(|entry| key.allows(&entry.id) && snapshot.reaches(key, &entry.id));
-    }
+    entries.retain(|entry| reached(&entry.id));
     if let Some(wanted) = &admitted.route.model {
         entries.retain(|entry| entry.id == *wanted);
         if entries.is_empty() {
-            return Err(Fault::new(
-                FaultKind::UnknownModel,
-                format!("there is no alias or model \"{wanted}\""),
-            )
-            .at("model"));
+            let dialect = admitted.codec.0.dialect();
+            let alias = snapshot.resolve(wanted, dialect, &shared.metrics).filter(|_| reached(wanted));
+            let entry = alias.and_then(|alias| unlisted(wanted, alias.targets.first()?));
+            entries.push(entry.ok_or_else(|| unknown(snapshot, admitted.key.as_deref(), wanted))?);
         }
     }
     let body = admitted.codec.0.encode_models(&entries, &admitted.route);
@@ -65,6 +70,14 @@ pub(crate) fn entries(snapshot: &Snapshot) -> Vec<ModelEntry> {
         }
     }
     entries
+}
+
+/// The entry of a name that can be asked for and is in no list: a bare name, or a model of a provider without a list.
+fn unlisted(wanted: &str, target: &Target) -> Option<ModelEntry> {
+    let models = &target.provider.models;
+    let known = models.iter().find(|m| m.id == target.id.model);
+    let display = known.map_or(&*target.name, |m| m.display.as_str());
+    (known.is_some() || models.is_empty()).then(|| entry(wanted, display, target.provider.id.as_str(), known))
 }
 
 fn entry(id: &str, display: &str, owner: &str, known: Option<&KnownModel>) -> ModelEntry {

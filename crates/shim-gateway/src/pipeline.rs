@@ -11,7 +11,7 @@ use shim_ir::{Fault, FaultKind};
 use shim_upstream::{Connect, Pool};
 
 use crate::admit::{Arrival, admit};
-use crate::answer::{AnswerBody, of_fault};
+use crate::answer::{AnswerBody, mark, of_fault};
 use crate::attempt::{Failed, attempt};
 use crate::ending::ended;
 use crate::feedback::feedback;
@@ -111,7 +111,9 @@ where
 {
     let mut admitted = admit(&worker.shared, snapshot, arrival, ticket).await?;
     if admitted.route.operation == Operation::Models {
-        return Ok(Staged::Whole(list(snapshot, &admitted)?));
+        let mut listed = list(&worker.shared, snapshot, &admitted)?;
+        mark(listed.headers_mut(), snapshot, ticket);
+        return Ok(Staged::Whole(listed));
     }
     if let Some(told) = kept::stored(&worker.shared, snapshot, &mut admitted, ticket).await? {
         return Ok(Staged::Whole(told));

@@ -8,6 +8,7 @@ use shim_ir::{Dialect, Fault, FaultKind};
 use smallvec::SmallVec;
 
 use crate::generation::{Alias, Endpoint, Provider, Snapshot, Target};
+use crate::key::Key;
 use crate::pipeline::Admitted;
 use crate::shared::Shared;
 
@@ -50,7 +51,8 @@ fn find(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Pla
         return stored(shared, snapshot, admitted);
     }
     let model = &admitted.head.model;
-    let alias = snapshot.resolve(model, dialect, &shared.metrics).ok_or_else(|| unknown(snapshot, model))?;
+    let alias = snapshot.resolve(model, dialect, &shared.metrics);
+    let alias = alias.ok_or_else(|| unknown(snapshot, admitted.key.as_deref(), model))?;
     let steps: SmallVec<[Step; 2]> =
         alias.targets.iter().filter_map(|target| step(target, dialect, admitted.route.operation)).collect();
     if steps.is_empty() { Err(untranslatable(&alias.targets, admitted)) } else { Ok(Plan { steps, alias }) }
@@ -78,18 +80,40 @@ fn endpoint(target: &Target, dialect: Dialect, operation: Operation) -> Option<&
     own.or_else(|| endpoints.iter().find(other))
 }
 
-fn unknown(snapshot: &Snapshot, model: &str) -> Fault {
-    let names: Vec<String> = snapshot.names().collect();
+/// The fault of a name that stands for nothing: what is near of what the key reaches, or who would have it.
+pub(crate) fn unknown(snapshot: &Snapshot, key: Option<&Key>, model: &str) -> Fault {
+    let reached = |name: &String| key.is_none_or(|key| key.allows(name) && snapshot.reaches(key, name));
+    let names: Vec<String> = snapshot.names().filter(reached).collect();
     let near = nearest(model, names.iter().map(String::as_str), SUGGESTIONS_MAX);
-    let hint = match near.as_slice() {
-        [] => "; GET /v1/models lists what there is".to_owned(),
-        near => format!(
-            "; did you mean {}?",
-            near.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(" or ")
-        ),
+    let near: Vec<_> = near.iter().map(|name| format!("\"{name}\"")).collect();
+    let hint = match (elsewhere(snapshot, model), near.as_slice()) {
+        (Some(elsewhere), _) => elsewhere,
+        (None, []) => "; GET /v1/models lists what there is".to_owned(),
+        (None, near) => format!("; did you mean {}?", near.join(" or ")),
     };
     let shown: String = model.chars().take(200).collect();
     Fault::new(FaultKind::UnknownModel, format!("there is no alias or model \"{shown}\"{hint}")).at("model")
+}
+
+/// Of a model that only providers have which are not configured: which these are, and where their keys are looked for.
+fn elsewhere(snapshot: &Snapshot, model: &str) -> Option<String> {
+    let of = |p: &shim_catalog::Provider| match model.split_once('/') {
+        Some((id, _)) if shim_catalog::provider(id).is_some() => p.id == id,
+        Some(_) | None => shim_catalog::model(&p.id, model).is_some(),
+    };
+    let told = |p: &shim_catalog::Provider| match p.key_env.first() {
+        Some(key) => format!("{} ({key})", p.id),
+        None => p.id.clone(),
+    };
+    let mut all = Vec::new();
+    for provider in shim_catalog::providers().iter().filter(|p| of(p)) {
+        if snapshot.providers().any(|configured| configured.id.as_str() == provider.id) {
+            return None;
+        }
+        all.push(told(provider));
+    }
+    all.truncate(SUGGESTIONS_MAX);
+    (!all.is_empty()).then(|| format!("; no provider that has it is configured: {}", all.join(", ")))
 }
 
 fn untranslatable(targets: &[Arc<Target>], admitted: &Admitted) -> Fault {

@@ -60,7 +60,11 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
     let seconds = s.duration_us as f64 / 1e6;
     let target = s.target.as_deref().unwrap_or("-");
     let _ = write!(out, "{} {} ", timestamp(s.at_ms), s.status);
-    clean(&s.model, out);
+    if s.model.is_empty() {
+        let _ = write!(out, "({})", s.operation);
+    } else {
+        clean(&s.model, out);
+    }
     out.extend_from_slice(" → ".as_bytes());
     clean(target, out);
     let _ = write!(out, " {}", s.dialect.name());
@@ -265,6 +269,12 @@ pub(crate) mod tests {
             "2026-11-18T11:06:40.123Z 200 chat → lab/m anthropic stream in=3 out=4 $0.25 first=0.002s 0.003s attempts=2 \
              01923456-789a-7bcd-8123-456789abcdef\n"
         );
+    }
+
+    #[test]
+    fn what_asks_for_no_model_is_told_by_its_operation() {
+        let list = Settled { model: "".into(), target: None, operation: "models", ..settled() };
+        assert!(line(Format::Text, &list).contains(" 200 (models) → - "), "{}", line(Format::Text, &list));
     }
 
     #[test]

@@ -61,3 +61,26 @@ pub const VAULT_LOST: &str = "shim_vault_lost";
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_metric_is_on_the_page_with_what_it_counts() {
+        let page = include_str!("../../../docs/running.md");
+        let source: Vec<_> = include_str!("names.rs").lines().collect();
+        let metrics = source
+            .windows(2)
+            .filter(|lines| lines[1].starts_with("pub const") && lines[1].contains(": &str"));
+        let rows: Vec<_> = metrics
+            .map(|lines| {
+                let name = lines[1].split('"').nth(1).unwrap();
+                format!("| `{name}` | {} |", lines[0].trim_start_matches("/// "))
+            })
+            .collect();
+        assert!(rows.len() > 20, "{rows:?}");
+        for row in &rows {
+            assert!(page.lines().any(|line| line == row), "docs/running.md has no row {row}");
+        }
+        assert_eq!(page.matches("| `shim_").count(), rows.len(), "and none that is no metric");
+    }
+}

@@ -3,6 +3,7 @@
 //! Nothing here retries, but for a pooled connection that turned out to be closed before a byte of the request was
 //! taken. Nothing here knows a dialect.
 
+mod arriving;
 mod body;
 mod connect;
 mod origin;
@@ -10,6 +11,7 @@ mod pool;
 mod roots;
 mod send;
 
+pub use arriving::Arriving;
 pub use body::PiecesBody;
 pub use connect::{Connect, Connected, Io, Network, Protocol};
 pub use origin::{Origin, OriginError};

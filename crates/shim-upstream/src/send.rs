@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thiserror::Error;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::connect::why;
 use crate::pool::Sender;
-use crate::{Connect, Connected, Lease, Origin, PiecesBody, Pool, Protocol};
+use crate::{Arriving, Connect, Connected, Lease, Origin, PiecesBody, Pool, Protocol};
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl Default for Timeouts {
 #[derive(Debug)]
 pub struct Answer {
     /// Status, headers, and the body as it arrives.
-    pub response: Response<Incoming>,
+    pub response: Response<Arriving>,
     /// The connection, to be given back after the body.
     pub lease: Lease,
     /// When the attempt must be over.
@@ -249,12 +248,12 @@ impl Lease {
         }
     }
 
-    async fn exchange(&mut self, request: Request<PiecesBody>) -> Result<Response<Incoming>, Unsent> {
+    async fn exchange(&mut self, request: Request<PiecesBody>) -> Result<Response<Arriving>, Unsent> {
         let tried = match &mut self.sender {
             Sender::Http1(sender) => sender.try_send_request(request).await,
             Sender::Http2(sender) => sender.try_send_request(absolute(&self.origin, request)).await,
         };
-        tried.map_err(|mut error| match error.take_message() {
+        tried.map(|response| response.map(Arriving::new)).map_err(|mut error| match error.take_message() {
             Some(request) => Unsent::Back(Box::new(request)),
             None => Unsent::Failed(error.into_error()),
         })

@@ -5,63 +5,156 @@ use std::net::SocketAddr;
 use serde_json::json;
 use shim_config::Config;
 
+use crate::cli::{CLIENTS, OPERATORS};
 use crate::console::{put, say};
-use crate::found::{Found, looked_for};
+use crate::found::{Found, LeftOut, looked_for};
 
-/// The same as JSON.
-pub(crate) fn tell_json(found: &[Found], clients: SocketAddr, operators: SocketAddr) {
-    let list: Vec<_> = found.iter().map(|f| json!({ "provider": f.provider.id, "by": f.by })).collect();
-    say(&json!({ "clients": clients.to_string(), "operators": operators.to_string(), "found": list })
-        .to_string());
+/// What there is to say.
+pub(crate) struct Announcement<'a> {
+    pub(crate) found: &'a [Found],
+    pub(crate) left_out: &'a [LeftOut],
+    pub(crate) clients: SocketAddr,
+    pub(crate) operators: SocketAddr,
+    pub(crate) config: &'a Config,
 }
 
-/// Says what was found, what is served, and a line to copy for each SDK and agent.
-pub(crate) fn tell(found: &[Found], clients: SocketAddr, operators: SocketAddr, config: &Config) {
-    let mut text = String::from("\n  shim is serving\n\n");
-    for found in found {
-        let dialects: Vec<_> =
-            found.provider.endpoints.iter().filter_map(|e| e.dialect()).map(|d| d.name()).collect();
+/// How wide a list may be.
+const WIDTH: usize = 100;
+
+impl Announcement<'_> {
+    /// The same as JSON.
+    pub(crate) fn tell_json(&self) {
+        let found: Vec<_> =
+            self.found.iter().map(|f| json!({ "provider": f.provider.id, "by": f.by })).collect();
+        let left_out: Vec<_> =
+            self.left_out.iter().map(|l| json!({ "provider": l.name, "why": l.why })).collect();
+        let aliases: serde_json::Map<_, _> =
+            self.config.aliases.iter().map(|(a, t)| (a.to_string(), t.target.to_string().into())).collect();
+        let told = json!({
+            "clients": self.clients.to_string(), "operators": self.operators.to_string(),
+            "found": found, "left_out": left_out, "aliases": aliases, "store": self.config.store,
+        });
+        say(&told.to_string());
+    }
+
+    /// Says what was found, what is served, and a line to copy for each SDK and agent.
+    pub(crate) fn tell(&self) {
+        let mut text = String::from("\n  shim is serving\n\n");
+        self.findings(&mut text);
+        for (alias, target) in &self.config.aliases {
+            text.push_str(&format!("  alias     {alias} → {}\n", target.target));
+        }
+        let store = std::path::absolute(&self.config.store).unwrap_or_else(|_| self.config.store.clone());
         text.push_str(&format!(
-            "  found   {:<14} {:<22} {}\n",
-            found.provider.name,
-            found.by,
-            dialects.join(", ")
+            "  store     {}: exchanges are recorded there, with their bodies (`shim ledger tail`)\n",
+            store.display()
         ));
+        let Self { clients, operators, .. } = self;
+        text.push_str(&format!("\n  clients   http://{clients}     operators   http://{operators}\n\n"));
+        text.push_str("  copy one of these:\n");
+        for (what, line) in lines(*clients, *operators) {
+            text.push_str(&format!("    {what:<15} {line}\n"));
+        }
+        text.push('\n');
+        put(&text);
     }
-    if found.is_empty() {
+
+    fn findings(&self, text: &mut String) {
+        for found in self.found {
+            let dialects: Vec<_> =
+                found.provider.endpoints.iter().filter_map(|e| e.dialect()).map(|d| d.name()).collect();
+            let (name, dialects) = (&found.provider.name, dialects.join(", "));
+            text.push_str(&format!("  found     {name:<17} {:<22} {dialects}\n", found.by));
+        }
+        for LeftOut { name, why } in self.left_out {
+            text.push_str(&format!("  left out  {name}: {why}\n"));
+        }
+        if !self.found.is_empty() {
+            return;
+        }
         let (variables, ports) = looked_for();
-        text.push_str(
-            "  found   no key and no model server. Looked for the environment variables\n          ",
-        );
-        text.push_str(&variables.join(", "));
-        text.push_str("\n          and for servers on the ports ");
-        text.push_str(&ports.join(", "));
-        text.push_str(".\n          Until there is one, `demo/hello` answers: built in, without a model.\n");
+        text.push_str("  found     no key and no model server. Looked for the environment variables\n");
+        wrapped(text, &variables);
+        text.push_str("            and for servers on the ports\n");
+        wrapped(text, &ports);
+        text.push_str("            Until there is one, `demo/hello` answers: built in, without a model.\n");
     }
-    for (alias, target) in &config.aliases {
-        text.push_str(&format!("  alias   {alias} → {}\n", target.target));
+}
+
+/// A list under what was said before it, on as many lines as it takes.
+fn wrapped<T: AsRef<str>>(text: &mut String, words: &[T]) {
+    let mut line = String::new();
+    for (n, word) in words.iter().enumerate() {
+        let comma = if n + 1 == words.len() { "." } else { "," };
+        if !line.is_empty() && line.len() + word.as_ref().len() > WIDTH - 16 {
+            text.push_str(&format!("             {line}\n"));
+            line.clear();
+        }
+        line.push_str(&format!(" {}{comma}", word.as_ref()));
     }
-    text.push_str(&format!("\n  clients   http://{clients}     operators   http://{operators}\n\n"));
-    text.push_str("  copy one of these:\n");
-    for (what, line) in [
+    text.push_str(&format!("             {line}\n"));
+}
+
+/// Lines to copy: they work as they stand, also where the addresses are not the usual ones.
+fn lines(clients: SocketAddr, operators: SocketAddr) -> [(&'static str, String); 10] {
+    let url = match clients.to_string() {
+        usual if usual == CLIENTS => String::new(),
+        other => format!(" --url http://{other}"),
+    };
+    let to = match operators.to_string() {
+        usual if usual == OPERATORS => String::new(),
+        other => format!(" --operators {other}"),
+    };
+    let hello = r#"{"model":"chat","messages":[{"role":"user","content":"Hello"}]}"#;
+    // An agent asks for a model of its own vendor's unless it is told another.
+    let run = |agent: &str| format!("shim run{url} --model chat -- {agent}");
+    [
         ("OpenAI SDKs", format!("export OPENAI_BASE_URL=http://{clients}/v1 OPENAI_API_KEY=shim")),
         ("Anthropic SDKs", format!("export ANTHROPIC_BASE_URL=http://{clients} ANTHROPIC_API_KEY=shim")),
         ("Google Gen AI", format!("export GOOGLE_GEMINI_BASE_URL=http://{clients} GEMINI_API_KEY=shim")),
-        ("Claude Code", "shim run -- claude".to_owned()),
-        ("Codex", "shim run -- codex".to_owned()),
-        ("Gemini CLI", "shim run -- gemini".to_owned()),
-        ("opencode", "shim run -- opencode".to_owned()),
-        ("a first word", "shim chat chat \"Hello\"".to_owned()),
-        (
-            "curl",
-            format!(
-                "curl http://{clients}/v1/chat/completions -d '{{\"model\":\"chat\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
-            ),
-        ),
-        ("swap the model", "shim swap chat --to PROVIDER/MODEL --now".to_owned()),
-    ] {
-        text.push_str(&format!("    {what:<15} {line}\n"));
+        ("Claude Code", run("claude")),
+        ("Codex", run("codex")),
+        ("Gemini CLI", run("gemini")),
+        ("opencode", run("opencode")),
+        ("a first word", format!("shim chat{url} chat \"Hello\"")),
+        ("curl", format!("curl http://{clients}/v1/chat/completions -d '{hello}'")),
+        ("swap the model", format!("shim swap{to} chat --to PROVIDER/MODEL --now")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{lines, wrapped};
+
+    #[test]
+    fn lines_to_copy_name_addresses_that_are_not_the_usual_ones() {
+        let at = |clients: &str, operators: &str| {
+            let lines = lines(clients.parse().unwrap(), operators.parse().unwrap());
+            [3, 7, 9].map(|n| lines[n].1.clone())
+        };
+        assert_eq!(
+            at("127.0.0.1:7446", "127.0.0.1:7447"),
+            [
+                "shim run --model chat -- claude",
+                "shim chat chat \"Hello\"",
+                "shim swap chat --to PROVIDER/MODEL --now"
+            ]
+        );
+        assert_eq!(
+            at("127.0.0.1:1", "[::1]:2"),
+            [
+                "shim run --url http://127.0.0.1:1 --model chat -- claude",
+                "shim chat --url http://127.0.0.1:1 chat \"Hello\"",
+                "shim swap --operators [::1]:2 chat --to PROVIDER/MODEL --now"
+            ]
+        );
     }
-    text.push('\n');
-    put(&text);
+
+    #[test]
+    fn a_long_list_is_broken_into_lines() {
+        let mut text = String::new();
+        wrapped(&mut text, &["A_LONG_VARIABLE_NAME"; 12]);
+        assert_eq!((text.lines().count(), text.matches("A_LONG_VARIABLE_NAME").count()), (4, 12));
+        assert!(text.lines().all(|line| line.len() <= 100) && text.ends_with("NAME.\n"));
+    }
 }

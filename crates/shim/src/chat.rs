@@ -1,6 +1,6 @@
 //! `shim chat`: a word with a model, through the gateway like any other client.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -19,6 +19,9 @@ pub(crate) fn chat(args: &Chat) -> Result<ExitCode> {
     let prompt = match &args.prompt {
         Some(prompt) => prompt.clone(),
         None => {
+            if std::io::stdin().is_terminal() {
+                console::error(&format!("what to say to {}? End with Ctrl-D", args.model));
+            }
             let mut prompt = String::new();
             std::io::stdin().read_to_string(&mut prompt)?;
             prompt

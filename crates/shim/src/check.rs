@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use shim_config::{Config, Problems};
-use shim_gateway::Snapshot;
+use shim_gateway::{Secrets, Snapshot};
 use shim_ir::Generation;
 use shim_telemetry::Metrics;
 
@@ -32,7 +32,7 @@ pub(crate) fn validate(path: &Path, text: &str) -> Result<Config, Problems> {
 }
 
 /// What a well-formed configuration needs and this machine does not have.
-fn missing(config: &Config) -> Vec<String> {
+pub(crate) fn missing(config: &Config) -> Vec<String> {
     let mut problems = match shim_gateway::resolve(config, &BTreeMap::new(), &[], &Host) {
         Ok(setup) => Snapshot::build(Generation(0), &setup, &Metrics::new())
             .err()
@@ -47,17 +47,65 @@ fn missing(config: &Config) -> Vec<String> {
     problems
 }
 
+/// What is no mistake by itself, and may well be one: providers that want a key and have none.
+pub(crate) fn notes(config: &Config, secrets: &dyn Secrets) -> Vec<String> {
+    let keyless = config.providers.iter().filter(|(_, provider)| {
+        provider.key.is_none() && provider.base_url.is_none() && provider.endpoints.is_empty()
+    });
+    let known = keyless.filter_map(|(id, _)| shim_catalog::provider(id.as_str()));
+    let unset = known.filter(|p| !p.key_env.is_empty() && p.key_env.iter().all(|k| secrets.env(k).is_none()));
+    unset
+        .map(|p| format!("providers.{}: it has no key, and {} is not set", p.id, p.key_env.join(" or ")))
+        .collect()
+}
+
 pub(crate) fn check(args: &Check) -> Result<ExitCode> {
-    let problems: Vec<String> = match load(&args.config)? {
-        Err(problems) => problems.to_string().lines().map(str::to_owned).collect(),
-        Ok(config) => missing(&config),
+    let (problems, notes) = match load(&args.config)? {
+        Err(problems) => (problems.to_string().lines().map(str::to_owned).collect(), Vec::new()),
+        Ok(config) => (missing(&config), notes(&config, &Host)),
     };
     if args.json {
-        console::say(&serde_json::json!({ "ok": problems.is_empty(), "problems": problems }).to_string());
-    } else if problems.is_empty() {
-        console::say(&format!("{} is fine", args.config.display()));
+        let told = serde_json::json!({ "ok": problems.is_empty(), "problems": problems, "notes": notes });
+        console::say(&told.to_string());
     } else {
         problems.iter().for_each(|problem| console::say(problem));
+        notes.iter().for_each(|note| console::say(&format!("note: {note}")));
+        if problems.is_empty() {
+            console::say(&format!("{} is fine", args.config.display()));
+        }
     }
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use shim_gateway::Secrets;
+
+    use super::{notes, validate};
+
+    /// An environment with this variable alone.
+    struct With(&'static str);
+
+    impl Secrets for With {
+        fn env(&self, name: &str) -> Option<String> {
+            (name == self.0).then(|| "k".to_owned())
+        }
+        fn file(&self, path: &Path) -> Result<String, String> {
+            Err(path.display().to_string())
+        }
+    }
+
+    #[test]
+    fn a_provider_that_wants_a_key_and_has_none_is_noted() {
+        let told = |text: &str, variable: &'static str| {
+            notes(&validate(Path::new("shim.toml"), text).unwrap(), &With(variable))
+        };
+        let bare = "[providers.google]\n[providers.ollama]\n";
+        let wanted = ["providers.google: it has no key, and GEMINI_API_KEY or GOOGLE_API_KEY is not set"];
+        assert_eq!(told(bare, "NONE"), wanted);
+        assert!(told(bare, "GOOGLE_API_KEY").is_empty());
+        assert!(told("[providers.google]\nbase_url = \"http://proxy.test\"\n", "NONE").is_empty());
+    }
 }

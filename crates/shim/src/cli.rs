@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::ledger::LedgerArgs;
-use crate::{chat, check, conform, console, ledger, run, serve, status, swap};
+use crate::{chat, check, client, conform, console, ledger, run, serve, status, swap};
 
 /// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
 /// requests flow.
@@ -56,14 +56,20 @@ enum Command {
     Man,
 }
 
+/// The usual address of clients.
+pub(crate) const CLIENTS: &str = "127.0.0.1:7446";
+
+/// The usual address of operators.
+pub(crate) const OPERATORS: &str = "127.0.0.1:7447";
+
 /// Where to listen, and what to tell of it.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Listen {
     /// Address for clients; must be on loopback without a configuration.
-    #[arg(long, default_value = "127.0.0.1:7446")]
+    #[arg(long, default_value = CLIENTS)]
     pub(crate) listen: std::net::SocketAddr,
     /// Address for operators.
-    #[arg(long, default_value = "127.0.0.1:7447")]
+    #[arg(long, default_value = OPERATORS)]
     pub(crate) operators: std::net::SocketAddr,
     /// Write the bound addresses to this file once serving.
     #[arg(long, value_name = "FILE")]
@@ -118,8 +124,8 @@ pub(crate) struct Conform {
 /// Which gateway to ask.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Ask {
-    /// The operators' address of the gateway.
-    #[arg(long, env = "SHIM_OPERATORS", default_value = "127.0.0.1:7447")]
+    /// The operators' address of the gateway, also as a URL.
+    #[arg(long, env = "SHIM_OPERATORS", default_value = OPERATORS, value_parser = client::operators)]
     pub(crate) operators: String,
     /// The operators' secret, where the gateway wants one.
     #[arg(long, env = "SHIM_OPERATORS_SECRET", hide_env_values = true)]
@@ -183,7 +189,7 @@ pub(crate) struct Swap {
     /// Take the last swap back.
     #[arg(long, conflicts_with = "list")]
     pub(crate) back: bool,
-    /// List all swaps.
+    /// List what was swapped and taken back, of the alias where one is named, oldest first.
     #[arg(long)]
     pub(crate) list: bool,
     #[command(flatten)]

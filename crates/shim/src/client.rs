@@ -55,3 +55,25 @@ pub(crate) fn address(url: &str) -> Result<String> {
     }
     Ok(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
 }
+
+/// The operators' address, given as `host:port` or as an `http://` URL.
+pub(crate) fn operators(text: &str) -> Result<String, String> {
+    match text.contains("://") {
+        true => address(text).map_err(|error| error.to_string()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operators;
+
+    #[test]
+    fn an_address_may_be_given_as_a_url() {
+        for text in ["127.0.0.1:7447", "http://127.0.0.1:7447", "http://127.0.0.1:7447/"] {
+            assert_eq!(operators(text).as_deref(), Ok("127.0.0.1:7447"), "{text}");
+        }
+        assert_eq!(operators("http://[::1]:7447").as_deref(), Ok("[::1]:7447"));
+        assert!(operators("https://shim.example").unwrap_err().contains("plain HTTP"));
+    }
+}

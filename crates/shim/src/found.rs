@@ -1,5 +1,6 @@
 //! What `shim up` finds: credentials in the environment, model servers on this machine.
 
+use std::cmp::Reverse;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use shim_config::{Alias, Config, Fidelity};
 use shim_gateway::Secrets as _;
 use shim_ir::{AliasName, ModelId, ProviderId, TargetId};
 
+use crate::check::missing;
 use crate::host::Host;
 
 /// How long a model server on this machine may take to answer a look.
@@ -26,8 +28,15 @@ pub(crate) struct Found {
     pub(crate) models: Option<Vec<ModelId>>,
 }
 
-/// Looks in the environment and on the usual ports.
-pub(crate) fn look() -> Vec<Found> {
+/// A provider whose credential is there and of no use.
+pub(crate) struct LeftOut {
+    pub(crate) name: &'static str,
+    /// Why, without the credential.
+    pub(crate) why: String,
+}
+
+/// Looks in the environment and on the usual ports. What cannot be served does not keep the rest from it.
+pub(crate) fn look() -> (Vec<Found>, Vec<LeftOut>) {
     let mut found: Vec<Found> = providers().iter().filter_map(by_key).collect();
     let looks: Vec<_> = providers()
         .iter()
@@ -35,7 +44,20 @@ pub(crate) fn look() -> Vec<Found> {
         .map(|provider| std::thread::spawn(move || by_probe(provider)))
         .collect();
     found.extend(looks.into_iter().filter_map(|look| look.join().ok().flatten()));
-    found
+    servable(found, |found| missing(&configuration(std::slice::from_ref(found))))
+}
+
+/// Divides what was found by whether anything is wrong with it.
+fn servable(found: Vec<Found>, wrong: impl Fn(&Found) -> Vec<String>) -> (Vec<Found>, Vec<LeftOut>) {
+    let mut left_out = Vec::new();
+    let mut servable = Vec::new();
+    for found in found {
+        match wrong(&found) {
+            why if why.is_empty() => servable.push(found),
+            why => left_out.push(LeftOut { name: &found.provider.name, why: why.join("; ") }),
+        }
+    }
+    (servable, left_out)
 }
 
 fn by_key(provider: &'static Provider) -> Option<Found> {
@@ -109,7 +131,8 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
     config
 }
 
-/// The newest model of a provider that is to stay, takes and gives text and calls tools; of a server on this machine its first.
+/// The newest model of a provider that is to stay, takes and gives text and calls tools; of several as new the cheapest, for
+/// nobody asked for the dearest. Of a server on this machine its first.
 fn first_model(found: &Found) -> Option<String> {
     let id = &found.provider.id;
     if let Some(models) = &found.models {
@@ -122,8 +145,10 @@ fn first_model(found: &Found) -> Option<String> {
             && has(&m.input, "text")
             && m.output == ["text"]
     };
-    let newest = shim_catalog::models(id).iter().filter(talks).max_by(|a, b| a.released.cmp(&b.released))?;
-    Some(format!("{id}/{}", newest.id))
+    let price = |m: &shim_catalog::Model| m.prices.last().and_then(|row| row.base.output);
+    let known = shim_catalog::models(id).iter().filter(talks);
+    let first = known.min_by_key(|m| (Reverse(&m.released), price(m).is_none(), price(m)))?;
+    Some(format!("{id}/{}", first.id))
 }
 
 /// What was looked for, for those with whom nothing was found.
@@ -141,7 +166,7 @@ mod tests {
 
     use shim_catalog::provider;
 
-    use super::answers;
+    use super::{Found, answers, first_model, servable};
 
     /// Whether a server that gives this body to anything is taken for an Ollama.
     #[track_caller]
@@ -162,5 +187,42 @@ mod tests {
     fn another_program_on_the_port_is_not_taken_for_the_server() {
         check(r#"{"version":"0.20.0"}"#, true);
         check("<!doctype html><title>Something else</title>", false);
+    }
+
+    fn found(id: &str) -> Found {
+        Found { provider: provider(id).unwrap(), by: "a test".to_owned(), models: None }
+    }
+
+    #[test]
+    fn of_models_as_new_the_cheapest_is_first() {
+        for id in ["openai", "anthropic", "google"] {
+            let first = first_model(&found(id)).unwrap();
+            let of = |name: &str| {
+                let all = shim_catalog::models(id);
+                all.iter().find(|m| name.ends_with(&format!("/{}", m.id))).unwrap()
+            };
+            let first = of(&first);
+            let output = |m: &shim_catalog::Model| m.prices.last().and_then(|row| row.base.output);
+            let rivals = shim_catalog::models(id).iter().filter(|m| {
+                m.released == first.released
+                    && m.output == ["text"]
+                    && m.abilities.iter().any(|a| a == "tools")
+            });
+            for rival in rivals.filter(|m| output(m).is_some()) {
+                assert!(output(first) <= output(rival), "{} before {}", first.id, rival.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_left_out_and_the_rest_is_not() {
+        let all = vec![found("openai"), found("xai"), found("groq")];
+        let (servable, left_out) = servable(all, |f| {
+            (f.provider.id == "xai").then(|| "it is broken".to_owned()).into_iter().collect()
+        });
+        let ids: Vec<_> = servable.iter().map(|f| f.provider.id.as_str()).collect();
+        assert_eq!(ids, ["openai", "groq"]);
+        let told: Vec<_> = left_out.iter().map(|l| (l.name, l.why.as_str())).collect();
+        assert_eq!(told, [("xAI", "it is broken")]);
     }
 }

@@ -18,8 +18,8 @@ use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::announce::{tell, tell_json};
-use crate::check::{read, validate};
+use crate::announce::Announcement;
+use crate::check::{notes, read, validate};
 use crate::cli::{Listen, Serve};
 use crate::found::{configuration, look};
 use crate::host::Host;
@@ -34,13 +34,13 @@ pub(crate) fn up(args: &Listen) -> Result<()> {
             );
         }
     }
-    let found = look();
+    let (found, left_out) = look();
     let mut config = configuration(&found);
     config.server.listen = args.listen;
     config.server.operators = args.operators;
-    let json = args.json;
-    let announce = move |clients: SocketAddr, operators: SocketAddr, config: &Config| {
-        if json { tell_json(&found, clients, operators) } else { tell(&found, clients, operators, config) }
+    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
+        let told = Announcement { found: &found, left_out: &left_out, clients, operators, config };
+        if args.json { told.tell_json() } else { told.tell() }
     };
     host(&config, None, args.ready_file.as_deref(), announce)
 }
@@ -52,7 +52,8 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
         Ok(config) => config,
         Err(problems) => bail!("the configuration has problems:\n{problems}"),
     };
-    let announce = |clients: SocketAddr, operators: SocketAddr, _: &Config| {
+    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
+        notes(config, &Host).iter().for_each(|note| tracing::warn!("{note}"));
         crate::console::error(&format!("serving clients on {clients}, operators on {operators}"));
     };
     host(&config, Some(Watched::new(&args.config, text)), args.ready_file.as_deref(), announce)
@@ -83,8 +84,7 @@ fn host(
         let admin = tokio::spawn(shim_admin::serve(admin(config, &control)?, operators.try_into()?, closed));
         told_ready(ready, at)?;
         announce(at.0, at.1, config);
-        let server = config.server.clone();
-        let watching = file.map(|file| tokio::spawn(file.watch(control.clone(), server)));
+        let watching = file.map(|file| file.watch(control.clone(), config.clone())).transpose()?;
         signals.wait().await;
         if let Some(watching) = watching {
             watching.abort();
@@ -173,8 +173,9 @@ impl Signals {
 /// Diagnostics go to standard error; exchanges have lines of their own on standard output.
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SHIM_LOG").unwrap_or_else(|_| "warn".into());
-    let made =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let made = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let made = made.with_target(false).with_ansi(coloured);
     // A second call in one process would be a bug of a test; the first subscriber goes on.
     let _ = made.try_init();
 }

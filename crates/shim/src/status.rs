@@ -13,7 +13,6 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
         say(&status.to_string());
         return Ok(());
     }
-    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     say(&format!(
         "shim {} · generation {} · {}",
         text(&status["version"]),
@@ -23,11 +22,15 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
     if let Some(why) = status["refused"].as_str() {
         say(&format!("the configuration file as it is now is NOT in force:\n{why}"));
     }
+    let waiting: Vec<_> = status["restart"].as_array().into_iter().flatten().map(text).collect();
+    if !waiting.is_empty() {
+        say(&format!("of the file, these wait for a restart: {}", waiting.join(", ")));
+    }
     for alarm in status["ledger"]["alarms"].as_array().unwrap_or(&Vec::new()) {
         say(&format!("ALARM     {}", text(alarm)));
     }
     for provider in status["providers"].as_array().unwrap_or(&Vec::new()) {
-        let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(&text).collect();
+        let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(text).collect();
         say(&format!("provider  {:<14} {}", text(&provider["id"]), dialects.join(", ")));
     }
     for alias in status["aliases"].as_array().unwrap_or(&Vec::new()) {
@@ -39,10 +42,18 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
         };
         say(&format!("alias     {:<14} {live}{note}", text(&alias["alias"])));
     }
+    for swap in status["dormant"].as_array().unwrap_or(&Vec::new()) {
+        let (alias, target) = (text(&swap["alias"]), text(&swap["target"]));
+        say(&format!("swap      {alias:<14} {target}   (not in force: the file has not both of them)"));
+    }
     if let Some(line) = caches(&status["caches"]) {
         say(&line);
     }
     Ok(())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or("?").to_owned()
 }
 
 /// What became of prompts in the providers' caches; nothing where all was read that was there.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
+use shim_telemetry::timestamp;
 
 use crate::cli::Swap;
 use crate::client::ask;
@@ -50,7 +51,8 @@ fn list(args: &Swap) -> Result<()> {
     for step in steps {
         none = false;
         let text = |name: &str| step[name].as_str().unwrap_or("?").to_owned();
-        say(&format!("{:<12} {} {} → {}", text("kind"), text("alias"), text("from"), text("to")));
+        let at = step["at_ms"].as_u64().map_or_else(|| "?".to_owned(), timestamp);
+        say(&format!("{at}  {:<12} {} {} → {}", text("kind"), text("alias"), text("from"), text("to")));
     }
     if none {
         say("no swap was made yet");

@@ -10,11 +10,9 @@ use shim_policy::limits::{Budget, BudgetWindow, Limits, Unpriced};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Parser;
+use super::{Parser, Sections};
 use crate::problem::did_you_mean;
 use crate::{Config, Key, parse_usd, raw};
-
-type Sections<'t> = BTreeMap<String, Spanned<DeValue<'t>>>;
 
 impl Parser<'_> {
     pub(super) fn teams(&mut self, sections: &mut Sections<'_>) -> BTreeMap<TeamName, Limits> {

@@ -29,10 +29,16 @@ impl Parser<'_> {
                 false
             }
         };
-        let bytes_max = self.size(raw.ledger_bytes_max, "store.ledger_bytes_max", &span, default.bytes_max);
-        let record_bytes_max =
-            self.size(raw.record_bytes_max, "store.record_bytes_max", &span, default.record_bytes_max);
-        let queue_bytes_max = self.size(raw.queue_max, "store.queue_max", &span, default.queue_bytes_max);
+        let bytes_max =
+            self.size(raw.ledger_bytes_max.as_deref(), "store.ledger_bytes_max", &span, default.bytes_max);
+        let record_bytes_max = self.size(
+            raw.record_bytes_max.as_deref(),
+            "store.record_bytes_max",
+            &span,
+            default.record_bytes_max,
+        );
+        let queue_bytes_max =
+            self.size(raw.queue_max.as_deref(), "store.queue_max", &span, default.queue_bytes_max);
         if queue_bytes_max < QUEUE_BYTES_MIN {
             let message = "a queue of less than 64KiB has no room for exchanges";
             self.gather.add("store.queue_max", span.clone(), message);
@@ -41,7 +47,7 @@ impl Parser<'_> {
             self.gather.add("store.ledger_days_max", span.clone(), "today is one day: at least 1");
         }
         let commit_every =
-            self.duration(raw.commit_every, "store.commit_every".into(), &span, default.commit_every);
+            self.duration(raw.commit_every.as_deref(), "store.commit_every", &span, default.commit_every);
         let days_max = raw.ledger_days_max.unwrap_or(default.days_max);
         config.store = raw.path.unwrap_or(std::mem::take(&mut config.store));
         config.ledger =

@@ -123,7 +123,8 @@ async fn garbage_and_errors_inside_a_stream_are_faults() {
     let body = streamed("/v1/messages", &["<html>", "nonsense</html>"], false).await;
     assert!(body.contains("event: error"), "{body}");
     let told = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n";
-    assert_eq!(streamed("/v1/messages", &[told], false).await, told);
+    let begun = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
+    assert_eq!(streamed("/v1/messages", &[begun, told], false).await, format!("{begun}{told}"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,4 +252,30 @@ async fn keys_are_asked_for_where_there_are_any() {
     assert_eq!(lab.send(with(r#"{"model":"lab/two"}"#)).await.status(), 403);
     let got = lab.net.got.lock().unwrap();
     assert!(got.iter().all(|g| g.headers["authorization"] == "Bearer sk-upstream-secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_no_configured_provider_has_is_told_with_who_has_it() {
+    let lab = Lab::new(CONFIG, |_| None);
+    for (model, says) in [
+        ("claude-sonnet-4-6", "no provider that has it is configured: anthropic (ANTHROPIC_API_KEY)"),
+        ("deepseek/anything", "no provider that has it is configured: deepseek (DEEPSEEK_API_KEY)"),
+        ("ollama/llama", "no provider that has it is configured: ollama"),
+        ("no-such-model-anywhere", "GET /v1/models lists what there is"),
+    ] {
+        let (status, told) = lab.told(CHAT, &format!(r#"{{"model":"{model}","messages":[]}}"#)).await;
+        assert_eq!(status, 404, "{told}");
+        assert!(told.contains(says), "{says} is not in {told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_told_of_no_name_that_it_does_not_reach() {
+    let keyed = format!("{CONFIG}\n[keys.app]\nsecret = {{ env = \"APP_KEY\" }}\nproviders = [\"calm\"]\n");
+    let lab = Lab::new(&keyed, |_| None);
+    let mut request = post(CHAT, r#"{"model":"chatt","messages":[]}"#);
+    request.headers_mut().insert("authorization", "Bearer app-secret".parse().unwrap());
+    let (status, told) = read(lab.send(request).await).await;
+    assert_eq!(status, 404, "{told}");
+    assert!(!told.contains("\\\"chat\\\""), "{told}");
 }

@@ -85,15 +85,21 @@ async fn a_chunk_is_never_held_back() {
     let (told, pieces) = Told::open("text/event-stream");
     let told = std::sync::Mutex::new(Some(told));
     let lab = Lab::new(CONFIG, move |_| told.lock().unwrap().take());
+    let chunk = |n: u32| {
+        Bytes::from(format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"n\":{n}}}\n\n"
+        ))
+    };
+    let since = tokio::time::Instant::now();
+    pieces.send(Ok(chunk(0))).unwrap();
     let mut response = lab.ask("/v1/messages", r#"{"model":"chat","stream":true}"#).await;
     for n in 0..100 {
-        let chunk = Bytes::from(format!(
-            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"n\":{n}}}\n\n"
-        ));
-        pieces.send(Ok(chunk.clone())).unwrap();
         let frame = response.body_mut().frame().await.unwrap().unwrap();
-        assert_eq!(frame.into_data().unwrap(), chunk);
+        assert_eq!(frame.into_data().unwrap(), chunk(n));
+        // The next is sent when the one before has come: in lockstep, so no piece waits for another.
+        pieces.send(Ok(chunk(n + 1))).unwrap();
     }
+    assert!(since.elapsed().is_zero(), "no piece, and not the head, waited for a timer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,6 +113,9 @@ async fn http2_clients_and_probes_are_answered() {
         ("GET", "/", 200),
         ("GET", "/v1/models", 200),
         ("GET", "/v1/models/chat", 200),
+        ("GET", "/v1/models/lab%2Fany", 200),
+        ("GET", "/v1/models/demo%2Fany", 404),
+        ("GET", "/v1/models/nobody", 404),
         ("HEAD", "/api/hello", 404),
     ] {
         let request =

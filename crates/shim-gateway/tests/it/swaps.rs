@@ -110,3 +110,19 @@ async fn a_reload_puts_a_new_file_in_force_and_a_broken_one_not() {
     assert_eq!(lab.told(CHAT, r#"{"model":"sure"}"#).await.0, 404);
     assert_eq!(lab.told(CHAT, r#"{"model":"new","stream":true}"#).await.0, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_swap_whose_provider_is_gone_is_told_as_not_in_force() {
+    let lab = echo();
+    lab.control.swap("chat", TargetId::parse("lab/two").unwrap(), false).unwrap();
+    assert_eq!(lab.control.dormant(), []);
+    let live = || lab.control.aliases().iter().map(|alias| alias.live.to_string()).collect::<Vec<_>>();
+    let calm = "[providers.calm]\ndialect=\"openai-chat\"\nbase_url=\"http://calm.test/v1\"\n\
+                [aliases.chat]\ntarget=\"calm/x\"\n";
+    lab.control.reload(config(calm)).unwrap();
+    let dormant = lab.control.dormant();
+    assert_eq!(dormant.iter().map(|(a, t)| format!("{a} {t}")).collect::<Vec<_>>(), ["chat lab/two"]);
+    assert_eq!(live(), ["calm/x"], "what is told is what serves");
+    lab.control.reload(config(CONFIG)).unwrap();
+    assert_eq!((lab.control.dormant(), live()), (vec![], vec!["lab/two".to_owned(), "lab/one".to_owned()]));
+}

@@ -309,13 +309,13 @@ async fn a_bad_stream_ends_with_a_fault_in_every_dialect() {
     for line in [Line::Http1, Line::Http2] {
         let closed = "closed the stream before the answer was complete";
         let broke = "closed the connection before the answer was complete";
-        check_stream("nothing", line, |_| vec![], false, closed).await;
-        check_stream("nothing, then a reset", line, |_| vec![Ok("".into()), reset()], false, broke).await;
         check_stream("closes early", line, |t| vec![Ok(t.begin.into())], false, closed).await;
         check_stream("breaks off", line, |t| vec![Ok(t.begin.into()), reset()], false, broke).await;
         let twice = |t: &'static Tongue| vec![Ok(t.begin.into()), Ok(blank(t).into())];
         check_stream("stalls", line, twice, true, "lab fell silent in its answer for 10s").await;
         check_stream("stalls at once", line, |_| vec![], true, "(timeouts.idle)").await;
+        let late = |_: &'static Tongue| (0..7).map(|_| Ok(Bytes::new())).chain([reset()]).collect();
+        check_stream("says nothing for long, then breaks off", line, late, false, broke).await;
         let slow = |t: &'static Tongue| {
             std::iter::once(Ok(t.begin.into())).chain((0..80).map(|_| Ok(blank(t).into()))).collect()
         };
@@ -421,4 +421,80 @@ async fn a_bad_answer_gives_way_to_another_target() {
         (response.status().as_u16(), &response.headers()["x-shim-target"]),
         (200, &"lab/two".parse().unwrap())
     );
+}
+
+/// How a stream fails before it said anything: a name, its pieces, and what is told of it.
+type Stillborn = (&'static str, fn(&'static Tongue) -> Vec<Piece>, &'static str);
+
+const STILLBORN: [Stillborn; 3] = [
+    ("nothing", |_| vec![], "closed the stream before its answer began"),
+    ("a reset", |_| vec![Ok(Bytes::new()), reset()], "closed the connection before its answer began"),
+    ("an error", |t| vec![Ok(t.stream_error.trim_start_matches(",\n").into())], "boom"),
+];
+
+/// The stream of these pieces, each on its way before the next, in virtual time.
+fn stream_of(kind: &'static str, pieces: Vec<Piece>) -> Told {
+    let (told, sender) = Told::open(kind);
+    tokio::spawn(async move {
+        for piece in pieces {
+            let _ = sender.send(piece);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_fails_before_it_said_anything_is_told_of_by_its_status() {
+    for line in [Line::Http1, Line::Http2] {
+        for (case, pieces, says) in STILLBORN {
+            for tongue in tongues::ALL {
+                let lab = Lab::on(line, CONFIG, move |_| Some(stream_of(tongue.kind(), pieces(tongue))));
+                let (status, body) = lab.told(tongue.stream.0, tongue.stream.1).await;
+                assert!(status >= 500, "{case}, {}: {status} {body}", tongue.name);
+                tongue.check_fault(case, &body, says);
+                assert_eq!((lab.counts()["failed"], lab.counts()["in_flight"]), (1, 0), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_fails_before_it_said_anything_gives_way_to_another_target() {
+    // Once where the target speaks the client's dialect, once where it speaks another.
+    let foreign = "[providers.lab]\ndialect = \"openai-chat\"\nbase_url = \"http://lab.test/v1\"\n\
+                   [aliases.sure]\ntarget = \"lab/one\"\nfallback = [\"lab/two\"]\n";
+    for (config, path) in [(CONFIG, CHAT.stream.0), (foreign, tongues::MESSAGES.stream.0)] {
+        for (case, pieces, _) in STILLBORN {
+            let tries = AtomicUsize::new(0);
+            let lab = Lab::new(config, move |_| {
+                let good = || vec![Ok(CHAT.begin.into()), Ok(CHAT.end.into())];
+                let first = tries.fetch_add(1, Ordering::Relaxed) == 0;
+                Some(stream_of("text/event-stream", if first { pieces(&CHAT) } else { good() }))
+            });
+            let ask =
+                r#"{"model":"sure","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+            let response = lab.ask(path, ask).await;
+            let head = (response.status().as_u16(), response.headers()["x-shim-target"].to_str().unwrap());
+            assert_eq!(head, (200, "lab/two"), "{case} over {path}");
+            assert_eq!(response.headers()["x-shim-attempts"], "2", "{case} over {path}");
+            assert!(!read(response).await.1.contains("error"), "{case} over {path}");
+            assert_eq!((lab.counts()["failed"], lab.counts()["delivered"]), (0, 1), "{case} over {path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_stream_that_is_silent_for_long_goes_out_before_its_first_piece() {
+    let (told, pieces) = Told::open("text/event-stream");
+    let told = std::sync::Mutex::new(Some(told));
+    let lab = Lab::new(CONFIG, move |_| told.lock().unwrap().take());
+    let since = tokio::time::Instant::now();
+    let response = lab.ask(CHAT.stream.0, CHAT.stream.1).await;
+    assert_eq!((response.status().as_u16(), since.elapsed().as_secs()), (200, 5));
+    for piece in [CHAT.begin, CHAT.end] {
+        pieces.send(Ok(piece.into())).unwrap();
+    }
+    drop(pieces);
+    assert_eq!(read(response).await.1, format!("{}{}", CHAT.begin, CHAT.end));
 }

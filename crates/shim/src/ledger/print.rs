@@ -26,10 +26,10 @@ pub(super) fn row(row: &Row) {
     let key = row.key.as_ref().map_or_else(String::new, |key| format!(" key={key}"));
     let why =
         [&row.fault, &row.reason].into_iter().flatten().map(|why| format!(" {why}")).collect::<String>();
+    let asked = if row.model.is_empty() { format!("({})", row.operation) } else { row.model.to_string() };
     let line = format!(
-        "{at} {} {} → {}{key}{tokens}{cost} {}{why} {}",
+        "{at} {} {asked} → {}{key}{tokens}{cost} {}{why} {}",
         row.status,
-        row.model,
         row.target.as_deref().unwrap_or("-"),
         row.outcome,
         row.id

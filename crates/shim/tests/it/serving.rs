@@ -58,7 +58,7 @@ fn a_first_word_needs_neither_key_nor_configuration() {
     assert_eq!(told, (200, Some("mapped; losses=1")), "{}", counted.body);
     exchanges.push(counted.header("x-shim-exchange").unwrap().to_owned());
     let models = http(&gateway.clients, "GET", "/v1/models", "", CLIENT).unwrap();
-    exchanges.push(models.header("x-shim-exchange").unwrap_or_default().to_owned());
+    exchanges.push(models.header("x-shim-exchange").unwrap().to_owned());
     assert!(models.body.contains("\"demo/hello\""), "{}", models.body);
     let known = gateway.json(folder.path(), &["models"]);
     let hello = known["models"].as_array().unwrap().iter().find(|m| m["id"] == "demo/hello").unwrap();
@@ -83,7 +83,10 @@ fn a_first_word_needs_neither_key_nor_configuration() {
     gateway.signal(Signal::TERM);
     let (status, said) = gateway.end();
     assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("no key and no model server") && said.contains("copy one of these"), "{said}");
+    for told in ["no key and no model server", "copy one of these", "shim-data: exchanges are recorded there"]
+    {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
     let lines = lines(&said);
     for id in exchanges.iter().filter(|id| !id.is_empty()) {
         assert_eq!(
@@ -160,7 +163,11 @@ fn a_swap_is_seen_taken_back_and_outlives_the_process() {
     );
     assert!(ask(&gateway, "chat").1.contains("\"two\""));
     assert!(gateway.ask(folder, &["status"]).out.contains("lab/two   (the file declares lab/one)"));
-    assert!(gateway.ask(folder, &["swap", "--list"]).out.contains("lab/one → lab/two"));
+    let listed = gateway.ask(folder, &["swap", "--list"]).out;
+    assert!(
+        listed.starts_with("20") && listed.contains("Z  committed    chat lab/one → lab/two"),
+        "{listed}"
+    );
     let gated = gateway.ask(folder, &["swap", "chat", "--to", "lab/three"]);
     assert!(gated.code == Some(1) && gated.err.contains("--now"), "{}", gated.err);
     let wrong = gateway.ask(folder, &["swap", "caht", "--to", "lab/two", "--now"]);
@@ -235,6 +242,37 @@ fn a_changed_file_is_applied_and_a_broken_one_is_not() {
     let (status, said) = gateway.end();
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(said.contains("the changed configuration is refused, the old one goes on"), "{said}");
+}
+
+#[test]
+fn a_hang_up_reads_secrets_anew_and_what_waits_for_a_restart_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (folder, base) = (folder.path(), lab());
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let keyed = configuration(&base, "[keys.other]\nsecret = { file = \"other.key\" }\n");
+    write("other.key", "other-1\n");
+    write("shim.toml", &keyed);
+    let gateway = Running::start(folder, &["serve"]);
+    let good = |secret: &str| {
+        let body = r#"{"model":"chat","messages":[]}"#;
+        http(&gateway.clients, "POST", "/v1/chat/completions", body, secret).unwrap().status == 200
+    };
+    assert!(good("other-1") && !good("other-2"));
+    write("other.key", "other-2\n");
+    gateway.signal(Signal::HUP);
+    until("the new secret", || good("other-2").then_some(()));
+    assert!(!good("other-1"), "the old one is gone");
+    assert!(gateway.json(folder, &["status"])["restart"].as_array().unwrap().is_empty());
+    write("shim.toml", &format!("{keyed}[store]\nledger_days_max = 7\n"));
+    let waits = until("what waits for a restart", || {
+        gateway.json(folder, &["status"])["restart"][0].as_str().map(str::to_owned)
+    });
+    assert_eq!(waits, "the ledger's members of store");
+    assert!(gateway.ask(folder, &["status"]).out.contains("these wait for a restart: the ledger's"));
+    gateway.signal(Signal::TERM);
+    let (status, said) = gateway.end();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colours where nobody sees them: {said:?}");
 }
 
 #[test]
