@@ -14,6 +14,7 @@ use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::extraction;
 use crate::prices;
 use crate::problem::{Gather, did_you_mean};
 use crate::{
@@ -23,8 +24,8 @@ use crate::{
 use crate::{parse_duration, parse_size};
 
 /// The sections of the file.
-const SECTIONS: [&str; 9] =
-    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
+const SECTIONS: [&str; 10] =
+    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams", "extraction"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -98,6 +99,8 @@ impl Parser<'_> {
         self.store(store, &mut config);
         config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);
+        let extraction = self.section::<raw::Extraction>(&mut sections, "extraction");
+        config.extraction = extraction::rule(extraction, &mut self.gather);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
         config.teams = self.teams(&mut sections);
@@ -423,9 +426,13 @@ impl Parser<'_> {
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
             let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
+            let extraction = raw.extraction.as_deref();
+            let extraction =
+                extraction::mode(extraction, &format!("{path}.extraction"), &at, &mut self.gather);
             let limits = self.limits(raw.limits, &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record, limits });
+                let alias = Alias { target, fallback, fidelity, losses, record, extraction, limits };
+                aliases.insert(alias_name, alias);
             }
         }
         aliases

@@ -11,6 +11,7 @@ use shim_dialect::speaker;
 use shim_ir::{
     AliasName, Dialect, Generation, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags, Traits,
 };
+use shim_policy::extraction;
 use shim_policy::fidelity::Rule;
 use shim_policy::limits::{self, Governed, Subject};
 use shim_policy::vault::Rules;
@@ -39,6 +40,8 @@ pub struct Setup {
     pub bare_models: bool,
     /// How much is recorded of what.
     pub recording: Recording,
+    /// How extraction is looked for where neither key nor alias says.
+    pub extraction: extraction::Rule,
 }
 
 /// A provider.
@@ -156,6 +159,8 @@ pub struct AliasSetup {
     pub rule: Rule,
     /// Limits of all who ask for it, together.
     pub limits: limits::Limits,
+    /// What is done where keys seem to harvest it, where it says so.
+    pub extraction: Option<extraction::Mode>,
 }
 
 /// Bounds on what clients send.
@@ -184,6 +189,7 @@ pub struct Snapshot {
     hash: String,
     pub(crate) limits: Limits,
     pub(crate) recording: Recording,
+    pub(crate) extraction: extraction::Rule,
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     aliases: HashMap<String, Arc<Alias>>,
     keys: Keys,
@@ -242,6 +248,8 @@ pub(crate) struct Alias {
     pub(crate) rule: Rule,
     /// The limits of the alias, where it has any.
     pub(crate) limited: Option<Arc<Governed>>,
+    /// What is done where keys seem to harvest it, where it says so.
+    pub(crate) extraction: Option<extraction::Mode>,
 }
 
 /// Why a setup makes no snapshot.
@@ -282,8 +290,9 @@ impl Snapshot {
             hash: setup.hash(),
             limits: setup.limits,
             recording: setup.recording.clone(),
+            extraction: setup.extraction,
             providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(provider(p)))).collect(),
-            keys: Keys::build(&setup.keys, &setup.teams)?,
+            keys: Keys::build(&setup.keys, &setup.teams, setup.extraction)?,
             require_keys: setup.require_keys,
             ..Self::empty()
         };
@@ -305,6 +314,7 @@ impl Snapshot {
             hash: String::new(),
             limits: Limits::default(),
             recording: Recording::default(),
+            extraction: extraction::Rule::default(),
             providers: BTreeMap::new(),
             aliases: HashMap::new(),
             keys: Keys::default(),
@@ -325,7 +335,8 @@ impl Snapshot {
             }
         }
         let limited = governed(Subject::Alias(setup.name.clone()), &setup.limits);
-        Ok(Alias { name: setup.name.as_str().into(), targets, rule: setup.rule.clone(), limited })
+        let (name, rule, extraction) = (setup.name.as_str().into(), setup.rule.clone(), setup.extraction);
+        Ok(Alias { name, targets, rule, limited, extraction })
     }
 
     fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
@@ -375,6 +386,12 @@ impl Snapshot {
     /// The clients' keys.
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Whether any key is watched for extraction.
+    pub(crate) fn watches(&self) -> bool {
+        let says = |alias: &Arc<Alias>| alias.extraction.is_some_and(|mode| mode != extraction::Mode::Off);
+        self.extraction.mode != extraction::Mode::Off || self.keys.watched() || self.aliases().any(says)
     }
 
     /// Everyone who is limited: aliases, teams, keys.
@@ -462,7 +479,8 @@ impl Snapshot {
 impl Alias {
     /// What a name that is no alias stands for.
     fn of_one(name: &str, target: Arc<Target>) -> Self {
-        Self { name: name.into(), targets: vec![target], rule: Rule::default(), limited: None }
+        let rule = Rule::default();
+        Self { name: name.into(), targets: vec![target], rule, limited: None, extraction: None }
     }
 }
 
@@ -546,7 +564,7 @@ impl Setup {
             hasher.update(format!("{} {:?} {until:?} {:?}\n", key.id, key.grant, key.revoked_ms));
         }
         hasher.update(format!("{:?} {} {:?}", self.limits, self.bare_models, self.recording));
-        hasher.update(format!("{:?} {}", self.teams, self.require_keys));
+        hasher.update(format!("{:?} {} {:?}", self.teams, self.require_keys, self.extraction));
         hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }

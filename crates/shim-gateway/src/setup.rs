@@ -95,6 +95,7 @@ pub fn resolve(
         live: live.get(name).cloned(),
         rule: Rule { strict: alias.fidelity == shim_config::Fidelity::Strict, fields: alias.losses.clone() },
         limits: alias.limits.clone(),
+        extraction: alias.extraction,
     };
     Ok(Setup {
         providers,
@@ -109,6 +110,7 @@ pub fn resolve(
         },
         bare_models: config.server.bare_models,
         recording: Recording::of(config, made),
+        extraction: config.extraction,
     })
 }
 
