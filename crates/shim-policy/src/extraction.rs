@@ -20,6 +20,7 @@ mod count;
 mod day;
 mod habit;
 mod judge;
+mod look;
 mod phrases;
 mod rule;
 mod sketch;

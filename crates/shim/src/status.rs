@@ -52,7 +52,8 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
 pub(crate) fn extraction_line(key: &Value) -> String {
     let reasons = key["reasons"].as_array().into_iter().flatten().map(|reason| {
         let name = reason["reason"].as_str().unwrap_or("?");
-        format!("{name} {} (usual {})", reason["value"], reason["baseline"])
+        let count = |name: &str| reason[name].as_f64().unwrap_or_default();
+        format!("{name} {:.0} (usual {:.0})", count("value"), count("baseline"))
     });
     let throttled = if key["throttled"] == true { ", throttled" } else { "" };
     format!(

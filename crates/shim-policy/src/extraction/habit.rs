@@ -105,6 +105,12 @@ impl Habit {
         self.peak.output_tokens = self.peak.output_tokens.max(output_tokens as f64 * faded);
     }
 
+    /// Days that wait to be learned.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn learn(&mut self, day: &Totals) {
         let peak = &mut self.peak;
         peak.different = peak.different.max(day.different);

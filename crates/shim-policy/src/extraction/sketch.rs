@@ -107,10 +107,15 @@ impl Sketch {
     }
 
     /// How it stands by `verdict`. It stands down only where the score is well below.
-    pub(super) fn level(&self, verdict: &Verdict, rule: &Rule) -> Level {
+    fn level(&self, verdict: &Verdict, rule: &Rule) -> Level {
         let lower = Rule { threshold: rule.threshold.less_a_tenth(), ..*rule };
         let now = Level::of(verdict.score, rule);
         if now < self.level { Level::of(verdict.score, &lower).min(self.level) } else { now }
+    }
+
+    /// How it stands by `verdict`, as far as that was told.
+    pub(super) fn told(&self, verdict: &Verdict, rule: &Rule) -> Level {
+        self.level(verdict, rule).min(self.level)
     }
 
     /// Whether it was alarmed of when it was last judged.
@@ -155,6 +160,12 @@ impl Sketch {
     /// Questions of the last day.
     pub(super) fn questions(&self, now_ms: u64) -> f64 {
         self.day.totals(slot_of(now_ms.max(self.last_ms))).questions
+    }
+
+    /// Days that wait to be learned.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.habit.waiting()
     }
 
     /// Lets time pass into `slot`: the day before it is remembered, and marks fade.

@@ -22,7 +22,7 @@ const SILENT_MS: u64 = 30 * 24 * 3_600_000;
 pub struct Standing {
     /// Which.
     pub key: KeyId,
-    /// How.
+    /// How, as it was told of; an alarm comes when the key is next judged, and ends at once.
     pub level: Level,
     /// Why, as of now.
     pub verdict: Verdict,
@@ -107,7 +107,7 @@ impl Watch {
         let verdict = sketch.verdict(now_ms, rule);
         Some(Standing {
             key: key.clone(),
-            level: sketch.level(&verdict, rule),
+            level: sketch.told(&verdict, rule),
             verdict,
             young: sketch.is_young(now_ms),
             questions: whole(sketch.questions(now_ms)),
