@@ -24,8 +24,6 @@ pub struct Asked {
 /// What a user asks: the text since the last answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The hash of it.
-    pub(super) text: u64,
     /// The hash of it and of the instructions it is asked under.
     pub(super) whole: u64,
     /// Hashes of its edges, which a template leaves as they are: its first words, its last, and those that lines begin
@@ -54,14 +52,12 @@ impl Question {
             pieces.for_each(|piece| hasher.write(piece.as_bytes()));
             hasher.finish()
         };
-        let text = hash(&mut said.iter().copied());
         let whole = hash(&mut instructions(request).chain(said.iter().copied()));
         let mut look = Look::new(&state);
         look.over(&said);
         let sampling = &request.sampling;
         let way = format!("{:?} {:?} {:?}", sampling.temperature, sampling.top_p, sampling.top_k);
         Some(Self {
-            text,
             whole,
             phrased: look.phrased(&said),
             marks: look.marks,
@@ -75,18 +71,16 @@ impl Question {
     }
 }
 
-/// What users said since the last answer, in order; `None` where a tool did, or nobody. An answer that the client has begun
-/// itself (a prefill) comes after the question.
+/// What users said since the last answer or result of a tool, in order; `None` where that is nothing. What stands beside a
+/// result in one turn is an agent's own note. An answer that the client has begun itself (a prefill) comes after the
+/// question.
 fn said(turns: &[Turn]) -> Option<Vec<&str>> {
     let mut said = Vec::new();
+    let result = |turn: &Turn| turn.parts.iter().any(|part| matches!(part, Part::ToolResult(_)));
+    let ends = |turn: &Turn| matches!(turn.role, Role::Assistant | Role::Tool) || result(turn);
     let started = turns.iter().rev().skip_while(|turn| turn.role == Role::Assistant);
-    for turn in started.take_while(|turn| turn.role != Role::Assistant) {
-        if turn.role == Role::Tool || turn.parts.iter().any(|part| matches!(part, Part::ToolResult(_))) {
-            return None;
-        }
-        if turn.role == Role::User {
-            said.extend(texts(&turn.parts).rev());
-        }
+    for turn in started.take_while(|turn| !ends(turn)).filter(|turn| turn.role == Role::User) {
+        said.extend(texts(&turn.parts).rev());
     }
     said.reverse();
     said.iter().any(|text| !text.trim().is_empty()).then_some(said)
@@ -142,7 +136,7 @@ mod tests {
         assert_eq!(divided.marks.first(), asks("Explain this:\nmoney").marks.first());
         let ruled =
             asked(vec![turn(Role::System, "Be brief."), turn(Role::User, "What is a lease?")]).unwrap();
-        assert!(ruled.text == alone.text && ruled.whole != alone.whole);
+        assert!(ruled.marks == alone.marks && ruled.whole != alone.whole);
         assert_eq!(asked(vec![turn(Role::User, " \n")]), None);
         assert_eq!(asked(vec![]), None);
     }
@@ -163,7 +157,10 @@ mod tests {
         went_on.parts.insert(0, Part::ToolResult(result));
         assert_eq!(Question::of(&request(vec![went_on]), Salt(7)), None);
         let tool = turn(Role::Tool, "42");
-        assert_eq!(Question::of(&request(vec![turn(Role::User, "Add"), tool]), Salt(7)), None);
+        let called = vec![turn(Role::User, "Add"), tool];
+        assert_eq!(Question::of(&request(called.clone()), Salt(7)), None);
+        let asked = [called, vec![turn(Role::User, "What is a lease?")]].concat();
+        assert_eq!(Question::of(&request(asked), Salt(7)), Some(asks("What is a lease?")), "said after it");
     }
 
     #[test]
