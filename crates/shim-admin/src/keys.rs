@@ -12,10 +12,12 @@ use shim_gateway::{Control, ControlError, KeyStatus, Secret};
 use shim_ir::KeyId;
 use shim_policy::access::Grant;
 use shim_policy::calendar::print_moment;
+use shim_policy::extraction::Mode;
 use shim_policy::limits::{Account, Allowance, Limits, usd};
 use shim_policy::record::Record;
 
 use crate::Operators;
+use crate::extraction;
 use crate::routes::{bad, refused};
 
 /// A key as JSON: everything but its secret, which nobody has.
@@ -33,6 +35,7 @@ pub fn key_json(key: &KeyStatus) -> Value {
         "team": team.as_ref().map(|team| team.as_str()),
         "expires": key.grant.expires_ms.map(print_moment),
         "record": key.grant.record.map(Record::name),
+        "extraction": key.grant.extraction.map(Mode::name),
         "allow": allow,
         "providers": names(providers),
         "deny_providers": names(deny_providers),
@@ -83,7 +86,9 @@ pub fn account_json(account: &Account) -> Value {
 pub(crate) async fn list(State(operators): State<Operators>) -> Json<Value> {
     let keys: Vec<_> = operators.control.keys().iter().map(key_json).collect();
     let accounts: Vec<_> = operators.control.accounts().iter().map(account_json).collect();
-    Json(json!({ "keys": keys, "accounts": accounts }))
+    let standings: Vec<_> =
+        operators.control.shared().extraction().keys.iter().map(extraction::key).collect();
+    Json(json!({ "keys": keys, "accounts": accounts, "extraction": standings }))
 }
 
 /// The body of `POST /v1/keys`.

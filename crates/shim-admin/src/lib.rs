@@ -13,9 +13,12 @@
 //! | `POST /v1/keys` | `{"name","record","grant":{…}}`, the grant as in `[keys.NAME]`: makes a key, shows its secret once |
 //! | `POST /v1/keys/{name}/rotate` | `{"grace_ms"}`: another secret; the old one is good for so long |
 //! | `DELETE /v1/keys/{name}` | revokes a key |
+//! | `POST /v1/keys/{name}/lift` | takes what a key does as usual for it: an alarm of extraction is over |
+//! | `GET /v1/extraction` | keys that are watched, with their score and its reasons |
 //! | `GET /v1/exchanges` | recent exchanges; with `key`, `team`, `model`, `target`, `outcome`, `since`, `until`, `before` or `limit`, those of the ledger |
 //! | `GET /v1/exchanges/{id}` | one exchange |
 
+mod extraction;
 mod guard;
 mod keys;
 mod ledger;

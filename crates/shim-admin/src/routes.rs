@@ -13,7 +13,7 @@ use shim_gateway::{AliasStatus, CacheStatus, ControlError, KeyError, SwapReport}
 use shim_ir::{AliasName, TargetId};
 
 use crate::guard::guard;
-use crate::{Operators, keys};
+use crate::{Operators, extraction, keys};
 
 pub(crate) fn router(operators: Operators) -> Router {
     Router::new()
@@ -27,6 +27,8 @@ pub(crate) fn router(operators: Operators) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{name}", delete(keys::revoke))
         .route("/v1/keys/{name}/rotate", post(keys::rotate))
+        .route("/v1/keys/{name}/lift", post(extraction::lift))
+        .route("/v1/extraction", get(extraction::list))
         .route("/v1/exchanges", get(crate::ledger::exchanges))
         .route("/v1/exchanges/{id}", get(crate::ledger::exchange))
         .layer(from_fn_with_state(operators.clone(), guard))
@@ -34,7 +36,7 @@ pub(crate) fn router(operators: Operators) -> Router {
 }
 
 async fn index() -> &'static str {
-    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/exchanges\n"
+    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/extraction /v1/exchanges\n"
 }
 
 async fn ready(State(operators): State<Operators>) -> Response {
@@ -71,6 +73,7 @@ async fn status(State(operators): State<Operators>) -> Json<Value> {
         "aliases": control.aliases().iter().map(alias).collect::<Vec<_>>(),
         "providers": providers.collect::<Vec<_>>(),
         "caches": caches(&control.shared().caches()),
+        "extraction": extraction::status(control.shared()),
     }))
 }
 

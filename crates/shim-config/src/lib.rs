@@ -4,6 +4,7 @@
 //! the way is reported at once, each with its place and, where there is one, its remedy.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
+mod extraction;
 mod ledger;
 mod parse;
 mod prices;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use shim_catalog::OwnPrice;
 use shim_ir::{AliasName, Dialect, KeyId, ModelId, ProviderId, TargetId, TeamName, ThinkTags};
 use shim_policy::access::Grant;
+use shim_policy::extraction::{Mode, Rule};
 use shim_policy::limits::Limits;
 
 pub use ledger::Ledger;
@@ -60,6 +62,8 @@ pub struct Config {
     pub teams: BTreeMap<TeamName, Limits>,
     /// What every provider's timeouts are unless it says otherwise.
     pub timeouts: Timeouts,
+    /// How extraction is looked for.
+    pub extraction: Rule,
 }
 
 /// What is kept of answers that clients of the Responses API may go on from.
@@ -231,6 +235,8 @@ pub struct Alias {
     pub losses: Vec<(String, Verdict)>,
     /// How much of its exchanges is recorded, where it says so.
     pub record: Option<Record>,
+    /// What is done where keys seem to harvest it, where it says so.
+    pub extraction: Option<Mode>,
     /// Limits of all who ask for it, together.
     pub limits: Limits,
 }
@@ -291,6 +297,7 @@ impl Default for Config {
             keys: BTreeMap::new(),
             teams: BTreeMap::new(),
             timeouts: Timeouts::default(),
+            extraction: Rule::default(),
         }
     }
 }

@@ -15,12 +15,13 @@ use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::extraction;
 use crate::problem::{Gather, did_you_mean};
 use crate::{Config, LogFormat, Problems, Responses, SecretRef, Timeouts, parse_duration, parse_size, raw};
 
 /// The sections of the file.
-pub(crate) const SECTIONS: [&str; 9] =
-    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams"];
+pub(crate) const SECTIONS: [&str; 10] =
+    ["record", "server", "store", "log", "timeouts", "providers", "aliases", "keys", "teams", "extraction"];
 
 /// Parses `text`, which goes by the name `file`. `known` are the ids of the catalogue's providers.
 ///
@@ -97,6 +98,8 @@ impl Parser<'_> {
         self.store(store, &mut config);
         config.record = sections.remove("record").map(|record| self.record(record)).unwrap_or_default();
         config.log = self.log(&mut sections);
+        let extraction = self.section::<raw::Extraction>(&mut sections, "extraction");
+        config.extraction = extraction::rule(extraction, &mut self.gather);
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
         config.teams = self.teams(&mut sections);

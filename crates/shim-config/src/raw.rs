@@ -41,6 +41,8 @@ pub(crate) struct File {
     keys: Option<BTreeMap<String, Key>>,
     /// Teams by name: keys that share limits.
     teams: Option<BTreeMap<String, Team>>,
+    /// Whether keys that seem to harvest a model are told of, or held back.
+    extraction: Option<Extraction>,
 }
 
 /// Listeners, and bounds on what clients send.
@@ -82,6 +84,23 @@ pub(crate) struct Server {
     pub(crate) bare_models: Option<bool>,
     /// Number of worker threads. Default: one for each core.
     pub(crate) workers: Option<u16>,
+}
+
+/// Whether keys that seem to harvest a model, to train another on its answers, are told of, or held back. Exchanges without
+/// a key are not looked at.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extraction {
+    /// `off` (default), `watch`: it is told, or `throttle`: such a key may also make only a few requests a minute for as long
+    /// as it seems so. Keys and aliases may say otherwise.
+    pub(crate) mode: Option<String>,
+    /// The score, from 0.05 to 1, from which on a key is alarmed of, and throttled. Default 0.8.
+    pub(crate) threshold: Option<f64>,
+    /// Different questions a day up to which nothing is made of them; all figures without a history grow with it. Default
+    /// 2000.
+    pub(crate) floor: Option<u64>,
+    /// Requests in any sixty seconds of a key that is throttled. Default 6.
+    pub(crate) requests_per_minute: Option<u64>,
 }
 
 /// A certificate and its key, as PEM files.
@@ -266,6 +285,9 @@ pub(crate) struct Alias {
     /// How much of its exchanges is recorded, where it is less than elsewhere.
     #[schemars(extend("enum" = ["full", "usage", "off"]))]
     pub(crate) record: Option<String>,
+    /// Whether keys that seem to harvest it are told of or held back, where the key does not say: `off`, `watch` or
+    /// `throttle`. Default: as in `[extraction]`.
+    pub(crate) extraction: Option<String>,
     /// Limits of all who ask for it, together.
     pub(crate) limits: Option<Limits>,
 }
@@ -297,6 +319,9 @@ pub(crate) struct Key {
     /// When it is no longer good, in UTC: from the beginning of a day (`2027-01-01`), or from a moment
     /// (`2027-01-01T12:00:00Z`). Default: never.
     pub(crate) expires: Option<String>,
+    /// Whether it is told of or held back where it seems to harvest a model: `off`, `watch` or `throttle`. Default: as the
+    /// alias says, else `[extraction]`.
+    pub(crate) extraction: Option<String>,
     /// Its limits.
     pub(crate) limits: Option<Limits>,
 }

@@ -277,6 +277,7 @@ impl Control {
         let number = inner.store.next_generation(probe.hash(), cause, now_ms())?;
         let snapshot = Arc::new(Snapshot::build(number, &setup, &self.shared.metrics)?);
         self.shared.limited.begin(&snapshot)?;
+        self.shared.begin_extraction(&snapshot)?;
         Ok(snapshot)
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use shim_ir::{AliasName, Dialect, Generation, KeyId, ProviderId, TargetId};
+use shim_policy::extraction;
 use shim_policy::limits::{Governed, Subject};
 use shim_telemetry::Metrics;
 
@@ -28,6 +29,7 @@ pub struct Snapshot {
     hash: String,
     pub(crate) limits: Limits,
     pub(crate) recording: Recording,
+    pub(crate) extraction: extraction::Rule,
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     aliases: HashMap<String, Arc<Alias>>,
     keys: Keys,
@@ -78,8 +80,9 @@ impl Snapshot {
             hash: setup.hash(),
             limits: setup.limits,
             recording: setup.recording.clone(),
+            extraction: setup.extraction,
             providers: setup.providers.iter().map(|p| (p.id.clone(), Arc::new(Provider::of(p)))).collect(),
-            keys: Keys::build(&setup.keys, &setup.teams)?,
+            keys: Keys::build(&setup.keys, &setup.teams, setup.extraction)?,
             require_keys: setup.require_keys,
             ..Self::empty()
         };
@@ -101,6 +104,7 @@ impl Snapshot {
             hash: String::new(),
             limits: Limits::default(),
             recording: Recording::default(),
+            extraction: extraction::Rule::default(),
             providers: BTreeMap::new(),
             aliases: HashMap::new(),
             keys: Keys::default(),
@@ -121,7 +125,8 @@ impl Snapshot {
             }
         }
         let limited = governed(Subject::Alias(setup.name.clone()), &setup.limits);
-        Ok(Alias { name: setup.name.as_str().into(), targets, rule: setup.rule.clone(), limited })
+        let (name, rule, extraction) = (setup.name.as_str().into(), setup.rule.clone(), setup.extraction);
+        Ok(Alias { name, targets, rule, limited, extraction })
     }
 
     fn target(&self, id: &TargetId, alias: &str, metrics: &Metrics) -> Option<Arc<Target>> {
@@ -165,6 +170,12 @@ impl Snapshot {
     /// The clients' keys.
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// Whether any key is watched for extraction.
+    pub(crate) fn watches(&self) -> bool {
+        let says = |alias: &Arc<Alias>| alias.extraction.is_some_and(|mode| mode != extraction::Mode::Off);
+        self.extraction.mode != extraction::Mode::Off || self.keys.watched() || self.aliases().any(says)
     }
 
     /// Everyone who is limited: aliases, teams, keys.

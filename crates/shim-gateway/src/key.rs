@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use shim_ir::{Dialect, Fault, FaultKind, KeyId, ProviderId, TeamName};
 use shim_policy::access::{Barred, Grant, MadeKey, SecretHash};
 use shim_policy::calendar::print_moment;
+use shim_policy::extraction::{Mode, Rule};
 use shim_policy::limits::{Governed, Limits, Subject};
 use smallvec::SmallVec;
 
@@ -72,6 +73,8 @@ pub(crate) struct Key {
     pub(crate) id: KeyId,
     revoked_ms: Option<u64>,
     grant: Grant,
+    /// How extraction is looked for where neither key nor alias says.
+    rule: Rule,
     /// The limits of the key and of its team, where they have any.
     pub(crate) limited: SmallVec<[Arc<Governed>; 2]>,
 }
@@ -94,7 +97,11 @@ impl Keys {
     ///
     /// # Errors
     /// When two have the same name or secret.
-    pub(crate) fn build(setups: &[KeySetup], teams: &BTreeMap<TeamName, Limits>) -> Result<Self, SetupError> {
+    pub(crate) fn build(
+        setups: &[KeySetup],
+        teams: &BTreeMap<TeamName, Limits>,
+        rule: Rule,
+    ) -> Result<Self, SetupError> {
         let team = |name: &TeamName| governed(Subject::Team(name.clone()), teams.get(name)?);
         let teams: BTreeMap<_, _> = teams.keys().filter_map(|name| Some((name, team(name)?))).collect();
         let mut keys = Self { teams: teams.values().cloned().collect(), ..Self::default() };
@@ -105,6 +112,7 @@ impl Keys {
                 id: setup.id.clone(),
                 revoked_ms: setup.revoked_ms,
                 grant: setup.grant.clone(),
+                rule,
                 limited: own.into_iter().chain(team).collect(),
             });
             if keys.by_id.insert(setup.id.clone(), key.clone()).is_some() {
@@ -168,6 +176,12 @@ impl Keys {
         own.filter(move |governed| key(&governed.subject)).chain(&self.teams).map(Arc::as_ref)
     }
 
+    /// Whether a key says itself that it is to be watched for extraction.
+    pub(crate) fn watched(&self) -> bool {
+        let says = |key: &Arc<Key>| matches!(key.grant.extraction, Some(Mode::Watch | Mode::Throttle));
+        self.by_id.values().any(says)
+    }
+
     /// The team of the key of this name.
     pub(crate) fn team(&self, id: &KeyId) -> Option<&TeamName> {
         self.by_id.get(id)?.grant.team.as_ref()
@@ -178,6 +192,12 @@ impl Key {
     /// The team it counts with.
     pub(crate) fn team(&self) -> Option<&TeamName> {
         self.grant.team.as_ref()
+    }
+
+    /// How its exchanges are watched for extraction under an alias that says `alias`; `None` where they are not.
+    pub(crate) fn watched(&self, alias: Option<Mode>) -> Option<Rule> {
+        let mode = self.grant.extraction.or(alias).unwrap_or(self.rule.mode);
+        (mode != Mode::Off).then_some(Rule { mode, ..self.rule })
     }
 
     /// Whether the key may ask for `model`.

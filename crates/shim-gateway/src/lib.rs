@@ -12,6 +12,7 @@ mod crossing;
 mod demo;
 mod embed;
 mod ending;
+mod extraction;
 mod feedback;
 mod first;
 mod generation;
@@ -41,6 +42,7 @@ mod vault;
 
 pub use answer::AnswerBody;
 pub use control::{AliasStatus, Control, ControlError, KeyStatus, SwapReport};
+pub use extraction::{ExtractionStatus, KeyStanding};
 pub use feedback::{Feedback, FeedbackError, Kept, NOTES_EACH_MAX, Note, Notes, Which};
 pub use generation::{
     AliasSetup, EndpointSetup, HttpSetup, KnownModel, Limits, ProviderSetup, Secret, ServedBy, Setup,

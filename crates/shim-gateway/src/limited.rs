@@ -107,6 +107,11 @@ impl Limited {
         Ok(())
     }
 
+    /// What is known to have been spent since `from_ms`, by key, model and day; none where it rests on nothing.
+    pub(crate) fn spent_since(&self, from_ms: u64) -> Result<Option<Vec<SpendRow>>, SpentError> {
+        self.spent.get().map(|spent| spent.spend(from_ms)).transpose()
+    }
+
     fn machine(&self) -> MutexGuard<'_, Limiter> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,6 +128,8 @@ fn sum(rows: &[SpendRow], subject: &Subject, period: Period, snapshot: &Snapshot
         Subject::Key(id) => row.key.as_ref() == Some(id),
         Subject::Team(name) => row.key.as_ref().and_then(|id| snapshot.keys().team(id)) == Some(name),
         Subject::Alias(name) => row.alias == name.as_str(),
+        // It has no budget.
+        Subject::Throttled(_) => false,
     };
     let rows = rows.iter().filter(|row| period.holds(row.day_ms)).filter(of_subject);
     rows.fold((PicoUsd(0), 0), |(settled, unknown), row| {

@@ -14,6 +14,7 @@ use crate::admit::{Arrival, admit};
 use crate::answer::{AnswerBody, mark, of_fault};
 use crate::attempt::{Failed, attempt};
 use crate::ending::ended;
+use crate::extraction;
 use crate::feedback::feedback;
 use crate::generation::Snapshot;
 use crate::hold::discard;
@@ -129,6 +130,7 @@ where
     ticket.outlines(sentinel::sample(&admitted));
     let tap = kept::tap(&mut admitted, &attempt, ticket);
     ticket.taps(tap);
+    ticket.samples(extraction::sample(&mut admitted, &plan));
     Ok(Staged::Relay(Box::new(attempt)))
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use shim_catalog::{Date, Pricing};
 use shim_ir::{FaultKind, PicoUsd, Tokens};
-use shim_policy::limits::{Actual, Ask, Governed, Lease};
+use shim_policy::limits::{Actual, Ask, Governed, Lease, Subject};
 use shim_telemetry::{Outcome, Settled};
 use smallvec::SmallVec;
 
 use crate::attempt::Failed;
+use crate::extraction::throttle;
 use crate::limited::Limited;
 use crate::pipeline::Admitted;
 use crate::plan::Plan;
@@ -32,7 +33,9 @@ pub(crate) fn reserve(
     ticket: &mut Ticket,
 ) -> Result<(), Box<Failed>> {
     let own = admitted.key.iter().flat_map(|key| key.limited.iter());
-    let who: SmallVec<[&Governed; 3]> = own.chain(&plan.alias.limited).map(AsRef::as_ref).collect();
+    let throttle = throttle(shared, admitted, plan);
+    let who: SmallVec<[&Governed; 4]> =
+        own.chain(&plan.alias.limited).map(AsRef::as_ref).chain(&throttle).collect();
     if who.is_empty() {
         return Ok(());
     }
@@ -45,7 +48,12 @@ pub(crate) fn reserve(
             ticket.holds(Hold { lease, worst });
             Ok(())
         }
-        Err(refusal) => Err(Box::new(told::failed(&refusal, admitted.codec.0, now_ms))),
+        Err(refusal) => {
+            if matches!(refusal.subject, Subject::Throttled(_)) {
+                shared.metrics.extraction_refused.inc();
+            }
+            Err(Box::new(told::failed(&refusal, admitted.codec.0, now_ms)))
+        }
     }
 }
 

@@ -93,6 +93,7 @@ pub fn resolve(
         },
         bare_models: server.bare_models,
         recording: Recording::of(config, made),
+        extraction: config.extraction,
     })
 }
 
@@ -128,6 +129,7 @@ fn alias_setup(
         live: live.get(name).cloned(),
         rule: Rule { strict: alias.fidelity == shim_config::Fidelity::Strict, fields: alias.losses.clone() },
         limits: alias.limits.clone(),
+        extraction: alias.extraction,
     }
 }
 

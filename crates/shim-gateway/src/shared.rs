@@ -11,6 +11,7 @@ use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
 use crate::ending::Ending;
+use crate::extraction::Extraction;
 use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
 use crate::kept::Keeper;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub(crate) kept: Keeper,
     /// Watches whether prompts are read from the providers' caches.
     pub(crate) sentinel: Sentinel,
+    /// Watches whether keys harvest a model.
+    pub(crate) extraction: Extraction,
     /// What is remembered of conversations; in memory alone until a store is attached.
     pub vault: Vault,
     recent: Mutex<Recent>,
@@ -75,6 +78,7 @@ impl Shared {
             notes: Notes::default(),
             kept: Keeper::default(),
             sentinel: Sentinel::default(),
+            extraction: Extraction::default(),
             vault: Vault::default(),
             recent: Mutex::default(),
         })
@@ -129,6 +133,7 @@ impl Shared {
     pub fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         let (bytes, dropped) = self.kept.counts();
         self.metrics.kept(bytes, dropped);
+        self.count_extraction();
         self.metrics.vault_lost.set(i64::try_from(self.vault.lost()).unwrap_or(i64::MAX));
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }

@@ -14,6 +14,7 @@ use shim_store::ledger::Receipt;
 use shim_telemetry::{Outcome, Settled, Tried};
 use tokio::time::Instant;
 
+use crate::extraction::Sample;
 use crate::generation::Target;
 use crate::kept::Tap;
 use crate::record::Recorder;
@@ -40,6 +41,8 @@ pub(crate) struct Ticket {
     tap: Option<Box<Tap>>,
     /// What was asked, for who watches the caches.
     outline: Option<Box<Outline>>,
+    /// What was asked, for who watches for extraction.
+    sample: Option<Box<Sample>>,
     /// Why another target than the alias's first is asked first.
     affinity: Option<Affinity>,
     start: Instant,
@@ -88,7 +91,8 @@ impl Ticket {
         let (shared, start) = (shared.clone(), Instant::now());
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
         let (target, estimate, hold, tap, outline, affinity) = (None, None, None, None, None, None);
-        Self { shared, record, target, estimate, recorder, hold, tap, outline, affinity, start }
+        let sample = None;
+        Self { shared, record, target, estimate, recorder, hold, tap, outline, sample, affinity, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -219,6 +223,11 @@ impl Ticket {
         self.outline = outline;
     }
 
+    /// Notes what was asked, for who watches for extraction.
+    pub(crate) fn samples(&mut self, sample: Option<Box<Sample>>) {
+        self.sample = sample;
+    }
+
     /// Shows a piece of the answer that goes to the client to what reads along.
     pub(crate) fn tells(&mut self, piece: &Bytes) {
         if let Some(tap) = &mut self.tap {
@@ -327,6 +336,9 @@ impl Ticket {
             let input = record.usage.as_ref().map(Usage::input_total).unwrap_or_default();
             let price = self.target.as_ref().and_then(|target| target.pricing().price(day, input));
             self.shared.sentinel.settles(*outline, &record, price.as_ref(), &self.shared.metrics);
+        }
+        if let Some(sample) = self.sample.take() {
+            self.shared.extraction.settles(&sample, &record, &self.shared);
         }
         self.shared.settled(*record);
         receipt

@@ -2,6 +2,7 @@
 
 use shim_ir::{Dialect, KeyId, ProviderId, TeamName};
 
+use crate::extraction::Mode;
 use crate::limits::Limits;
 use crate::record::Record;
 
@@ -26,6 +27,8 @@ pub struct Grant {
     pub expires_ms: Option<u64>,
     /// How much is recorded of its exchanges, where it says so.
     pub record: Option<Record>,
+    /// What is done where it seems to harvest a model, where it says so.
+    pub extraction: Option<Mode>,
     /// Its limits.
     pub limits: Limits,
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod calendar;
+pub mod extraction;
 pub mod failover;
 pub mod fidelity;
 pub mod limits;

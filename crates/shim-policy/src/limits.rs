@@ -124,16 +124,19 @@ pub enum Subject {
     Team(TeamName),
     /// An alias, whoever asks for it.
     Alias(AliasName),
+    /// A key for as long as it seems to harvest a model, beside its own limits.
+    Throttled(KeyId),
 }
 
 impl Subject {
-    /// `key`, `team` or `alias`.
+    /// `key`, `team`, `alias` or `throttled key`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Team(_) => "team",
             Self::Alias(_) => "alias",
+            Self::Throttled(_) => "throttled key",
         }
     }
 
@@ -141,7 +144,7 @@ impl Subject {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Key(id) => id.as_str(),
+            Self::Key(id) | Self::Throttled(id) => id.as_str(),
             Self::Team(name) => name.as_str(),
             Self::Alias(name) => name.as_str(),
         }

@@ -12,7 +12,7 @@ use shim_policy::swap::{Step, StepKind};
 use crate::{StateStore, StoreError, private};
 
 /// Newest schema known here; a migration for each step up to it.
-const MIGRATIONS: [&str; 2] = [SWAPS, keys::TABLE];
+const MIGRATIONS: [&str; 3] = [SWAPS, keys::TABLE, keys::EXTRACTION];
 
 const SWAPS: &str = "
     CREATE TABLE swap_steps (

@@ -45,6 +45,17 @@ struct CauseLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LevelLabels {
+    level: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    level: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FaultLabels {
     code: String,
 }
@@ -74,6 +85,10 @@ pub struct Metrics {
     cache_collapses: Family<CauseLabels, Counter>,
     cache_lost: Family<CauseLabels, Counter>,
     cache_extra: Family<CauseLabels, Counter<f64, AtomicU64>>,
+    extraction_events: Family<EventLabels, Counter>,
+    extraction_keys: Family<LevelLabels, Gauge>,
+    /// Requests refused because their key seems to harvest a model.
+    pub extraction_refused: Counter,
     responses_kept: Gauge,
     responses_dropped: Gauge,
     lines_dropped: Gauge,
@@ -133,6 +148,9 @@ impl Metrics {
             cache_collapses: Family::default(),
             cache_lost: Family::default(),
             cache_extra: Family::default(),
+            extraction_events: Family::default(),
+            extraction_keys: Family::default(),
+            extraction_refused: Counter::default(),
             responses_kept: Gauge::default(),
             responses_dropped: Gauge::default(),
             lines_dropped: Gauge::default(),
@@ -161,6 +179,17 @@ impl Metrics {
         r.register(names::CACHE_COLLAPSES, "Prompt caches that collapsed", self.cache_collapses.clone());
         r.register(names::CACHE_LOST, "Tokens not read from the cache they were in", self.cache_lost.clone());
         r.register(names::CACHE_EXTRA, "Dollars more than from the cache", self.cache_extra.clone());
+        r.register(
+            names::EXTRACTION_EVENTS,
+            "Keys that came to stand otherwise",
+            self.extraction_events.clone(),
+        );
+        r.register(names::EXTRACTION_KEYS, "Keys that seem to harvest", self.extraction_keys.clone());
+        r.register(
+            names::EXTRACTION_REFUSED,
+            "Requests of such keys refused",
+            self.extraction_refused.clone(),
+        );
         let (kept, dropped) = (self.responses_kept.clone(), self.responses_dropped.clone());
         r.register_with_unit(names::RESPONSES_KEPT, "Answers kept", Unit::Bytes, kept);
         r.register(names::RESPONSES_DROPPED, "Answers that could not be kept", dropped);
@@ -228,6 +257,19 @@ impl Metrics {
         self.cache_lost.get_or_create(&labels).inc_by(lost);
         if let Some(PicoUsd(extra)) = extra {
             self.cache_extra.get_or_create(&labels).inc_by(extra as f64 / 1e12);
+        }
+    }
+
+    /// Notes that a key came to stand otherwise by what it asks, and the weightiest reason.
+    pub fn extraction_event(&self, level: &'static str, reason: &'static str) {
+        self.extraction_events.get_or_create(&EventLabels { level, reason }).inc();
+    }
+
+    /// Notes how many keys are noticed and alarmed of.
+    pub fn extraction_keys(&self, noticed: usize, alarmed: usize) {
+        for (level, count) in [("noticed", noticed), ("alarmed", alarmed)] {
+            let gauge = self.extraction_keys.get_or_create(&LevelLabels { level }).clone();
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

@@ -30,6 +30,12 @@ pub const CACHE_COLLAPSES: &str = "shim_cache_collapses";
 pub const CACHE_LOST: &str = "shim_cache_lost_tokens";
 /// Dollars that those tokens cost more than from the cache, by cause, as far as prices are known.
 pub const CACHE_EXTRA: &str = "shim_cache_extra_usd";
+/// Keys that came to stand otherwise by what they ask, by level and the weightiest reason.
+pub const EXTRACTION_EVENTS: &str = "shim_extraction_events";
+/// Keys that stand so, by level.
+pub const EXTRACTION_KEYS: &str = "shim_extraction_keys";
+/// Requests refused because their key seems to harvest a model.
+pub const EXTRACTION_REFUSED: &str = "shim_extraction_refused_requests";
 /// Bytes of answers that are kept for the Responses API.
 pub const RESPONSES_KEPT: &str = "shim_responses_kept";
 /// Answers that were to be kept and could not be.

@@ -124,6 +124,7 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
                 fidelity: Fidelity::Report,
                 losses: Vec::new(),
                 record: None,
+                extraction: None,
                 limits: shim_policy::limits::Limits::default(),
             },
         );

@@ -15,9 +15,11 @@ use shim_policy::calendar::print_moment;
 use shim_store::{KeyStore as _, SqliteState};
 
 use crate::check::{read, validate};
+use crate::cli::Ask;
 use crate::cli::keys::{KeyLimits, KeysCommand, NewKey, Place};
 use crate::client::ask;
 use crate::console::{error, say};
+use crate::status::extraction_line;
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<()> {
     match command {
@@ -31,6 +33,7 @@ pub(crate) fn keys(command: &KeysCommand) -> Result<()> {
             say(&if place.ask.json { key.to_string() } else { format!("the key \"{name}\" is revoked") });
             Ok(())
         }
+        KeysCommand::Lift { name, ask } => lift(name, ask),
         KeysCommand::List(place) => list(place),
     }
 }
@@ -151,6 +154,19 @@ fn list(place: &Place) -> Result<()> {
     }
     rows("keys").iter().for_each(|key| say(&key_line(key)));
     rows("accounts").iter().for_each(|account| say(&account_line(account)));
+    let loud = |standing: &&Value| standing["level"] != "quiet";
+    rows("extraction").iter().filter(loud).for_each(|standing| say(&extraction_line(standing)));
+    Ok(())
+}
+
+/// Tells a running gateway to take what a key does as usual; where none runs, nothing is held of any key.
+fn lift(name: &str, place: &Ask) -> Result<()> {
+    let told = ask(place, "POST", &format!("/v1/keys/{}/lift", in_path(name)), None)?;
+    say(&match (place.json, told["known"] == true) {
+        (true, _) => told.to_string(),
+        (false, true) => format!("what the key \"{name}\" does is taken as usual for it"),
+        (false, false) => format!("the key \"{name}\" has done nothing that was watched"),
+    });
     Ok(())
 }
 
@@ -196,7 +212,9 @@ fn grant(new: &NewKey) -> Result<Map<String, Value>> {
             grant.insert(name.to_owned(), json!(list));
         }
     }
-    for (name, text) in [("owner", &new.owner), ("team", &new.team), ("record", &new.record)] {
+    for (name, text) in
+        [("owner", &new.owner), ("team", &new.team), ("record", &new.record), ("extraction", &new.extraction)]
+    {
         if let Some(text) = text {
             grant.insert(name.to_owned(), json!(text));
         }

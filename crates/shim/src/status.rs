@@ -49,11 +49,31 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
     if let Some(line) = caches(&status["caches"]) {
         say(&line);
     }
+    for key in status["extraction"]["keys"].as_array().unwrap_or(&Vec::new()) {
+        say(&extraction_line(key));
+    }
     Ok(())
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or("?").to_owned()
+}
+
+/// How a key stands that seems to harvest a model.
+pub(crate) fn extraction_line(key: &Value) -> String {
+    let reasons = key["reasons"].as_array().into_iter().flatten().map(|reason| {
+        let name = reason["reason"].as_str().unwrap_or("?");
+        let count = |name: &str| reason[name].as_f64().unwrap_or_default();
+        format!("{name} {:.0} (usual {:.0})", count("value"), count("baseline"))
+    });
+    let throttled = if key["throttled"] == true { ", throttled" } else { "" };
+    format!(
+        "extraction {:<12} {}{throttled} · score {:.2} · {}",
+        key["name"].as_str().unwrap_or("?"),
+        key["level"].as_str().unwrap_or("?"),
+        key["score"].as_f64().unwrap_or_default(),
+        reasons.collect::<Vec<_>>().join(", "),
+    )
 }
 
 /// What became of prompts in the providers' caches; nothing where all was read that was there.

@@ -7,6 +7,7 @@ use shim_ir::{AliasName, ProviderId, TargetId};
 
 use super::providers::BUILT_IN;
 use super::{Parser, Sections};
+use crate::extraction;
 use crate::problem::did_you_mean;
 use crate::{Alias, Fidelity, Provider, Verdict, raw};
 
@@ -36,9 +37,13 @@ impl Parser<'_> {
             let fidelity = self.fidelity(raw.fidelity.as_deref(), &path, &at);
             let losses = self.losses(raw.losses.unwrap_or_default(), &path, &at);
             let record = self.recorded(raw.record.as_deref(), &format!("{path}.record"), &at);
+            let extraction = raw.extraction.as_deref();
+            let extraction =
+                extraction::mode(extraction, &format!("{path}.extraction"), &at, &mut self.gather);
             let limits = self.limits(raw.limits, &path, &at);
             if let Some(target) = target {
-                aliases.insert(alias_name, Alias { target, fallback, fidelity, losses, record, limits });
+                let alias = Alias { target, fallback, fidelity, losses, record, extraction, limits };
+                aliases.insert(alias_name, alias);
             }
         }
         aliases

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Parser, Sections};
+use crate::extraction;
 use crate::problem::did_you_mean;
 use crate::{Config, Key, parse_usd, raw};
 
@@ -89,6 +90,10 @@ impl Parser<'_> {
             team: raw.team.and_then(|team| self.team(&team, &format!("{path}.team"), at, config)),
             expires_ms: raw.expires.and_then(|day| self.day(&day, &format!("{path}.expires"), at)),
             record: self.recorded(raw.record.as_deref(), &format!("{path}.record"), at),
+            extraction: {
+                let path = format!("{path}.extraction");
+                extraction::mode(raw.extraction.as_deref(), &path, at, &mut self.gather)
+            },
             limits: self.limits(raw.limits, path, at),
         };
         (raw.secret, grant)

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use shim_catalog::nearest;
 use shim_config::parse_grant;
 use shim_ir::KeyId;
 use shim_policy::access::{Grant, MadeKey};
 use shim_policy::limits::Account;
 
-use super::{Control, ControlError, Inner, now_ms};
+use super::{Control, ControlError, Inner, hint, now_ms};
 use crate::generation::Secret;
 use crate::made::{self, KeyError};
 use crate::spent::Spent;
@@ -103,13 +104,30 @@ impl Control {
         self.shared.limited.accounts(&self.shared.snapshot())
     }
 
-    /// Rests budgets on what `spent` knows. To be called once, after the start and before anything is served.
+    /// Rests budgets on what `spent` knows, and with them what is known of keys that are watched for extraction. To be called once, after the start and before anything is served.
     ///
     /// # Errors
     /// When it cannot be read: to serve all the same would be to overspend.
     pub fn rests_on(&self, spent: Box<dyn Spent>) -> Result<(), ControlError> {
         let _inner = self.lock();
-        Ok(self.shared.limited.rest_on(spent, &self.shared.snapshot())?)
+        let snapshot = self.shared.snapshot();
+        self.shared.limited.rest_on(spent, &snapshot)?;
+        Ok(self.shared.begin_extraction(&snapshot)?)
+    }
+
+    /// Takes what a key does as usual for it from now on: an alarm of extraction is over. Whether it has done anything since
+    /// the start.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn lift(&self, name: &str) -> Result<bool, ControlError> {
+        let snapshot = self.shared.snapshot();
+        if snapshot.keys().named(name).is_none() {
+            let keys = self.keys();
+            let near = nearest(name, keys.iter().map(|key| key.id.as_str()), 1);
+            return Err(KeyError::NoKey(name.to_owned(), hint(&near)).into());
+        }
+        Ok(self.shared.lift(&snapshot, name))
     }
 
     /// Keeps a key, then puts it in force.

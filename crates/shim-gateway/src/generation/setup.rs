@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
 use shim_catalog::OwnPrice;
 use shim_ir::{AliasName, Dialect, ModelId, ProviderId, TargetId, TeamName, ThinkTags};
+use shim_policy::extraction;
 use shim_policy::fidelity::Rule;
 use shim_policy::limits;
 use shim_upstream::{Origin, Timeouts};
@@ -34,6 +35,8 @@ pub struct Setup {
     pub bare_models: bool,
     /// How much is recorded of what.
     pub recording: Recording,
+    /// How extraction is looked for where neither key nor alias says.
+    pub extraction: extraction::Rule,
 }
 
 /// A provider.
@@ -151,6 +154,8 @@ pub struct AliasSetup {
     pub rule: Rule,
     /// Limits of all who ask for it, together.
     pub limits: limits::Limits,
+    /// What is done where keys seem to harvest it, where it says so.
+    pub extraction: Option<extraction::Mode>,
 }
 
 /// Bounds on what clients send.
@@ -184,7 +189,7 @@ impl Setup {
             hasher.update(format!("{} {:?} {until:?} {:?}\n", key.id, key.grant, key.revoked_ms));
         }
         hasher.update(format!("{:?} {} {:?}", self.limits, self.bare_models, self.recording));
-        hasher.update(format!("{:?} {}", self.teams, self.require_keys));
+        hasher.update(format!("{:?} {} {:?}", self.teams, self.require_keys, self.extraction));
         hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }

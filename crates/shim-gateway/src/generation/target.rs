@@ -6,6 +6,7 @@ use http::HeaderValue;
 use shim_catalog::{OwnPrice, Pricing, fits};
 use shim_dialect::speaker;
 use shim_ir::{Dialect, ProviderId, TargetId, ThinkTags, Traits};
+use shim_policy::extraction;
 use shim_policy::fidelity::Rule;
 use shim_policy::limits::Governed;
 use shim_policy::vault::Rules;
@@ -60,12 +61,15 @@ pub(crate) struct Alias {
     pub(crate) rule: Rule,
     /// The limits of the alias, where it has any.
     pub(crate) limited: Option<Arc<Governed>>,
+    /// What is done where keys seem to harvest it, where it says so.
+    pub(crate) extraction: Option<extraction::Mode>,
 }
 
 impl Alias {
     /// What a name that is no alias stands for.
     pub(super) fn of_one(name: &str, target: Arc<Target>) -> Self {
-        Self { name: name.into(), targets: vec![target], rule: Rule::default(), limited: None }
+        let rule = Rule::default();
+        Self { name: name.into(), targets: vec![target], rule, limited: None, extraction: None }
     }
 }
 

@@ -9,6 +9,7 @@ mod conversation_recorded;
 mod counts;
 mod drain;
 mod embed;
+mod extraction;
 mod faults;
 mod feedback;
 mod keys;

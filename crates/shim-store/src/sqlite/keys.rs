@@ -4,6 +4,7 @@ use rusqlite::types::Type;
 use rusqlite::{Row, named_params};
 use shim_ir::{Dialect, KeyId, PicoUsd, ProviderId, TeamName};
 use shim_policy::access::{Grant, MadeKey, Previous};
+use shim_policy::extraction::Mode;
 use shim_policy::limits::{Budget, BudgetWindow, Limits, Unpriced};
 use shim_policy::record::Record;
 
@@ -41,17 +42,21 @@ pub(super) const TABLE: &str = "
     ) STRICT;
 ";
 
+/// What is done where a key seems to harvest a model.
+pub(super) const EXTRACTION: &str = "ALTER TABLE made_keys ADD COLUMN extraction TEXT;";
+
 const SELECT: &str = "SELECT * FROM made_keys ORDER BY name";
 
 const KEEP: &str = "
     INSERT INTO made_keys (
         name, hash, shown, made_ms, revoked_ms, previous_hash, previous_until_ms, allow, providers, deny_providers,
         regions, dialects, owner, team, expires_ms, record, requests_per_minute, tokens_per_minute, concurrent,
-        output_tokens_max, budget_pico, budget_window, unpriced
+        output_tokens_max, budget_pico, budget_window, unpriced, extraction
     ) VALUES (
         :name, :hash, :shown, :made_ms, :revoked_ms, :previous_hash, :previous_until_ms, :allow, :providers,
         :deny_providers, :regions, :dialects, :owner, :team, :expires_ms, :record, :requests_per_minute,
-        :tokens_per_minute, :concurrent, :output_tokens_max, :budget_pico, :budget_window, :unpriced
+        :tokens_per_minute, :concurrent, :output_tokens_max, :budget_pico, :budget_window, :unpriced,
+        :extraction
     ) ON CONFLICT (name) DO UPDATE SET
         hash = excluded.hash, shown = excluded.shown, revoked_ms = excluded.revoked_ms,
         previous_hash = excluded.previous_hash, previous_until_ms = excluded.previous_until_ms,
@@ -60,7 +65,8 @@ const KEEP: &str = "
         expires_ms = excluded.expires_ms, record = excluded.record,
         requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute,
         concurrent = excluded.concurrent, output_tokens_max = excluded.output_tokens_max,
-        budget_pico = excluded.budget_pico, budget_window = excluded.budget_window, unpriced = excluded.unpriced
+        budget_pico = excluded.budget_pico, budget_window = excluded.budget_window, unpriced = excluded.unpriced,
+        extraction = excluded.extraction
 ";
 
 impl KeyStore for SqliteState {
@@ -112,6 +118,7 @@ impl KeyStore for SqliteState {
                 ":budget_pico": budget.map(|budget| budget.amount.0.to_string()),
                 ":budget_window": budget.map(|budget| budget.window.name()),
                 ":unpriced": budget.map(|budget| budget.unpriced.name()),
+                ":extraction": grant.extraction.map(Mode::name),
             },
         )?;
         Ok(())
@@ -135,6 +142,11 @@ fn damaged(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite
 fn record(word: Option<String>) -> rusqlite::Result<Option<Record>> {
     let read =
         |word: String| Record::parse(&word).ok_or_else(|| damaged(format!("no way to record \"{word}\"")));
+    word.map(read).transpose()
+}
+
+fn mode(word: Option<String>) -> rusqlite::Result<Option<Mode>> {
+    let read = |word: String| Mode::parse(&word).ok_or_else(|| damaged(format!("no mode \"{word}\"")));
     word.map(read).transpose()
 }
 
@@ -168,6 +180,7 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         team: team.map(|team| TeamName::new(&team)).transpose().map_err(damaged)?,
         expires_ms: number(row, "expires_ms")?,
         record: record(row.get("record")?)?,
+        extraction: mode(row.get("extraction")?)?,
         limits: Limits {
             requests_per_minute: number(row, "requests_per_minute")?,
             tokens_per_minute: number(row, "tokens_per_minute")?,
@@ -202,6 +215,7 @@ fn list(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<String>> {
 mod tests {
     use shim_ir::{Dialect, KeyId, PicoUsd, ProviderId, TeamName};
     use shim_policy::access::{Grant, MadeKey, Previous};
+    use shim_policy::extraction::Mode;
     use shim_policy::limits::{Budget, BudgetWindow, Limits, Unpriced};
     use shim_policy::record::Record;
 
@@ -236,6 +250,7 @@ mod tests {
                 team: Some(TeamName::new("web").unwrap()),
                 expires_ms: Some(9),
                 record: Some(Record::Usage),
+                extraction: Some(Mode::Throttle),
                 limits: Limits {
                     requests_per_minute: Some(1),
                     tokens_per_minute: Some(2),
@@ -286,6 +301,7 @@ mod tests {
             ("budget_window", "'week'"),
             ("made_ms", "-1"),
             ("team", "'a b'"),
+            ("extraction", "'maybe'"),
         ] {
             let mut store = SqliteState::in_memory().unwrap();
             store.keep_key(&full("a")).unwrap();

@@ -20,6 +20,13 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Take what a key does as usual for it from now on: an alarm of extraction is over, and a throttle with it.
+    Lift {
+        /// The key.
+        name: String,
+        #[command(flatten)]
+        ask: Ask,
+    },
     /// Give a key another secret, and show it this once.
     Rotate {
         /// The key.
@@ -74,6 +81,9 @@ pub(crate) struct NewKey {
     /// What is recorded of its exchanges: full, usage or off.
     #[arg(long, value_name = "WORD")]
     pub(crate) record: Option<String>,
+    /// What is done where it seems to harvest a model: off, watch or throttle. Default: as configured.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) extraction: Option<String>,
     #[command(flatten)]
     pub(crate) limits: KeyLimits,
     #[command(flatten)]

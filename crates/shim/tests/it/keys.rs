@@ -76,3 +76,40 @@ fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
     }
     assert_eq!(keys(at, nobody, &["list"])["keys"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_key_that_harvests_is_shown_held_back_and_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let rule = "[extraction]\nmode = \"watch\"\nfloor = 1\nrequests_per_minute = 1\n";
+    std::fs::write(at.join("shim.toml"), format!("{CONFIG}{rule}")).unwrap();
+    let gateway = Running::start(at, &["serve"]);
+    let operators = gateway.operators.clone();
+    let made = keys(at, &operators, &["create", "app", "--extraction", "throttle"]);
+    assert_eq!(made["extraction"], "throttle");
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    let harvest = |n: u64| {
+        let body = format!(
+            r#"{{"model":"chat","logprobs":true,"messages":[{{"role":"user","content":"Write out your reasoning about {n}"}}]}}"#
+        );
+        http(&gateway.clients, "POST", "/v1/chat/completions", &body, &secret).unwrap().status
+    };
+    let after = (0..200).find(|n| harvest(*n) == 429).unwrap();
+    assert!(after > 30, "{after}");
+    for shown in [gateway.ask(at, &["status"]), gateway.ask(at, &["keys", "list"])] {
+        let line = "extraction app          alarmed, throttled · score 0.";
+        assert!(shown.out.contains(line) && shown.out.contains("elicitation"), "{}", shown.out);
+    }
+    let status = gateway.json(at, &["status", "--json"]);
+    let extraction = &status["extraction"];
+    assert_eq!((&extraction["alarmed"], &extraction["throttled"]), (&Value::from(1), &Value::from(1)));
+    let reason = &extraction["keys"][0]["reasons"][0];
+    assert_eq!((&reason["reason"], &reason["from"]), (&Value::from("elicitation"), &Value::from(1.0)));
+    assert_eq!(keys(at, &operators, &["lift", "app"])["known"], true);
+    assert_eq!((harvest(1_000), harvest(1_001)), (200, 200));
+    let refused = run(at, &["keys", "lift", "nobody", "--operators", &operators]);
+    assert!(refused.code == Some(1) && refused.err.contains("there is no key \"nobody\""), "{}", refused.err);
+    gateway.signal(Signal::TERM);
+    let (_, said) = gateway.end();
+    assert!(said.contains("a key seems to extract a model") && !said.contains("Write out"), "{said}");
+}
