@@ -258,8 +258,9 @@ impl Ticket {
             usage,
             service: reading.billed.service.as_deref(),
             searches: reading.billed.searches,
+            region: reading.billed.region.as_deref(),
             stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
-            complete: reading.complete,
+            complete: is_whole(reading),
             day: Date::at(record.at_ms / 1000),
         })
     }
@@ -331,6 +332,11 @@ impl Ticket {
         self.shared.settled(*record);
         receipt
     }
+}
+
+/// Whether what was read is all that an answer is billed by.
+fn is_whole(reading: &Reading) -> bool {
+    reading.complete && !reading.billed.tools
 }
 
 /// What a failed attempt cost: nothing where the provider refused or was never reached; not known where it may have
