@@ -11,7 +11,7 @@ use shim_ir::{
 use shim_policy::sentinel::Outline;
 use shim_policy::tokens::Estimate;
 use shim_store::ledger::Receipt;
-use shim_telemetry::{Outcome, Settled, Tried};
+use shim_telemetry::{Outcome, Settled, Terms, Tried};
 use tokio::time::Instant;
 
 use crate::generation::Target;
@@ -75,6 +75,7 @@ impl Ticket {
             usage: None,
             cost: None,
             basis: Basis::default(),
+            terms: None,
             reserved: None,
             charged: None,
             failed: Vec::new(),
@@ -163,7 +164,7 @@ impl Ticket {
             let status = fault.status.filter(|_| fault.kind.blame() == Blame::Upstream);
             let cost = cost_of_failure(fault, r.cost.take());
             r.failed.push(Tried { target, fault: fault.kind, status, cost, failed_us });
-            (r.usage, r.finish, r.basis) = (None, None, Basis::default());
+            (r.usage, r.finish, r.basis, r.terms) = (None, None, Basis::default(), None);
         });
     }
 
@@ -239,10 +240,11 @@ impl Ticket {
         let usage = reading.usage.as_ref().map(Usage::counts);
         let finish = reading.finish.as_ref().map(|f| f.reason.clone());
         let bill = self.bill(reading);
+        let terms = usage.as_ref().map(|_| self.terms(reading, &bill));
         self.note(|r| {
             r.usage = usage;
             r.finish = finish;
-            (r.cost, r.basis) = (bill.cost, bill.basis);
+            (r.cost, r.basis, r.terms) = (bill.cost, bill.basis, terms);
         });
     }
 
@@ -263,6 +265,19 @@ impl Ticket {
             complete: is_whole(reading),
             day: Date::at(record.at_ms / 1000),
         })
+    }
+
+    /// What an answer with this bill was priced by beside its tokens.
+    fn terms(&self, reading: &Reading, bill: &Bill) -> Terms {
+        let host = self.target.as_ref().and_then(|target| target.pricing().region());
+        let billed = &reading.billed;
+        Terms {
+            service: billed.service.clone(),
+            region: billed.region.clone().or_else(|| host.map(Into::into)),
+            searches: billed.searches,
+            complete: is_whole(reading),
+            stated: bill.basis == Basis::Stated,
+        }
     }
 
     /// Notes what a translation could not carry.
@@ -352,8 +367,7 @@ fn add_failures(record: &mut Settled) {
     if record.failed.is_empty() {
         return;
     }
-    let known = record.failed.iter().filter_map(|tried| tried.cost);
-    let failures = known.fold(PicoUsd(0), |sum, cost| PicoUsd(sum.0.saturating_add(cost.0)));
+    let failures = record.failures();
     record.cost = record.cost.map(|cost| PicoUsd(cost.0.saturating_add(failures.0)));
     if record.cost.is_some() && record.failed.iter().any(|tried| tried.cost.is_none()) {
         record.basis = Basis::Partial;
