@@ -1,7 +1,8 @@
 """What every suite needs: where the gateway is, one line for each check, and swaps.
 
 `cargo xtask clients` starts the gateway and the provider behind it, and says in the environment variable SHIM_SUITE
-where they are: {"url", "key", "operators", "seen", "shim", "wants_keys", "places": {dialect: {"provider", "alias"}}}.
+where they are: {"url", "key", "operators", "seen", "store", "shim", "wants_keys", "places": {dialect: {"provider",
+"alias"}}}.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ use shim_store::StoreError;
 use shim_store::ledger::{Cursor, Filter, Reader, time};
 
 use crate::Operators;
-use crate::routes::bad;
+use crate::routes::{bad, refused};
 
 /// Exchanges listed at once.
 const LISTED_MAX: usize = 100;
@@ -107,6 +107,40 @@ pub(crate) async fn exchange(State(operators): State<Operators>, Path(id): Path<
         Ok(Ok(None)) => bad(StatusCode::NOT_FOUND, "there is no such exchange in the ledger"),
         Ok(Err(error)) => unreadable(&error),
         Err(_) => bad(StatusCode::INTERNAL_SERVER_ERROR, "the ledger could not be read"),
+    }
+}
+
+/// The body of `POST /v1/ledger/reprice`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reprice {
+    #[serde(default)]
+    which: Asked,
+    /// Whether what comes of it is written.
+    #[serde(default)]
+    write: bool,
+}
+
+/// `POST /v1/ledger/reprice`.
+pub(crate) async fn reprice(State(operators): State<Operators>, Json(asked): Json<Reprice>) -> Response {
+    let done = tokio::task::spawn_blocking(move || repriced(&operators, asked)).await;
+    done.unwrap_or_else(|_| bad(StatusCode::INTERNAL_SERVER_ERROR, "the costs could not be reckoned anew"))
+}
+
+fn repriced(operators: &Operators, asked: Reprice) -> Response {
+    if asked.which.limit.is_some() || asked.which.before.is_some() {
+        return bad(
+            StatusCode::BAD_REQUEST,
+            "costs are not reckoned anew by pages: give neither limit nor before",
+        );
+    }
+    let control = &operators.control;
+    match filter(asked.which, control.shared().now_ms()) {
+        Err(why) => bad(StatusCode::BAD_REQUEST, &why),
+        Ok((filter, _)) => match control.reprice(&filter, asked.write) {
+            Ok(report) => Json(report.to_json()).into_response(),
+            Err(error) => refused(&error),
+        },
     }
 }
 

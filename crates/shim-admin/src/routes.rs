@@ -29,6 +29,7 @@ pub(crate) fn router(operators: Operators) -> Router {
         .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/keys/{name}/lift", post(extraction::lift))
         .route("/v1/extraction", get(extraction::list))
+        .route("/v1/ledger/reprice", post(crate::ledger::reprice))
         .route("/v1/exchanges", get(crate::ledger::exchanges))
         .route("/v1/exchanges/{id}", get(crate::ledger::exchange))
         .layer(from_fn_with_state(operators.clone(), guard))
@@ -36,7 +37,8 @@ pub(crate) fn router(operators: Operators) -> Router {
 }
 
 async fn index() -> &'static str {
-    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/extraction /v1/exchanges\n"
+    "shim: /healthz /readyz /metrics /v1/status /v1/models /v1/swaps /v1/keys /v1/extraction /v1/exchanges \
+     /v1/ledger/reprice\n"
 }
 
 async fn ready(State(operators): State<Operators>) -> Response {
@@ -193,10 +195,13 @@ pub(crate) fn refused(error: &ControlError) -> Response {
         ControlError::Key(
             KeyError::Taken(_) | KeyError::Revoked(_) | KeyError::InFile(_) | KeyError::Many,
         ) => StatusCode::CONFLICT,
+        ControlError::NoLedger => StatusCode::NOT_FOUND,
+        ControlError::Repricing => StatusCode::CONFLICT,
         ControlError::Setup(_) | ControlError::Secrets(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ControlError::Store(_) | ControlError::Spent(_) | ControlError::Key(KeyError::Random) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        ControlError::Store(_)
+        | ControlError::Reprice(_)
+        | ControlError::Spent(_)
+        | ControlError::Key(KeyError::Random) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     bad(status, &error.to_string())
 }

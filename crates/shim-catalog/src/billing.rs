@@ -1,82 +1,9 @@
 //! What an answer costs: the provider's own statement where it makes one, else its tokens at list price.
 
-use serde::Deserialize;
 use shim_ir::{Basis, Bill, PicoUsd, Tokens, Usage};
 
 use crate::price::per_token;
-use crate::{Date, OwnPrice, Price, PriceRow, fits, model, provider};
-
-/// What a provider bills otherwise than by the list prices of tokens. Part of its file.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Billing {
-    /// Where its answers state what they cost.
-    pub stated: Option<StatedCost>,
-    /// What input written to a cache that lives an hour costs, where that is documented.
-    pub cache_write_1h: Option<Multiple>,
-    /// What a search of the web costs.
-    pub search: Option<Search>,
-    /// Classes of service that cost another price than the ordinary one. What is not here has no known price.
-    #[serde(default)]
-    pub service: Vec<Service>,
-}
-
-/// Where the usage of an answer states its cost.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct StatedCost {
-    /// The member of the usage object, with a dot before the name of one within it.
-    pub path: String,
-    /// Digits behind the decimal point that the number lacks: 0 for dollars, 10 for ten-thousand-millionths.
-    pub scale: u8,
-    /// The member that, where it is `true`, says that it is not the whole cost.
-    pub unless: Option<String>,
-    /// Where that is documented.
-    pub source: String,
-    /// When that was read, as a date.
-    pub read: String,
-}
-
-/// A price as a multiple of that of fresh input.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Multiple {
-    /// In hundredths.
-    pub percent: u32,
-    /// Where that is documented.
-    pub source: String,
-    /// When that was read, as a date.
-    pub read: String,
-}
-
-/// The price of a search of the web.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Search {
-    /// Dollars for a thousand, as a decimal.
-    pub usd_per_thousand: String,
-    /// Where that is documented.
-    pub source: String,
-    /// When that was read, as a date.
-    pub read: String,
-}
-
-/// A class of service.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Service {
-    /// Its name in answers.
-    pub name: String,
-    /// The price of a token there, in hundredths of the ordinary one.
-    pub percent: u32,
-    /// The models that have it, `*` standing for any text; none where all have it.
-    #[serde(default)]
-    pub models: Vec<String>,
-    /// Where that is documented.
-    pub source: String,
-    /// When that was read, as a date.
-    pub read: String,
-}
+use crate::{Billing, Date, OwnPrice, Price, PriceRow, Service, Surcharge, fits, model, provider};
 
 /// What is known of the prices of one model of one provider.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,6 +12,8 @@ pub struct Pricing {
     rows: &'static [PriceRow],
     billing: Option<&'static Billing>,
     model: &'static str,
+    released: &'static str,
+    region: Option<&'static str>,
 }
 
 /// An answer, as far as it is billed.
@@ -96,6 +25,8 @@ pub struct Answered<'a> {
     pub service: Option<&'a str>,
     /// Searches of the web.
     pub searches: u64,
+    /// Where it was processed, where it says so itself; else it was where [`Pricing::processed_in`] says.
+    pub region: Option<&'a str>,
     /// The number in which it states its cost, where it has one: what stands at [`Pricing::stated_at`].
     pub stated: Option<&'a str>,
     /// Whether it was complete.
@@ -110,14 +41,33 @@ impl Pricing {
     pub fn of(provider: &str, id: &str) -> Self {
         let billing = self::provider(provider).and_then(|known| known.billing.as_ref());
         let known = self::provider(provider).and_then(|known| model(&known.id, id));
-        let (rows, model) = known.map_or((&[][..], ""), |model| (model.prices.as_slice(), model.id.as_str()));
-        Self { own: None, rows, billing, model }
+        let Some(known) = known else { return Self { billing, ..Self::default() } };
+        let (rows, model, released) = (known.prices.as_slice(), known.id.as_str(), known.released.as_str());
+        Self { own: None, rows, billing, model, released, region: None }
     }
 
     /// The same, but for what the owner says it costs.
     #[must_use]
     pub const fn own(self, own: OwnPrice) -> Self {
         Self { own: Some(own), ..self }
+    }
+
+    /// The same, where requests are processed in a region unless an answer names another.
+    #[must_use]
+    pub const fn processed_in(self, region: Option<&'static str>) -> Self {
+        Self { region, ..self }
+    }
+
+    /// The region in which requests are processed, as far as the host says it.
+    #[must_use]
+    pub const fn region(&self) -> Option<&'static str> {
+        self.region
+    }
+
+    /// Whether any price is known of the day: the owner's, or one of the list.
+    #[must_use]
+    pub fn is_known(&self, day: Date) -> bool {
+        self.own.is_some() || self.row(day).is_some()
     }
 
     /// The prices of a request with that much input, cached and fresh together; `None` where none are known for the day.
@@ -166,10 +116,43 @@ impl Pricing {
         if let Some(own) = &self.own {
             return own.price.cost(answered.usage, own.cache_write_1h);
         }
-        let row = self.row(answered.day)?;
+        let row = self.row(answered.day).filter(|row| !row.fees)?;
+        let price = self.with_images(row.price(answered.usage.input_total()))?;
         let hour = self.billing.and_then(|billing| billing.cache_write_1h.as_ref());
-        let tokens = row.cost(answered.usage, hour.map(|hour| hour.percent))?;
-        percent(tokens, self.percent(answered.service)?)?.plus(self.searched(answered.searches)?)
+        let hour = hour.zip(price.input).and_then(|(hour, input)| percent(input, hour.percent));
+        let tokens = price.cost(answered.usage, hour)?;
+        let served = percent(tokens, self.percent(answered.service)?)?;
+        let there = percent(served, self.surcharge(answered.region.or(self.region))?)?;
+        there.plus(self.searched(answered.searches)?)
+    }
+
+    /// The list prices, of which that of output is that of images where the provider says so.
+    fn with_images(&self, price: Price) -> Option<Price> {
+        let mut of = self.billing.iter().flat_map(|billing| &billing.images);
+        let Some(images) = of.find(|images| images.models.iter().any(|m| fits(m, self.model))) else {
+            return Some(price);
+        };
+        let text = per_token(&images.text_usd_per_million)?;
+        Some(Price { output: Some(text), output_image: price.output_image.or(price.output), ..price })
+    }
+
+    /// What a token costs in a region, in hundredths of the ordinary price; `None` where that is not known.
+    fn surcharge(&self, region: Option<&str>) -> Option<u32> {
+        let Some(name) = region else { return Some(100) };
+        let is_of = |there: &&Surcharge| {
+            let models = &there.models;
+            there.region == name && (models.is_empty() || models.iter().any(|m| fits(m, self.model)))
+        };
+        let found = self.billing.and_then(|billing| billing.surcharge.iter().find(is_of));
+        let Some(found) = found else { return Some(100) };
+        match found.released.as_deref() {
+            // A date reads in the order of time.
+            Some(from) if !self.released.is_empty() => {
+                Some(if self.released >= from { found.percent } else { 100 })
+            }
+            Some(_) => None,
+            None => Some(found.percent),
+        }
     }
 
     /// What a token costs in a class of service, in hundredths of the ordinary price; `None` where that is not known.
@@ -227,129 +210,4 @@ fn rounded(digits: u128, down: u32) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use shim_ir::{Basis, Bill, PicoUsd, Tokens, Usage};
-
-    use super::{Answered, Pricing, percent, pico};
-    use crate::{Date, OwnPrice, Price, provider, providers};
-
-    #[test]
-    fn stated_amounts_are_read_exactly() {
-        for (number, scale, expected) in [
-            ("0.00141", 0, Some(1_410_000_000)),
-            ("1e-06", 0, Some(1_000_000)),
-            ("1.5E-3", 0, Some(1_500_000_000)),
-            ("37756000", 10, Some(3_775_600_000)),
-            ("0", 0, Some(0)),
-            ("0.0", 10, Some(0)),
-            ("0.0000000000005", 0, Some(1)),
-            ("0.0000000000004", 0, Some(0)),
-            ("1e-400", 0, Some(0)),
-            ("12", 0, Some(12_000_000_000_000)),
-            ("1e9", 0, None),
-            ("1e400", 0, None),
-            ("-1", 0, None),
-            ("1e", 0, None),
-            ("", 0, None),
-        ] {
-            assert_eq!(pico(number, scale), expected.map(PicoUsd), "{number} {scale}");
-        }
-    }
-
-    fn answered(usage: &Usage) -> Answered<'_> {
-        let day = Date::parse("2026-07-10").unwrap();
-        Answered { usage, service: None, searches: 0, stated: None, complete: true, day }
-    }
-
-    /// What `asked` of a model costs, in pico-dollars.
-    #[track_caller]
-    fn check(target: (&str, &str), asked: &Answered<'_>, cost: Option<u64>, basis: Basis) {
-        let bill = Pricing::of(target.0, target.1).bill(asked);
-        assert_eq!(bill, Bill { cost: cost.map(PicoUsd), basis }, "{target:?}");
-    }
-
-    #[test]
-    fn an_answer_is_billed_by_class_service_and_search() {
-        let used = Usage {
-            input_uncached: Tokens(100),
-            cache_read: Tokens(1_000),
-            cache_write: Tokens(10),
-            cache_write_1h: Tokens(10),
-            output_text: Tokens(20),
-            reasoning: Tokens(5),
-            ..Usage::default()
-        };
-        // 3 and 15 dollars a million; 0.3 read, 3.75 written for minutes, 6 for an hour.
-        let sonnet = ("anthropic", "claude-sonnet-4-6");
-        let tokens = 100 * 3_000_000 + 1_000 * 300_000 + 10 * 3_750_000 + 10 * 6_000_000 + 25 * 15_000_000;
-        let plain = answered(&used);
-        check(sonnet, &plain, Some(tokens), Basis::Listed);
-        check(sonnet, &Answered { complete: false, ..plain }, Some(tokens), Basis::Partial);
-        let searched = Answered { searches: 3, ..plain };
-        check(sonnet, &searched, Some(tokens + 3 * 10_000_000_000), Basis::Listed);
-        check(sonnet, &Answered { service: Some("batch"), ..plain }, Some(tokens / 2), Basis::Listed);
-        check(sonnet, &Answered { service: Some("priority"), ..plain }, None, Basis::Unknown);
-        check(("anthropic", "claude-nobody"), &plain, None, Basis::Unknown);
-        check(("nobody", "model"), &plain, None, Basis::Unknown);
-        let hour = Usage { cache_write_1h: Tokens(1), ..Usage::default() };
-        check(("openai", "gpt-5.2"), &answered(&hour), None, Basis::Unknown);
-        check(("google", "gemini-2.5-flash"), &searched, None, Basis::Unknown);
-    }
-
-    #[test]
-    fn the_owners_prices_go_before_the_list() {
-        let used = Usage { input_uncached: Tokens(100), output_text: Tokens(10), ..Usage::default() };
-        let price = Price { input: Some(PicoUsd(3)), output: Some(PicoUsd(5)), ..Price::default() };
-        let own = OwnPrice { price, cache_write_1h: None };
-        let asked = Answered { service: Some("flex"), ..answered(&used) };
-        for (provider, model) in [("nobody", "model"), ("openai", "gpt-5.2")] {
-            let bill = Pricing::of(provider, model).own(own).bill(&asked);
-            assert_eq!(bill, Bill { cost: Some(PicoUsd(350)), basis: Basis::Listed });
-        }
-        let free = Pricing::of("nobody", "model").own(OwnPrice::FREE).bill(&asked);
-        assert_eq!(free.cost, Some(PicoUsd(0)));
-    }
-
-    #[test]
-    fn what_a_provider_states_is_what_it_costs() {
-        let used = Usage { input_uncached: Tokens(100), ..Usage::default() };
-        let stated = Answered { stated: Some("0.95"), ..answered(&used) };
-        check(("openrouter", "some/model"), &stated, Some(950_000_000_000), Basis::Stated);
-        let ticks = Answered { stated: Some("37756000"), ..answered(&used) };
-        check(("xai", "grok-4"), &ticks, Some(3_775_600_000), Basis::Stated);
-        assert_eq!(Pricing::of("openrouter", "x").stated_at(), Some("cost"));
-        assert_eq!(Pricing::of("openai", "gpt-5.2").stated_at(), None);
-    }
-
-    #[test]
-    fn every_statement_of_a_provider_is_sound() {
-        for billing in providers().iter().filter_map(|p| p.billing.as_ref()) {
-            let sources = [
-                billing.stated.as_ref().map(|stated| (&stated.source, &stated.read)),
-                billing.cache_write_1h.as_ref().map(|hour| (&hour.source, &hour.read)),
-                billing.search.as_ref().map(|search| (&search.source, &search.read)),
-            ];
-            let services = billing.service.iter().map(|service| (&service.source, &service.read));
-            for (source, read) in sources.into_iter().flatten().chain(services) {
-                assert!(source.starts_with("https://") && Date::parse(read).is_some(), "{source} {read}");
-            }
-            let search = billing.search.as_ref().map(|search| search.usd_per_thousand.as_str());
-            assert!(search.is_none_or(|usd| super::per_token(usd).is_some()), "{search:?}");
-        }
-        assert!(provider("anthropic").unwrap().billing.is_some());
-    }
-
-    proptest! {
-        #[test]
-        fn any_number_is_answered(number in any::<String>(), scale in any::<u8>()) {
-            let _ = pico(&number, scale);
-        }
-
-        #[test]
-        fn no_part_is_more_than_the_whole(amount in any::<u64>(), part in 0u32..=100) {
-            let part = percent(PicoUsd(amount), part).unwrap();
-            prop_assert!(part.0 <= amount);
-        }
-    }
-}
+mod tests;

@@ -18,9 +18,10 @@ mod provider;
 mod quirk;
 mod row;
 mod template;
+mod terms;
 mod traits;
 
-pub use billing::{Answered, Billing, Multiple, Pricing, Search, Service, StatedCost};
+pub use billing::{Answered, Pricing};
 pub use control::{Bounds, Control, Manner, Way};
 pub use date::{Date, SnapshotSuffix};
 pub use model::{Model, Status, model, models};
@@ -32,4 +33,5 @@ pub use provider::{
 };
 pub use quirk::{Quirk, fits};
 pub use template::{Template, template};
+pub use terms::{Billing, Images, Multiple, Search, Service, StatedCost, Surcharge};
 pub use traits::traits;

@@ -3,7 +3,6 @@
 use shim_ir::{PicoUsd, Tokens, Usage};
 
 use crate::Date;
-use crate::billing::percent;
 
 /// The list prices of one token, in pico-dollars, by class. What is not known is `None`, never 0; a 0 is stated.
 ///
@@ -25,6 +24,8 @@ pub struct Price {
     pub input_audio: Option<PicoUsd>,
     /// Audio output, where it costs a price of its own.
     pub output_audio: Option<PicoUsd>,
+    /// Images, where they cost another price than other output.
+    pub output_image: Option<PicoUsd>,
 }
 
 /// Prices that an owner states for models of its own, whatever the day and the length of the input.
@@ -48,6 +49,7 @@ impl OwnPrice {
             reasoning: free,
             input_audio: free,
             output_audio: free,
+            output_image: free,
         };
         Self { price, cache_write_1h: free }
     };
@@ -68,7 +70,7 @@ impl Price {
             (usage.output_text, self.output),
             (usage.reasoning, self.reasoning.or(self.output)),
             (usage.output_audio, self.output_audio),
-            (usage.output_image, self.output),
+            (usage.output_image, self.output_image.or(self.output)),
         ];
         classes.into_iter().try_fold(PicoUsd(0), |sum, (tokens, price)| match (tokens, price) {
             (Tokens(0), _) => Some(sum),
@@ -86,6 +88,7 @@ impl Price {
             reasoning: self.reasoning.or(base.reasoning),
             input_audio: self.input_audio.or(base.input_audio),
             output_audio: self.output_audio.or(base.output_audio),
+            output_image: self.output_image.or(base.output_image),
         }
     }
 }
@@ -137,17 +140,6 @@ impl PriceSource {
 }
 
 impl PriceRow {
-    /// What tokens cost; `None` where a class of them has no known price, where more than the tokens is billed, and where
-    /// it does not fit.
-    ///
-    /// `hour`: the price of input written to a cache for an hour, in hundredths of that of fresh input, where known.
-    #[must_use]
-    pub fn cost(&self, usage: &Usage, hour: Option<u32>) -> Option<PicoUsd> {
-        let price = self.price(usage.input_total());
-        let hour = hour.zip(price.input).and_then(|(hour, input)| percent(input, hour));
-        price.cost(usage, hour).filter(|_| !self.fees)
-    }
-
     /// The prices of a request with that much input, cached and fresh together.
     #[must_use]
     pub fn price(&self, input: Tokens) -> Price {

@@ -92,6 +92,7 @@ fn class(price: &mut Price, word: &str) -> Option<()> {
         "think" => &mut price.reasoning,
         "audio-in" => &mut price.input_audio,
         "audio-out" => &mut price.output_audio,
+        "image-out" => &mut price.output_image,
         _ => return None,
     };
     *place = Some(per_token(amount)?);

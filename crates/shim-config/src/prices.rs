@@ -49,6 +49,7 @@ fn own(gather: &mut Gather<'_>, raw: &raw::Prices, path: &str, at: &Range<usize>
             reasoning: usd("reasoning", &raw.reasoning),
             input_audio: usd("input_audio", &raw.input_audio),
             output_audio: usd("output_audio", &raw.output_audio),
+            output_image: usd("output_image", &raw.output_image),
         },
         cache_write_1h: usd("cache_write_1h", &raw.cache_write_1h),
     }

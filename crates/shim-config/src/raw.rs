@@ -249,6 +249,8 @@ pub(crate) struct Prices {
     pub(crate) input_audio: Option<String>,
     /// Audio output.
     pub(crate) output_audio: Option<String>,
+    /// Images, where they cost another price than other output.
+    pub(crate) output_image: Option<String>,
 }
 
 /// Whom a provider's certificate may come from.

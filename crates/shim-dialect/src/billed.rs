@@ -1,6 +1,6 @@
 //! What an answer says of its price beside the tokens.
 
-use shim_ir::{Event, Executor, Part, Response, Rest};
+use shim_ir::{Event, Executor, Part, Request, Response, Rest};
 use shim_wire::{RawJson, Value, ValueKind};
 
 use crate::common::{each_member, member};
@@ -13,10 +13,26 @@ pub struct Billed {
     /// How often the provider searched the web, which is billed beside the tokens. At least that often: some only tell
     /// that they did.
     pub searches: u64,
+    /// Where it was processed, by the upstream's word; `None` where that was anywhere, or is not told.
+    pub region: Option<Box<str>>,
+    /// Whether the provider ran tools that are billed beside the tokens, at a price that the answer does not tell.
+    pub tools: bool,
 }
+
+/// Tools of OpenAI that are billed by the call, by the container or by the image.
+/// Source: <https://platform.openai.com/docs/pricing>, read 2026-11-26.
+pub(crate) const TOOLS: [&str; 3] = ["file_search", "code_interpreter", "image_generation"];
 
 /// Words for the ordinary class of service: OpenAI's, Anthropic's and Gemini's, Groq's, and those that leave it open.
 const ORDINARY: [&str; 5] = ["default", "standard", "on_demand", "auto", "standard_only"];
+
+/// The class of service of an answer that Anthropic gave at another speed, which it tells apart from its tier.
+/// Source: <https://platform.claude.com/docs/en/build-with-claude/fast-mode>, read 2026-11-26.
+const SPEEDY: &str = "fast";
+
+/// Words for anywhere, and for a model that has no such choice (Anthropic).
+/// Source: <https://platform.claude.com/docs/en/build-with-claude/data-residency>, read 2026-11-26.
+const ANYWHERE: [&str; 2] = ["global", "not_available"];
 
 /// The member that tells that an answer rests on a search, where no call of a tool stands for it (Gemini).
 const SEARCHED: &str = "groundingMetadata";
@@ -27,16 +43,33 @@ impl Billed {
         self.service = (!word.is_empty() && !ORDINARY.contains(&word)).then(|| word.into());
     }
 
-    /// Takes a usage object: Anthropic's and Gemini's tell the class of service, Anthropic's and OpenRouter's the searches.
+    /// Takes the word for where it was processed.
+    pub fn place(&mut self, word: &str) {
+        self.region = (!word.is_empty() && !ANYWHERE.contains(&word)).then(|| word.into());
+    }
+
+    /// Takes a usage object: Anthropic's and Gemini's tell the class of service, Anthropic's and OpenRouter's the searches,
+    /// Anthropic's the speed and the region too.
     pub(crate) fn usage(&mut self, words: &str) {
+        let mut speedy = false;
         let _ = each_member(words, |member| match &*member.key {
             "service_tier" | "serviceTier" => self.serve_as(&member.value),
+            "speed" => speedy = member.value.as_str().is_some_and(|word| word == SPEEDY),
+            "inference_geo" => {
+                if let Some(word) = member.value.as_str() {
+                    self.place(&word);
+                }
+            }
             "server_tool_use" => {
                 let searches = member.value.get("web_search_requests").and_then(|count| count.as_u64());
                 self.searches = searches.unwrap_or(self.searches);
             }
             _ => {}
         });
+        // Whichever of the two members comes first.
+        if speedy {
+            self.serve(SPEEDY);
+        }
     }
 
     /// Takes a word that may be no text.
@@ -44,6 +77,19 @@ impl Billed {
         if let Some(word) = word.as_str() {
             self.serve(&word);
         }
+    }
+
+    /// What a request asks for, in the words its answer would tell it in.
+    #[must_use]
+    pub fn asked(request: &Request) -> Self {
+        let mut billed = Self::default();
+        billed.serve(request.service_tier.as_deref().unwrap_or_default());
+        let word = |name| request.rest.get(name).map(|raw| raw.get().trim_matches('"'));
+        if word("speed") == Some(SPEEDY) {
+            billed.serve(SPEEDY);
+        }
+        billed.place(word("inference_geo").unwrap_or_default());
+        billed
     }
 
     /// Reads a whole answer.
@@ -83,9 +129,10 @@ impl Billed {
     fn part(&mut self, part: &Part) {
         if let Part::ToolCall(call) = part
             && call.executor == Executor::Provider
-            && ["web_search", "google_search"].iter().any(|name| call.name.starts_with(name))
         {
-            self.searches += 1;
+            let searches = ["web_search", "google_search"].iter().any(|name| call.name.starts_with(name));
+            self.searches += u64::from(searches);
+            self.tools |= TOOLS.contains(&&*call.name);
         }
     }
 
@@ -134,6 +181,20 @@ mod tests {
             billed.serve(word);
             assert_eq!(billed.service.as_deref(), told, "{word}");
         }
+    }
+
+    #[test]
+    fn a_usage_object_tells_tier_speed_and_region() {
+        let check = |usage: &str, service: Option<&str>, region: Option<&str>| {
+            let mut billed = Billed::default();
+            billed.usage(usage);
+            assert_eq!((billed.service.as_deref(), billed.region.as_deref()), (service, region), "{usage}");
+        };
+        check(r#"{"service_tier":"batch","inference_geo":"us"}"#, Some("batch"), Some("us"));
+        check(r#"{"speed":"fast","service_tier":"standard","inference_geo":"global"}"#, Some("fast"), None);
+        check(r#"{"service_tier":"standard","speed":"standard"}"#, None, None);
+        check(r#"{"serviceTier":"flex","inference_geo":"not_available"}"#, Some("flex"), None);
+        check(r#"{"speed":1,"inference_geo":null,"service_tier":[]}"#, None, None);
     }
 
     #[test]

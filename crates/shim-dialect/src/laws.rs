@@ -98,6 +98,9 @@ pub(crate) fn meter_agrees_on_whole(codec: &dyn Codec, body: &str, response: &Re
 #[track_caller]
 fn bills(reading: &Reading, billed: &Billed) {
     assert_eq!(reading.billed.service, billed.service);
+    assert_eq!(reading.billed.region, billed.region);
+    // An image that was made is a part like any other, and no call.
+    assert!(reading.billed.tools || !billed.tools, "{reading:?} {billed:?}");
     assert_eq!(reading.billed.searches > 0, billed.searches > 0, "{reading:?} {billed:?}");
 }
 

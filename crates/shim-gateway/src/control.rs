@@ -1,6 +1,7 @@
 //! The control plane: what changes the snapshot in force. Swaps, ways back, reloads.
 
 mod keys;
+mod reprice;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,8 @@ pub use keys::KeyStatus;
 pub struct Control {
     shared: Arc<Shared>,
     inner: Mutex<Inner>,
+    /// Held while costs are reckoned anew.
+    repricing: Mutex<()>,
 }
 
 struct Inner {
@@ -93,6 +96,15 @@ pub enum ControlError {
     /// What was spent before is not known, so budgets cannot be kept.
     #[error(transparent)]
     Spent(#[from] SpentError),
+    /// There is no ledger whose costs could be reckoned anew.
+    #[error("there is no ledger: this gateway records nothing")]
+    NoLedger,
+    /// They are being reckoned anew already.
+    #[error("costs are being reckoned anew already; ask again when that is done")]
+    Repricing,
+    /// The ledger could not be read or written.
+    #[error("the costs could not be reckoned anew to the end: {0}")]
+    Reprice(#[source] StoreError),
     /// The store failed; nothing was changed.
     #[error("the change could not be kept, so it was not made: {0}")]
     Store(#[from] StoreError),
@@ -125,10 +137,8 @@ impl Control {
         let snapshot = Snapshot::build(number, &setup, &shared.metrics)?;
         shared.publish(Arc::new(snapshot));
         let restart = Vec::new();
-        Ok(Self {
-            shared,
-            inner: Mutex::new(Inner { config, swaps, made, store, secrets, refused: None, restart }),
-        })
+        let inner = Mutex::new(Inner { config, swaps, made, store, secrets, refused: None, restart });
+        Ok(Self { shared, inner, repricing: Mutex::default() })
     }
 
     /// What workers answer requests with.

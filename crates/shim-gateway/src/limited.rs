@@ -7,7 +7,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use shim_ir::PicoUsd;
-use shim_policy::limits::{Account, Actual, Ask, Governed, Lease, Limiter, Period, Refusal, Subject};
+use shim_policy::limits::{
+    Account, Actual, Ask, Correction, Governed, Lease, Limiter, Period, Refusal, Subject,
+};
+use shim_store::ledger::{Change, Money};
 use tokio::time::Instant;
 
 use crate::generation::Snapshot;
@@ -112,9 +115,28 @@ impl Limited {
         self.spent.get().map(|spent| spent.spend(from_ms)).transpose()
     }
 
+    /// Corrects what exchanges came to under `snapshot`: their costs were reckoned anew, and are so in the ledger.
+    pub(crate) fn corrects(&self, snapshot: &Snapshot, changes: &[Change]) {
+        let now_ms = self.now_ms();
+        for change in changes {
+            let Some(correction) = correction(change) else { continue };
+            let who = snapshot.limited_by(change.key.as_ref(), &change.model);
+            let mut machine = self.machine();
+            who.iter().for_each(|governed| machine.correct(now_ms, governed, change.at_ms, correction));
+        }
+    }
+
     fn machine(&self) -> MutexGuard<'_, Limiter> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a change is to a budget; `None` where it is nothing.
+fn correction(change: &Change) -> Option<Correction> {
+    // Without anything that was charged, an exchange is one of unknown cost, or nobody worked for it.
+    let of = |money: Money| money.charged.or(Some(0).filter(|_| !money.unknown)).map(PicoUsd);
+    let correction = Correction { was: of(change.before), is: of(change.after) };
+    (correction.was != correction.is).then_some(correction)
 }
 
 /// How long the lease of an exchange lives that can take as long as `life`.

@@ -112,7 +112,7 @@ impl Worst {
         }
         let day = Date::at(record.at_ms / 1000);
         let output = record.answer_bytes.min(self.output);
-        let sent = pricing.and_then(|pricing| dearest(pricing, day, self.input, output));
+        let sent = pricing.and_then(|pricing| dearest(pricing, day, (self.input, output), &self.asked));
         let known = sent.map(|sent| sent.min(self.cost).max(record.cost.unwrap_or_default()));
         Actual { tokens: used.filter(|_| whole), cost: known.or(record.cost) }
     }

@@ -1,12 +1,13 @@
 //! What all workers share: the snapshot in force, metrics, log lines, recent exchanges.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use shim_ir::{ExchangeId, KeyId};
-use shim_store::ledger::Ledger;
+use shim_ir::{ExchangeId, KeyId, PicoUsd};
+use shim_store::ledger::{Change, Ledger, Money};
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
 
 use crate::count::Corrections;
@@ -166,6 +167,17 @@ impl Shared {
 
     fn recent_ones(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the costs of exchanges were reckoned anew, and are so in the ledger.
+    pub(crate) fn repriced(&self, changes: &[Change]) {
+        let known: HashMap<ExchangeId, Money> = changes.iter().map(|c| (c.id, c.after)).collect();
+        for settled in &mut self.recent_ones().slots {
+            if let Some(money) = known.get(&settled.id) {
+                (settled.cost, settled.basis) = (money.cost.map(PicoUsd), money.basis);
+                settled.charged = settled.charged.and(money.charged.map(PicoUsd));
+            }
+        }
     }
 
     /// Takes the record of a settled exchange: a log line, and a place among the recent ones.

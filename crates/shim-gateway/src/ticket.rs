@@ -11,7 +11,7 @@ use shim_ir::{
 use shim_policy::sentinel::Outline;
 use shim_policy::tokens::Estimate;
 use shim_store::ledger::Receipt;
-use shim_telemetry::{Outcome, Settled, Tried};
+use shim_telemetry::{Outcome, Settled, Terms, Tried};
 use tokio::time::Instant;
 
 use crate::extraction::Sample;
@@ -78,6 +78,7 @@ impl Ticket {
             usage: None,
             cost: None,
             basis: Basis::default(),
+            terms: None,
             reserved: None,
             charged: None,
             failed: Vec::new(),
@@ -167,7 +168,7 @@ impl Ticket {
             let status = fault.status.filter(|_| fault.kind.blame() == Blame::Upstream);
             let cost = cost_of_failure(fault, r.cost.take());
             r.failed.push(Tried { target, fault: fault.kind, status, cost, failed_us });
-            (r.usage, r.finish, r.basis) = (None, None, Basis::default());
+            (r.usage, r.finish, r.basis, r.terms) = (None, None, Basis::default(), None);
         });
     }
 
@@ -248,10 +249,11 @@ impl Ticket {
         let usage = reading.usage.as_ref().map(Usage::counts);
         let finish = reading.finish.as_ref().map(|f| f.reason.clone());
         let bill = self.bill(reading);
+        let terms = usage.as_ref().map(|_| self.terms(reading, &bill));
         self.note(|r| {
             r.usage = usage;
             r.finish = finish;
-            (r.cost, r.basis) = (bill.cost, bill.basis);
+            (r.cost, r.basis, r.terms) = (bill.cost, bill.basis, terms);
         });
     }
 
@@ -267,10 +269,24 @@ impl Ticket {
             usage,
             service: reading.billed.service.as_deref(),
             searches: reading.billed.searches,
+            region: reading.billed.region.as_deref(),
             stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
-            complete: reading.complete,
+            complete: is_whole(reading),
             day: Date::at(record.at_ms / 1000),
         })
+    }
+
+    /// What an answer with this bill was priced by beside its tokens.
+    fn terms(&self, reading: &Reading, bill: &Bill) -> Terms {
+        let host = self.target.as_ref().and_then(|target| target.pricing().region());
+        let billed = &reading.billed;
+        Terms {
+            service: billed.service.clone(),
+            region: billed.region.clone().or_else(|| host.map(Into::into)),
+            searches: billed.searches,
+            complete: is_whole(reading),
+            stated: bill.basis == Basis::Stated,
+        }
     }
 
     /// Notes what a translation could not carry.
@@ -345,6 +361,11 @@ impl Ticket {
     }
 }
 
+/// Whether what was read is all that an answer is billed by.
+fn is_whole(reading: &Reading) -> bool {
+    reading.complete && !reading.billed.tools
+}
+
 /// What a failed attempt cost: nothing where the provider refused or was never reached; not known where it may have
 /// worked for nobody. `read`: what was read of its answer.
 fn cost_of_failure(fault: &Fault, read: Option<PicoUsd>) -> Option<PicoUsd> {
@@ -358,8 +379,7 @@ fn add_failures(record: &mut Settled) {
     if record.failed.is_empty() {
         return;
     }
-    let known = record.failed.iter().filter_map(|tried| tried.cost);
-    let failures = known.fold(PicoUsd(0), |sum, cost| PicoUsd(sum.0.saturating_add(cost.0)));
+    let failures = record.failures();
     record.cost = record.cost.map(|cost| PicoUsd(cost.0.saturating_add(failures.0)));
     if record.cost.is_some() && record.failed.iter().any(|tried| tried.cost.is_none()) {
         record.basis = Basis::Partial;

@@ -17,7 +17,7 @@ use std::fmt;
 
 use shim_ir::{AliasName, KeyId, PicoUsd, TeamName, Tokens};
 
-pub use machine::{Actual, Ask, LEASES_MAX, Lease, Limiter};
+pub use machine::{Actual, Ask, Correction, LEASES_MAX, Lease, Limiter};
 pub use period::Period;
 
 /// What is limited of a key, a team or an alias. What is `None` is not.

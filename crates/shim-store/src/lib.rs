@@ -86,6 +86,9 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// The writer has too much to do.
+    #[error("the disk is too slow for it just now")]
+    Busy,
     /// It was closed: the gateway is ending.
     #[error("the store is closed")]
     Closed,

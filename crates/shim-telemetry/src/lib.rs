@@ -11,5 +11,5 @@ mod sink;
 pub use ledger::LedgerMetrics;
 pub use line::{Format, timestamp, write_line};
 pub use metrics::{Metrics, Series};
-pub use settled::{Outcome, Settled, Tried, finish_word, losses_json};
+pub use settled::{Outcome, Settled, Terms, Tried, finish_word, losses_json};
 pub use sink::{LineSink, SINK_BYTES_MAX};

@@ -244,6 +244,7 @@ pub(crate) mod tests {
             usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
             cost: Some(PicoUsd(250_000_000_000)),
             basis: Basis::Listed,
+            terms: None,
             reserved: None,
             charged: None,
             failed: Vec::new(),

@@ -68,6 +68,8 @@ pub struct Settled {
     pub cost: Option<PicoUsd>,
     /// What the cost rests on.
     pub basis: Basis,
+    /// What the answer was priced by beside its tokens; `None` where nobody told what was used.
+    pub terms: Option<Terms>,
     /// The most it could have cost, where a limit had that reserved before it was sent.
     pub reserved: Option<PicoUsd>,
     /// What budgets were charged with: the cost, or where that is not known of all, what is taken for it.
@@ -86,6 +88,21 @@ pub struct Settled {
     pub first_token_us: Option<u64>,
     /// Microseconds to the last byte.
     pub duration_us: u64,
+}
+
+/// What an answer is priced by beside its tokens: with them, all that is needed to price it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The class of service, where it was not the ordinary one.
+    pub service: Option<Box<str>>,
+    /// Where it was processed, as far as that was told.
+    pub region: Option<Box<str>>,
+    /// Searches of the web.
+    pub searches: u64,
+    /// Whether it was complete.
+    pub complete: bool,
+    /// Whether its provider stated the cost.
+    pub stated: bool,
 }
 
 /// An attempt that failed, and was followed by another.
@@ -118,6 +135,22 @@ impl Tried {
 }
 
 impl Settled {
+    /// What the attempts before the last cost, as far as that is known.
+    #[must_use]
+    pub fn failures(&self) -> PicoUsd {
+        let known = self.failed.iter().filter_map(|tried| tried.cost);
+        known.fold(PicoUsd(0), |sum, cost| PicoUsd(sum.0.saturating_add(cost.0)))
+    }
+
+    /// What of the cost is that of an answer that was delivered whole; `None` where it is not known.
+    #[must_use]
+    pub fn delivered(&self) -> Option<PicoUsd> {
+        if self.outcome != Outcome::Delivered {
+            return Some(PicoUsd(0));
+        }
+        self.cost.map(|cost| PicoUsd(cost.0.saturating_sub(self.failures().0)))
+    }
+
     /// How faithfully it was carried: `refused` where no target could be asked it, and `detail` says why.
     fn fidelity(&self) -> &'static str {
         match (&self.losses, self.fault) {
@@ -158,8 +191,12 @@ impl Settled {
             "usage": usage,
             "cost_pico_usd": self.cost.map(|cost| cost.0),
             "cost_basis": self.basis.name(),
+            "delivered_pico_usd": self.delivered().map(|cost| cost.0),
             "reserved_pico_usd": self.reserved.map(|amount| amount.0),
             "charged_pico_usd": self.charged.map(|amount| amount.0),
+            "service": self.terms.as_ref().and_then(|terms| terms.service.as_deref()),
+            "region": self.terms.as_ref().and_then(|terms| terms.region.as_deref()),
+            "searches": self.terms.as_ref().map(|terms| terms.searches),
             "failed": self.failed.iter().map(Tried::to_json).collect::<Vec<_>>(),
             "finish": self.finish.as_ref().map(finish_word),
             "request_bytes": self.request_bytes,

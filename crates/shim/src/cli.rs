@@ -40,7 +40,7 @@ enum Command {
     Run(Run),
     /// Change the model under an alias, or take a change back.
     Swap(Swap),
-    /// Look at what was recorded of exchanges: verify, export, search, show, tail.
+    /// Look at what was recorded of exchanges: verify, export, search, show, tail; or price it anew.
     Ledger(LedgerArgs),
     /// Make, list, rotate and revoke clients' keys, and see how their limits stand.
     #[command(subcommand)]

@@ -1,8 +1,9 @@
 //! `shim ledger`: what the store holds of exchanges, whether a gateway runs on it or not.
 
 mod print;
+mod reprice;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use shim_config::Config;
 use shim_gateway::{Control, Shared};
 use shim_ir::ExchangeId;
 use shim_store::StoreError;
-use shim_store::ledger::{Durability, Filter, Ledger, Reader, Row, Settings, csv_columns, csv_line, time};
+use shim_store::ledger::{
+    Durability, Filter, Ledger, ParquetWriter, Reader, Row, Settings, csv_columns, csv_line, time,
+};
 
 use crate::check::{read, validate};
 use crate::console::{error, say};
@@ -54,6 +57,9 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Reckon costs anew by the prices known now, and show what would change; --write changes it. What a provider stated
+    /// stays. Where a gateway has the store open, it does it.
+    Reprice(reprice::RepriceArgs),
     /// Find the exchanges whose bodies or fault hold all of these words, newest first.
     Search {
         /// Words; "in quotes" a phrase; `begin*` their beginning.
@@ -83,6 +89,8 @@ enum Format {
     Jsonl,
     /// Comma-separated values with a line of names.
     Csv,
+    /// Apache Parquet.
+    Parquet,
 }
 
 /// Which exchanges.
@@ -164,6 +172,7 @@ pub(crate) fn ledger(args: &LedgerArgs) -> Result<ExitCode> {
     }
     match &args.verb {
         Verb::Verify { deep } => return verify(&reader, *deep, args.json),
+        Verb::Reprice(reprice) => reprice::reprice(args, reprice, &store)?,
         Verb::Export { format, bodies, which } => export(&reader, *format, *bodies, which)?,
         Verb::Search { words, which } => search(&reader, words, which, args.json)?,
         Verb::Show { id } => show(&reader, id, args.json)?,
@@ -217,22 +226,45 @@ fn verify(reader: &Reader, deep: bool, json: bool) -> Result<ExitCode> {
 }
 
 fn export(reader: &Reader, format: Format, bodies: bool, which: &Which) -> Result<()> {
-    if bodies && format == Format::Csv {
+    if bodies && format != Format::Jsonl {
         bail!("bodies go into jsonl only");
     }
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    if format == Format::Csv {
-        writeln!(out, "{}", csv_columns())?;
+    let stdout = std::io::stdout().lock();
+    if format == Format::Parquet && stdout.is_terminal() {
+        bail!(
+            "Parquet is no text: send it to a file, as in `shim ledger export --format parquet > ledger.parquet`"
+        );
     }
-    let (mut left, mut failed) = (which.limit.unwrap_or(usize::MAX), None);
-    let mut line = |row: &Row| -> Result<()> {
-        match format {
-            Format::Csv => writeln!(out, "{}", csv_line(row))?,
-            Format::Jsonl if bodies => writeln!(out, "{}", print::whole(reader, row)?)?,
-            Format::Jsonl => writeln!(out, "{}", row.to_json())?,
+    let mut out = std::io::BufWriter::new(stdout);
+    match format {
+        Format::Parquet => {
+            let mut table = match ParquetWriter::new(out) {
+                Err(error) => return unless_gone(error.into()),
+                Ok(table) => table,
+            };
+            let all = each(reader, which, |row| Ok(table.add(row)?))?;
+            // The end of a file that nobody reads any more is of no use.
+            if all { table.finish().map(drop).or_else(|error| unless_gone(error.into())) } else { Ok(()) }
         }
-        Ok(())
-    };
+        Format::Csv => {
+            writeln!(out, "{}", csv_columns())?;
+            let all = each(reader, which, |row| Ok(writeln!(out, "{}", csv_line(row))?))?;
+            if all { Ok(out.flush()?) } else { Ok(()) }
+        }
+        Format::Jsonl => {
+            let all = each(reader, which, |row| {
+                let line = if bodies { print::whole(reader, row)? } else { row.to_json() };
+                Ok(writeln!(out, "{line}")?)
+            })?;
+            if all { Ok(out.flush()?) } else { Ok(()) }
+        }
+    }
+}
+
+/// Gives the rows that are asked for to `line`, oldest first; whether all were taken: whoever reads what is printed may
+/// have left.
+fn each(reader: &Reader, which: &Which, mut line: impl FnMut(&Row) -> Result<()>) -> Result<bool> {
+    let (mut left, mut failed) = (which.limit.unwrap_or(usize::MAX), None);
     let all = reader.each(&which.filter()?, None, |row| {
         if left == 0 {
             return Err(stopped());
@@ -244,11 +276,15 @@ fn export(reader: &Reader, format: Format, bodies: bool, which: &Which) -> Resul
         })
     });
     match (failed, all) {
-        (Some(error), _) if is_gone(&error) => Ok(()),
-        (Some(error), _) => Err(error),
+        (Some(error), _) => unless_gone(error).map(|()| false),
         (None, Err(error)) if left > 0 => Err(error.into()),
-        (None, _) => Ok(out.flush()?),
+        (None, _) => Ok(true),
     }
+}
+
+/// An error, unless it is that whoever reads what is printed has left.
+fn unless_gone(error: anyhow::Error) -> Result<()> {
+    if is_gone(&error) { Ok(()) } else { Err(error) }
 }
 
 /// What stops a walk through the ledger; nobody is shown it.

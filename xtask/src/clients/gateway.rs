@@ -132,6 +132,7 @@ impl Gateway {
             "key": self.key,
             "operators": self.operators,
             "seen": self.seen,
+            "store": self.seen.with_file_name("data"),
             "shim": self.shim,
             "wants_keys": self.key == KEY,
             "places": self.places,

@@ -21,7 +21,7 @@ const SDKS: [(&str, &str); 3] =
 
 /// The scripts that go over the upstreams of every dialect, which `shim up` does not find.
 const SQUARE: (&str, &str) = ("square", "square");
-const PYTHON: [(&str, &str); 1] = [SQUARE];
+const PYTHON: [(&str, &str); 2] = [SQUARE, ("ledger", "ledger_suite")];
 const FRAMEWORKS: [(&str, &str); 2] =
     [("langchain", "langchain_suite"), ("pydantic-ai", "pydantic_ai_suite")];
 const JS: [(&str, &str); 2] = [SQUARE, ("ai-sdk", "ai_sdk_suite")];

@@ -127,6 +127,7 @@ fn exchange(n: u64, options: &Options) -> Exchange {
         usage: Some(Usage { input_uncached: Tokens(300), output_text: Tokens(90), ..Usage::default() }),
         cost: Some(PicoUsd(1_425_000_000)),
         basis: Basis::Listed,
+        terms: None,
         failed: Vec::new(),
         finish: None,
         losses: None,

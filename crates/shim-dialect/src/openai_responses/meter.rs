@@ -7,6 +7,7 @@ use shim_wire::frame::Frame;
 use shim_wire::{Value, ValueKind};
 
 use super::{decode, errors};
+use crate::billed::TOOLS;
 use crate::common::{each_element, each_member, is_closed};
 use crate::{Meter, Operation, Reading};
 
@@ -34,6 +35,12 @@ fn is_search(item: &Value<'_>) -> bool {
     let kind = |value: &Value<'_>| value.get("type").and_then(|kind| kind.as_str().map(Cow::into_owned));
     let action = item.get("action").and_then(|action| kind(&action));
     kind(item).as_deref() == Some("web_search_call") && action.is_none_or(|action| action == "search")
+}
+
+/// Whether an item is a call of another tool that is billed beside the tokens.
+fn is_billed(item: &Value<'_>) -> bool {
+    let of = |word: &str| word.strip_suffix("_call").is_some_and(|tool| TOOLS.contains(&tool));
+    item.get("type").is_some_and(|kind| kind.as_str().is_some_and(|word| of(&word)))
 }
 
 fn malformed(message: &str) -> Fault {
@@ -86,6 +93,7 @@ impl ResponseMeter {
                     self.reading.content = true;
                     calls |= is_for_client(&item);
                     searches += u64::from(is_search(&item));
+                    self.reading.billed.tools |= is_billed(&item);
                 });
             }
             _ => {}
@@ -142,6 +150,7 @@ impl Meter for ResponseMeter {
                 self.item(index, item.is_some_and(|item| is_for_client(&item)));
                 let searched = kind.ends_with("done") && item.is_some_and(|item| is_search(&item));
                 self.reading.billed.searches += u64::from(searched);
+                self.reading.billed.tools |= item.is_some_and(|item| is_billed(&item));
             }
             _ if kind.ends_with(".delta") => self.reading.content = true,
             _ => {}
@@ -157,5 +166,33 @@ impl Meter for ResponseMeter {
 
     fn reading(&self) -> &Reading {
         &self.reading
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shim_wire::frame::Frame;
+
+    use super::ResponseMeter;
+    use crate::{Meter as _, Operation};
+
+    #[test]
+    fn tools_that_are_billed_beside_the_tokens_are_told_of() {
+        let check = |item: &str, told: bool| {
+            let mut whole = ResponseMeter::new(Operation::Generate);
+            whole.whole(&format!(r#"{{"status":"completed","output":[{item}]}}"#));
+            assert_eq!(whole.reading().billed.tools, told, "{item}");
+            let mut stream = ResponseMeter::new(Operation::Generate);
+            let data = format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#);
+            stream.frame(Frame { event: None, data: &data });
+            assert_eq!(stream.reading().billed.tools, told, "{item}");
+        };
+        check(r#"{"type":"file_search_call","id":"f","queries":["a"]}"#, true);
+        check(r#"{"type":"code_interpreter_call","id":"c"}"#, true);
+        check(r#"{"type":"image_generation_call","id":"i"}"#, true);
+        check(r#"{"type":"web_search_call","id":"w"}"#, false);
+        check(r#"{"type":"function_call","id":"n","name":"file_search"}"#, false);
+        check(r#"{"type":"message","content":[]}"#, false);
+        check(r#"{"type":7}"#, false);
     }
 }

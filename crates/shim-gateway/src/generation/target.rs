@@ -121,7 +121,7 @@ impl Target {
     pub(crate) fn pricing(&self) -> &Pricing {
         self.pricing.get_or_init(|| {
             let model = self.id.model.as_str();
-            let listed = Pricing::of(self.provider.id.as_str(), model);
+            let listed = Pricing::of(self.provider.id.as_str(), model).processed_in(self.provider.place());
             let own = self.provider.prices.iter().find(|(own, _)| fits(own, model));
             own.map_or(listed, |(_, own)| listed.own(*own))
         })
@@ -129,6 +129,15 @@ impl Target {
 }
 
 impl Provider {
+    /// Where requests to it are processed, where its documentation says so of its host: that can cost more. A word of the
+    /// owner's own is no provider's.
+    fn place(&self) -> Option<&'static str> {
+        self.endpoints.iter().find_map(|endpoint| match &endpoint.served_by {
+            ServedBy::Http(http) => shim_catalog::region(http.origin.host()),
+            ServedBy::Demo => None,
+        })
+    }
+
     /// The provider of this setup.
     pub(super) fn of(setup: &ProviderSetup) -> Self {
         let endpoint = |e: &EndpointSetup| {

@@ -1,7 +1,7 @@
 //! What an exchange is settled to, whatever became of it.
 
 use shim_catalog::{Date, Pricing};
-use shim_dialect::Operation;
+use shim_dialect::{Billed, Operation};
 use shim_ir::{Dialect, FaultKind, Generation, PicoUsd, Tokens, Usage};
 use shim_telemetry::{Metrics, Outcome, Settled};
 
@@ -23,8 +23,9 @@ fn pricing() -> Pricing {
 /// What is settled of an exchange that could have come to 1,000 tokens in and 1,000 out.
 fn settled(record: &Settled) -> u64 {
     let day = Date::at(record.at_ms / 1000);
-    let cost = dearest(&pricing(), day, 1_000, 1_000).unwrap();
-    let worst = Worst { input: 1_000, output: 1_000, cost, unpriced: false, free: false };
+    let cost = dearest(&pricing(), day, (1_000, 1_000), &Billed::default()).unwrap();
+    let worst =
+        Worst { input: 1_000, output: 1_000, cost, unpriced: false, free: false, asked: Billed::default() };
     let actual = worst.actual(record, Some(&pricing()));
     assert!(actual.cost.unwrap() <= cost);
     actual.cost.unwrap().0
@@ -88,8 +89,25 @@ fn nothing_is_settled_where_nobody_worked() {
 fn the_dearest_class_is_reckoned_with() {
     let day = Date::parse("2026-11-26").unwrap();
     let claude = Pricing::of("anthropic", "claude-sonnet-4-6");
+    let check = |pricing: &Pricing, tokens: (u64, u64), asked: &Billed, cost: Option<u64>| {
+        assert_eq!(dearest(pricing, day, tokens, asked), cost.map(PicoUsd), "{tokens:?} {asked:?}");
+    };
+    let plain = Billed::default();
     // Written to a cache for an hour, input costs twice its price.
-    assert_eq!(dearest(&claude, day, 10, 0), Some(PicoUsd(60_000_000)));
-    assert_eq!(dearest(&claude, day, 0, 10), Some(PicoUsd(150_000_000)));
-    assert_eq!(dearest(&Pricing::of("openai", "no-such-model"), day, 1, 1), None);
+    check(&claude, (10, 0), &plain, Some(60_000_000));
+    check(&claude, (0, 10), &plain, Some(150_000_000));
+    check(&Pricing::of("openai", "no-such-model"), (1, 1), &plain, None);
+    let image = Pricing::of("google", "gemini-3-pro-image-preview");
+    check(&image, (0, 10), &plain, Some(10 * 120_000_000));
+    // What is asked for may be served at its own price, or at the ordinary one.
+    let asked = |word: &str, region: Option<&str>| Billed {
+        service: Some(word.into()),
+        region: region.map(Into::into),
+        ..Billed::default()
+    };
+    let gpt = Pricing::of("openai", "gpt-5.5");
+    check(&gpt, (0, 10), &asked("priority", None), Some(25 * 30_000_000));
+    check(&gpt, (0, 10), &asked("flex", None), Some(10 * 30_000_000));
+    check(&gpt, (0, 10), &asked("flex", Some("eu")), Some(11 * 30_000_000));
+    check(&gpt, (0, 10), &asked("nobody knows", None), None);
 }

@@ -1,7 +1,7 @@
 //! The most an exchange can come to.
 
 use shim_catalog::{Answered, Date, Pricing};
-use shim_dialect::Operation;
+use shim_dialect::{Billed, Operation};
 use shim_ir::{Fault, FaultKind, PicoUsd, Request, Tokens, Usage};
 use shim_policy::limits::{Governed, tokens};
 use shim_policy::tokens::Estimate;
@@ -12,7 +12,7 @@ use crate::pipeline::Admitted;
 use crate::plan::{Plan, Step};
 
 /// The most an exchange can come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Worst {
     /// Tokens of input.
     pub(super) input: u64,
@@ -24,6 +24,8 @@ pub(super) struct Worst {
     pub(super) unpriced: bool,
     /// Whether it costs nothing: it counts as a request, and as nothing else.
     pub(super) free: bool,
+    /// What the request asks for that costs another price than the ordinary one.
+    pub(super) asked: Billed,
 }
 
 impl Worst {
@@ -48,7 +50,8 @@ impl Worst {
         // One that cannot be decoded may still pass to a target of its own dialect, which will say what is wrong with it.
         let request = if generates { decoded(admitted).ok() } else { None };
         let configured = limits.filter_map(|limits| limits.output_tokens_max).max();
-        let mut worst = Self::default();
+        let mut worst =
+            Self { asked: request.as_deref().map(Billed::asked).unwrap_or_default(), ..Self::default() };
         for step in &plan.steps {
             let (pricing, input) = (
                 step.target.pricing(),
@@ -56,14 +59,15 @@ impl Worst {
             );
             let output =
                 if generates { output(request.as_deref(), &step.target).or(configured) } else { Some(0) };
-            let paid = || dearest(pricing, day, 1, 1).is_some_and(|cost| cost > PicoUsd(0));
+            let paid = || dearest(pricing, day, (1, 1), &worst.asked).is_some_and(|cost| cost > PicoUsd(0));
             if output.is_none() && budget && paid() {
                 return Err(unbounded(step));
             }
             let output = output.unwrap_or(0);
+            let cost = dearest(pricing, day, (input, output), &worst.asked);
             worst.input = worst.input.max(input);
             worst.output = worst.output.max(output);
-            match dearest(pricing, day, input, output) {
+            match cost {
                 Some(cost) => worst.cost = worst.cost.max(cost),
                 None => worst.unpriced = true,
             }
@@ -103,12 +107,24 @@ fn known(target: &Target) -> (Option<u64>, Option<u64>) {
     (context.or(catalog.0), output.or(catalog.1))
 }
 
-/// What so many tokens cost, whatever class they turn out to be of: writing to a cache, and reasoning, cost more than other
-/// tokens with some. `None` where ordinary ones have no known price.
-pub(super) fn dearest(pricing: &Pricing, day: Date, input: u64, output: u64) -> Option<PicoUsd> {
+/// What so many tokens in and out cost, whatever class they turn out to be of, at the ordinary class of service or the one
+/// that is asked for: writing to a cache, reasoning and images cost more than other tokens with some. `None` where
+/// ordinary ones have no known price.
+pub(super) fn dearest(
+    pricing: &Pricing,
+    day: Date,
+    (input, output): (u64, u64),
+    asked: &Billed,
+) -> Option<PicoUsd> {
     let cost = |usage: &Usage| {
-        let (service, stated) = (None, None);
-        pricing.bill(&Answered { usage, service, searches: 0, stated, complete: true, day }).cost
+        let bill = |service| {
+            let region = asked.region.as_deref();
+            pricing
+                .bill(&Answered { usage, service, searches: 0, region, stated: None, complete: true, day })
+                .cost
+        };
+        let ordinary = bill(None)?;
+        Some(asked.service.as_deref().map_or(Some(ordinary), |word| bill(Some(word)))?.max(ordinary))
     };
     let (input, output) = (Tokens(input), Tokens(output));
     let ordinary = Usage { input_uncached: input, output_text: output, ..Usage::default() };
@@ -123,6 +139,7 @@ pub(super) fn dearest(pricing: &Pricing, day: Date, input: u64, output: u64) -> 
         [
             Usage { output_text: output, ..usage.clone() },
             Usage { reasoning: output, ..usage.clone() },
+            Usage { output_image: output, ..usage.clone() },
             Usage { output_audio: output, ..usage },
         ]
     });

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use shim_store::ledger::{Durability, Faults, Filter, Ledger, Reader, Row, Settings, Shown, Step};
 use shim_telemetry::LedgerMetrics;
 
-use crate::lab::{CONFIG, Lab, Told, post, read};
+use crate::lab::{CONFIG, Lab, Told, config, post, read};
 
 const WHOLE: &str = r#"{"model":"one","choices":[{"index":0,"message":{"content":"good"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
 const STREAM: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"good\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
@@ -259,4 +259,67 @@ async fn strict_holds_the_end_of_an_answer_until_it_is_on_the_disk() {
     // It is there without any closing.
     let reader = recorded.ledger.reader();
     assert_eq!(reader.verify(true).unwrap().to_json()["settled"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_says_what_it_was_priced_by_what_was_delivered_and_what_was_charged() {
+    let text = "[providers.openai]\nbase_url = \"http://eu.api.openai.com/v1\"\nkey = { env = \"LAB_KEY\" }\n\
+                  [aliases.chat]\ntarget = \"openai/gpt-5.4\"\n\
+                  [keys.app]\nsecret = { env = \"APP_KEY\" }\nlimits = { budget = \"$100\" }\n";
+    let recorded = Recorded::new(text, Durability::Window);
+    let ask = |words: &str| {
+        let mut request = post(PATH, ASK.replace("how now", words));
+        request.headers_mut().insert("authorization", "Bearer app-secret".parse().unwrap());
+        recorded.lab.send(request)
+    };
+    assert_eq!(read(ask("how now").await).await.0, 200);
+    assert_eq!(read(ask("this fails").await).await.0, 400);
+    let rows = recorded.rows();
+    let [failed, delivered] = [0, 1].map(|n| &rows[n].row);
+    // Three tokens in and four out, in a region that costs a tenth more.
+    let cost = (3 * 2_500_000 + 4 * 15_000_000) / 10 * 11;
+    assert_eq!((delivered.region.as_deref(), delivered.searches), (Some("eu"), Some(0)));
+    assert_eq!(
+        (delivered.cost, delivered.delivered(), delivered.charged),
+        (Some(cost), Some(cost), Some(cost))
+    );
+    assert_eq!((failed.cost, failed.delivered(), failed.charged), (None, Some(0), Some(0)));
+    assert!(!failed.unknown, "a refusal costs nothing");
+    let json = delivered.to_json();
+    for name in ["cost_pico_usd", "delivered_pico_usd", "charged_pico_usd"] {
+        assert_eq!(json[name], cost, "{name}");
+    }
+    let recent = recorded.lab.control.shared().recent(&delivered.id).unwrap().to_json();
+    for name in ["cost_basis", "delivered_pico_usd", "charged_pico_usd", "service", "region", "searches"] {
+        assert_eq!(recent[name], json[name], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn costs_are_reckoned_anew_by_the_prices_in_force_and_budgets_follow() {
+    let priced = |price: &str| {
+        format!(
+            "[providers.lab]\ndialect = \"openai-chat\"\nbase_url = \"http://lab.test/v1\"\n\
+             prices.\"*\" = {{ input = \"{price}\", output = \"0\" }}\n[aliases.chat]\ntarget = \"lab/one\"\n\
+             limits = {{ budget = \"$1\" }}\n"
+        )
+    };
+    let recorded = Recorded::new(&priced("1"), Durability::Strict);
+    let control = &recorded.lab.control;
+    let ask = ASK.replace("\"messages\"", "\"max_tokens\":9,\"messages\"");
+    for _ in 0..3 {
+        assert_eq!(recorded.lab.told(PATH, &ask).await.0, 200);
+    }
+    let settled = || control.accounts().remove(0).settled.0;
+    assert_eq!(settled(), 3 * 3_000_000);
+    control.reload(config(&priced("5"))).unwrap();
+    assert_eq!(control.reprice(&Filter::default(), false).unwrap().written, 0);
+    assert_eq!(settled(), 3 * 3_000_000, "a look changes nothing");
+    let nobody = Filter { key: Some("nobody".to_owned()), ..Filter::default() };
+    assert_eq!(control.reprice(&nobody, true).unwrap().written, 0);
+    assert_eq!(control.reprice(&Filter::default(), true).unwrap().written, 3);
+    assert_eq!(settled(), 3 * 15_000_000);
+    let recent = control.shared().latest(1).remove(0);
+    assert_eq!(recent.cost.map(|cost| cost.0), Some(15_000_000));
+    assert!(recorded.rows().iter().all(|row| row.row.cost == Some(15_000_000)));
 }

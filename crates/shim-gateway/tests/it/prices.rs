@@ -39,6 +39,7 @@ fn bills(recording: &Recording, reading: &Reading, model: &str) -> Option<(Bill,
         usage,
         service: reading.billed.service.as_deref(),
         searches: reading.billed.searches,
+        region: reading.billed.region.as_deref(),
         stated: words.zip(pricing.stated_at()).and_then(|(words, path)| number_at(words, path)),
         complete: reading.complete,
         day: Date::parse("2026-08-21").unwrap(),
@@ -94,4 +95,17 @@ fn recorded_answers_are_priced_as_their_providers_say() {
     eprintln!(
         "{known} answers of known models; of {compared} that state their cost, {same} come to the same by the list"
     );
+}
+
+#[test]
+fn a_recorded_answer_of_a_batch_costs_half() {
+    let Some(found) = recordings::of_families(&["anthropic.other"]).unwrap() else { return };
+    let batched = found.iter().find(|one| one.response.body.contains(r#""service_tier":"batch""#)).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&batched.response.body).unwrap();
+    let mut meter = speaker(Dialect::Anthropic).meter(Operation::Generate);
+    meter.whole(&line["result"]["message"].to_string());
+    let reading = meter.reading();
+    let (bill, _) = bills(batched, reading, reading.model.as_deref().unwrap()).unwrap();
+    // Twenty tokens at a dollar a million, and five at five.
+    assert_eq!(bill.cost.map(|cost| cost.0), Some((20 * 1_000_000 + 5 * 5_000_000) / 2));
 }

@@ -32,6 +32,15 @@ pub struct Actual {
     pub cost: Option<PicoUsd>,
 }
 
+/// What an exchange came to by an account, and what it comes to now; `None` where that is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Correction {
+    /// What it was settled to.
+    pub was: Option<PicoUsd>,
+    /// What it is.
+    pub is: Option<PicoUsd>,
+}
+
 /// What an exchange holds until it is settled. Whoever loses it loses what it holds until it expires.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a lease holds what it reserved until it is settled"]
@@ -140,6 +149,17 @@ impl Limiter {
         if let Some(money) = &mut state.money {
             money.settled = plus(money.settled, settled);
             money.unpriced = money.unpriced.saturating_add(unpriced);
+        }
+    }
+
+    /// Corrects what an exchange that was admitted at `at_ms` came to, where the budget's window holds it: it was reckoned
+    /// anew.
+    pub fn correct(&mut self, now_ms: u64, governed: &Governed, at_ms: u64, correction: Correction) {
+        let now_ms = self.pass(now_ms);
+        let Some(state) = self.subjects.get_mut(&governed.subject) else { return };
+        state.shape(&governed.limits, now_ms);
+        if let Some(money) = state.money.as_mut().filter(|money| money.period.holds(at_ms)) {
+            money.correct(correction);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use shim_ir::PicoUsd;
 
-use super::machine::{Actual, Ask};
+use super::machine::{Actual, Ask, Correction};
 use super::rate::Rate;
 use super::{
     Account, Allowance, Budget, BudgetWindow, Governed, Limit, Limits, Period, Standing, Subject, Unpriced,
@@ -188,6 +188,18 @@ impl Money {
             renewed.filter(|_| wanted <= budget.amount && budget.amount > PicoUsd(0))
         };
         Some((Limit::Budget { budget, available, wanted, held }, wait))
+    }
+
+    /// Takes what an exchange was settled to back, and settles it to what it is.
+    pub(super) fn correct(&mut self, correction: Correction) {
+        match correction.was {
+            Some(was) => self.settled = minus(self.settled, was),
+            None => self.unpriced = self.unpriced.saturating_sub(1),
+        }
+        match correction.is {
+            Some(is) => self.settled = plus(self.settled, is),
+            None => self.unpriced = self.unpriced.saturating_add(1),
+        }
     }
 
     fn spend(&mut self, reserved: PicoUsd, actual: Option<PicoUsd>) {

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use shim_ir::{AliasName, KeyId, PicoUsd, TeamName, Tokens};
 
 use super::{
-    Actual, Ask, Budget, BudgetWindow, Governed, Lease, Limit, Limiter, Limits, Subject, Unpriced, usd,
+    Actual, Ask, Budget, BudgetWindow, Correction, Governed, Lease, Limit, Limiter, Limits, Subject,
+    Unpriced, usd,
 };
 use crate::calendar::{DAY_MS, parse_day};
 
@@ -406,4 +407,42 @@ fn every_history_of_four_exchanges_keeps_the_budget() {
     every(&mut Vec::new(), [Place::Before; 4], &[75, EXPIRES], &mut histories);
     // 8!/2⁴ orders, each with 2⁴ ways to end.
     assert_eq!(histories, 2_520 * 16);
+}
+
+#[test]
+fn a_cost_that_was_reckoned_anew_is_corrected_in_the_window_it_counts_in() {
+    let (mut limiter, who) = (Limiter::default(), key("k", budget(100, BudgetWindow::Day)));
+    let lease = limiter.reserve(start(), &[&who], ask(60, 0)).unwrap();
+    limiter.settle(start(), lease, spent(50, 0));
+    let correct = |limiter: &mut Limiter, at_ms: u64, was: Option<u64>, is: Option<u64>| {
+        let correction = Correction { was: was.map(PicoUsd), is: is.map(PicoUsd) };
+        limiter.correct(start(), &who, at_ms, correction);
+        let account = limiter.accounts(start(), std::slice::from_ref(&who)).remove(0);
+        (account.settled.0, account.available.unwrap().0, account.unpriced)
+    };
+    assert_eq!(correct(&mut limiter, start(), Some(50), Some(20)), (20, 80, 0));
+    assert_eq!(correct(&mut limiter, start() - DAY_MS, Some(20), Some(90)), (20, 80, 0), "another day's");
+    assert_eq!(correct(&mut limiter, start(), Some(20), None), (0, 100, 1));
+    assert_eq!(correct(&mut limiter, start(), None, Some(120)), (120, 0, 0));
+    assert!(limiter.reserve(start(), &[&who], ask(1, 0)).is_err(), "it is spent");
+    assert_eq!(correct(&mut limiter, start(), Some(500), Some(7)), (7, 93, 0), "never less than nothing");
+}
+
+proptest! {
+    #[test]
+    fn corrections_come_to_what_settling_so_would_have(costs in prop::collection::vec((0u64..50, 0u64..50), 1..20)) {
+        let (mut corrected, mut settled) = (Limiter::default(), Limiter::default());
+        let who = key("k", budget(10_000, BudgetWindow::Month));
+        for (was, is) in &costs {
+            for (limiter, cost) in [(&mut corrected, was), (&mut settled, is)] {
+                let lease = limiter.reserve(start(), &[&who], ask(50, 0)).unwrap();
+                limiter.settle(start(), lease, spent(*cost, 0));
+            }
+        }
+        for (was, is) in costs {
+            let correction = Correction { was: Some(PicoUsd(was)), is: Some(PicoUsd(is)) };
+            corrected.correct(start(), &who, start(), correction);
+        }
+        prop_assert_eq!(sums(&mut corrected, start(), &who), sums(&mut settled, start(), &who));
+    }
 }

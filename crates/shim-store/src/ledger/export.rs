@@ -1,11 +1,10 @@
-//! Rows as comma-separated values (RFC 4180). There is no Parquet: the one crate for it weighs more than the gateway, and
-//! what reads Parquet reads these, or the SQLite files themselves.
+//! Rows as comma-separated values (RFC 4180).
 
 use super::Row;
 use super::row::CLASSES;
 
 /// The columns before the classes of tokens.
-const BEFORE: [&str; 18] = [
+const BEFORE: [&str; 24] = [
     "exchange",
     "at",
     "generation",
@@ -23,6 +22,12 @@ const BEFORE: [&str; 18] = [
     "streamed",
     "cost_pico_usd",
     "cost_basis",
+    "cost_unknown",
+    "delivered_pico_usd",
+    "charged_pico_usd",
+    "service",
+    "region",
+    "searches",
     "finish",
 ];
 
@@ -59,6 +64,12 @@ pub fn csv_line(row: &Row) -> String {
         row.streamed.to_string(),
         number(row.cost),
         text(&row.basis),
+        row.unknown.to_string(),
+        number(row.delivered()),
+        number(row.charged),
+        text(&row.service),
+        text(&row.region),
+        number(row.searches),
         text(&row.finish),
     ];
     fields.extend((0..CLASSES.len()).map(|n| number(row.usage.and_then(|usage| usage.get(n).copied()))));

@@ -10,7 +10,7 @@ use shim_telemetry::{Outcome, losses_json};
 use super::body::{self, Packer};
 use super::day::{Day, size};
 use super::entry::{Admission, Exchange};
-use super::money::{basis, charged, cost, failed, unknown};
+use super::money::{basis, charged, complete, cost, failed, unknown};
 use super::schema;
 use super::settings::{Durability, Settings, Step};
 use super::sums::{self, Sums, column};
@@ -282,10 +282,12 @@ const INSERT: &str = "
         row, id, at_ms, generation, dialect, operation, key, team, model, target, attempts, status, outcome, reason,
         fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, cache_write_1h, output_text,
         reasoning, output_audio, output_image, cost, unknown, basis, finish, losses, failed, request_bytes, answer_bytes,
-        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut, charged
+        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut, charged,
+        service, region, searches, complete, stated, failures
     ) VALUES (
         ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44
+        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45,
+        ?46, ?47, ?48, ?49, ?50
     )";
 
 /// Inserts a row; `false` where the exchange has one already.
@@ -300,7 +302,7 @@ fn insert(
     let told = exchange.record > Record::Off;
     let place = if full { packer.add(row, exchange) } else { Ok(None) };
     let place = place.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-    let usage = s.usage.as_ref();
+    let (usage, terms) = (s.usage.as_ref(), s.terms.as_ref());
     let tokens = |of: fn(&shim_ir::Usage) -> shim_ir::Tokens| usage.map(|usage| column(of(usage).0));
     let number = |value: u64| told.then(|| column(value));
     let losses = s.losses.as_ref().filter(|_| told).map(|losses| losses_json(losses).to_string());
@@ -351,6 +353,12 @@ fn insert(
         place.map(|place| body::size(place.answer)),
         (full && cut > 0).then_some(cut),
         charged(exchange).map(column),
+        terms.and_then(|terms| terms.service.as_deref()),
+        terms.and_then(|terms| terms.region.as_deref()),
+        terms.map(|terms| column(terms.searches)),
+        complete(exchange),
+        terms.map(|terms| terms.stated),
+        column(s.failures().0),
     ])?;
     Ok(changed > 0)
 }

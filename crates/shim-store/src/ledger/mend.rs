@@ -90,8 +90,9 @@ fn copy(connection: &Connection, table: &str, number: &str, from: i64, to: i64) 
     if from > to {
         return 0;
     }
+    let columns = columns(connection, table);
     let sql = format!(
-        "INSERT OR IGNORE INTO main.{table} SELECT * FROM hurt.{table} WHERE {number} BETWEEN ?1 AND ?2"
+        "INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM hurt.{table} WHERE {number} BETWEEN ?1 AND ?2"
     );
     if to - from < COPIED_MAX
         && let Ok(copied) = connection.execute(&sql, [from, to])
@@ -103,6 +104,15 @@ fn copy(connection: &Connection, table: &str, number: &str, from: i64, to: i64) 
     }
     let middle = from + (to - from) / 2;
     copy(connection, table, number, from, middle) + copy(connection, table, number, middle + 1, to)
+}
+
+/// The columns of a damaged table: an older program's has fewer. All that are known, where they cannot be read.
+fn columns(connection: &Connection, table: &str) -> String {
+    let named = |schema: &str| {
+        let sql = "SELECT group_concat(name) FROM pragma_table_info(?1, ?2)";
+        connection.query_row(sql, [table, schema], |row| row.get::<_, Option<String>>(0)).ok().flatten()
+    };
+    named("hurt").or_else(|| named("main")).unwrap_or_default()
 }
 
 /// Most rows copied by one statement.
@@ -120,7 +130,7 @@ fn renumber(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Makes the sums of the rows.
-fn resum(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn resum(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM main.sums", [])?;
     let rows = sums::of_rows(connection)?;
     let mut batch = sums::Batch::default();

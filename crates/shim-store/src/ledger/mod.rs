@@ -16,9 +16,11 @@ mod file;
 mod health;
 mod mend;
 mod money;
+mod parquet;
 mod queue;
 mod read;
 mod receipt;
+mod reprice;
 mod retain;
 mod row;
 mod schema;
@@ -51,8 +53,10 @@ pub use entry::{Admission, Exchange, Kept};
 pub use export::{csv_columns, csv_line};
 pub use feedback::{FEEDBACK_EACH_MAX, Feedback, FeedbackError, Subject};
 pub use file::Crashed;
+pub use parquet::ParquetWriter;
 pub use read::{Cursor, Facet, Filter, Found, Reader, Shown};
 pub use receipt::Receipt;
+pub use reprice::{Apply, Change, Money, Price, Priced, RepriceReport, Repriced, Resting};
 pub use row::Row;
 pub use settings::{Durability, Faults, Settings, Step};
 pub use spend::SpendRow;
@@ -137,6 +141,19 @@ impl Ledger {
         told.recv_timeout(FEEDBACK).map_err(unavailable)?
     }
 
+    /// Changes the costs of exchanges of a day, and gives those that were changed. It waits for the writer, which does it
+    /// between what else it writes.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the writer has too much to do.
+    pub fn reprice(&self, day: Day, changes: Vec<Change>) -> Result<Vec<Change>, StoreError> {
+        let (reply, told) = std::sync::mpsc::sync_channel(1);
+        if self.0.queue.add(Entry::Reprice(day, changes, reply)).entry {
+            return Err(StoreError::Busy);
+        }
+        told.recv_timeout(REPRICE).map_err(|_| StoreError::Busy)?
+    }
+
     /// What was spent by day, key and alias, from `from` on.
     ///
     /// # Errors
@@ -179,6 +196,9 @@ impl Drop for Inner {
 
 /// How long feedback may wait for the writer.
 const FEEDBACK: Duration = Duration::from_secs(10);
+
+/// How long a piece of costs that were reckoned anew may wait for the writer.
+const REPRICE: Duration = Duration::from_secs(30);
 
 /// How long closing may take.
 const CLOSE: Duration = Duration::from_secs(10);

@@ -52,6 +52,12 @@ fn refused(settled: &Settled) -> bool {
     }
 }
 
+/// Whether an answer was complete, and the cost of each attempt before it is known: what it is priced at is the whole then.
+pub(super) fn complete(exchange: &Exchange) -> Option<bool> {
+    let told = exchange.settled.failed.iter().all(|tried| tried.cost.is_some());
+    exchange.settled.terms.as_ref().map(|terms| terms.complete && told)
+}
+
 /// What the cost rests on.
 pub(super) fn basis(exchange: &Exchange) -> &'static str {
     exchange.settled.basis.name()

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use shim_ir::ExchangeId;
 
+use super::day::Day;
 use super::entry::{Admission, Exchange};
 use super::feedback::{Feedback, FeedbackError};
 use super::receipt::Promise;
+use super::reprice::Change;
+use crate::StoreError;
 
 /// Something to be written.
 #[derive(Debug)]
@@ -16,10 +19,14 @@ pub(super) enum Entry {
     Admitted(Admission, Option<Promise>),
     Settled(Box<Exchange>, Option<Promise>),
     Feedback(Box<Feedback>, Reply),
+    Reprice(Day, Vec<Change>, RepriceReply),
 }
 
 /// Where the answer to feedback goes.
 pub(super) type Reply = SyncSender<Result<ExchangeId, FeedbackError>>;
+
+/// Where the answer to costs that were reckoned anew goes.
+pub(super) type RepriceReply = SyncSender<Result<Vec<Change>, StoreError>>;
 
 /// What had to be let go of, so that the rest had room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +96,8 @@ impl Queue {
         let most = match &entry {
             Entry::Admitted(..) => self.bytes_max / 16 * 15,
             Entry::Settled(..) | Entry::Feedback(..) => self.bytes_max,
+            // It can be asked again; a row of usage cannot.
+            Entry::Reprice(..) => self.bytes_max / 2,
         };
         let bytes = entry.bytes();
         if state.bytes + bytes > most {
@@ -189,13 +198,14 @@ impl Entry {
                 Self::Admitted(admission, _) => admission.model.len(),
                 Self::Settled(exchange, _) => exchange.row_bytes() + exchange.body_bytes(),
                 Self::Feedback(feedback, _) => feedback.bytes(),
+                Self::Reprice(_, changes, _) => changes.iter().map(Change::bytes).sum(),
             }
     }
 
     fn urgent(&self) -> bool {
         match self {
             Self::Admitted(_, promise) | Self::Settled(_, promise) => promise.is_some(),
-            Self::Feedback(..) => true,
+            Self::Feedback(..) | Self::Reprice(..) => true,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::StoreError;
 /// Reads a ledger.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 /// Which exchanges. What is `None` asks for nothing.
@@ -348,7 +348,7 @@ fn snippet(
 
 impl Filter {
     /// What must be equal, by column.
-    fn equal(&self) -> [(&'static str, &Option<String>); 5] {
+    pub(super) fn equal(&self) -> [(&'static str, &Option<String>); 5] {
         [
             ("key", &self.key),
             ("team", &self.team),
@@ -359,7 +359,7 @@ impl Filter {
     }
 
     /// Whether exchanges of `day` may pass.
-    fn has(&self, day: Day) -> bool {
+    pub(super) fn has(&self, day: Day) -> bool {
         self.since_ms.is_none_or(|since| day.next().start_ms() > since)
             && self.until_ms.is_none_or(|until| day.start_ms() < until)
     }

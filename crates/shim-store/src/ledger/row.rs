@@ -2,6 +2,7 @@
 
 use rusqlite::Row as Columns;
 use serde_json::{Value, json};
+use shim_telemetry::Outcome;
 
 use super::body::Place;
 
@@ -10,7 +11,7 @@ pub(super) const COLUMNS: &str = "row, id, at_ms, generation, dialect, operation
     status, outcome, reason, fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, \
     cache_write_1h, output_text, reasoning, output_audio, output_image, cost, basis, finish, losses, failed, \
     request_bytes, answer_bytes, first_token_us, duration_us, client_id, record, segment, body_at, request_kept, \
-    answer_kept, cut";
+    answer_kept, cut, charged, unknown, service, region, searches, failures";
 
 /// Classes of tokens, in the order of the columns.
 pub(super) const CLASSES: [&str; 9] = [
@@ -68,6 +69,18 @@ pub struct Row {
     pub cost: Option<u64>,
     /// What the cost rests on.
     pub basis: Option<String>,
+    /// What budgets were charged with, in pico-dollars: the cost, or what is taken for it where it is not known of all.
+    pub charged: Option<u64>,
+    /// Whether something was asked of an upstream at a cost nobody knows.
+    pub unknown: bool,
+    /// What the attempts before the last cost, as far as that is known; none in rows of older programs.
+    pub failures: Option<u64>,
+    /// The class of service, where it was not the ordinary one.
+    pub service: Option<String>,
+    /// Where it was processed, as far as that was told.
+    pub region: Option<String>,
+    /// Searches of the web; none where nobody told what was used.
+    pub searches: Option<u64>,
     /// Why the answer ended.
     pub finish: Option<String>,
     /// What a translation could not carry, as JSON.
@@ -137,7 +150,22 @@ impl Row {
             record: row.get(36)?,
             place: place(row, 37)?,
             cut: (cut & 1 > 0, cut & 2 > 0),
+            charged: maybe(42)?,
+            unknown: row.get(43)?,
+            service: row.get(44)?,
+            region: row.get(45)?,
+            searches: maybe(46)?,
+            failures: maybe(47)?,
         })
+    }
+
+    /// What of the cost is that of an answer that was delivered whole, in pico-dollars; none where it is not known.
+    #[must_use]
+    pub fn delivered(&self) -> Option<u64> {
+        if self.outcome != Outcome::Delivered.name() {
+            return Some(0);
+        }
+        self.cost.map(|cost| cost.saturating_sub(self.failures.unwrap_or(0)))
     }
 
     /// The row as JSON: the members of `GET /v1/exchanges/{id}` and what only the ledger knows.
@@ -176,6 +204,12 @@ impl Row {
             "usage": usage,
             "cost_pico_usd": self.cost,
             "cost_basis": self.basis,
+            "cost_unknown": self.unknown,
+            "delivered_pico_usd": self.delivered(),
+            "charged_pico_usd": self.charged,
+            "service": self.service,
+            "region": self.region,
+            "searches": self.searches,
             "finish": self.finish,
             "request_bytes": self.request_bytes,
             "answer_bytes": self.answer_bytes,

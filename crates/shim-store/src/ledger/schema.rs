@@ -9,7 +9,28 @@ use super::sums;
 use crate::StoreError;
 
 /// Newest schema known here; a migration for each step up to it. `{sums}` stands for the columns of sums.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [DAY, TERMS];
+
+/// What an answer is priced by beside its tokens; NULL in rows that an older program wrote.
+const TERMS: &str = "
+    ALTER TABLE exchanges ADD COLUMN service TEXT;
+    ALTER TABLE exchanges ADD COLUMN region TEXT;
+    ALTER TABLE exchanges ADD COLUMN searches INTEGER;
+    ALTER TABLE exchanges ADD COLUMN complete INTEGER;
+    ALTER TABLE exchanges ADD COLUMN stated INTEGER;
+    ALTER TABLE exchanges ADD COLUMN failures INTEGER;
+";
+
+/// The schema that has them.
+const WITH_TERMS: i64 = 2;
+
+/// The rows of a file that has not come that far, as they are read.
+const WITHOUT_TERMS: &str = "
+    CREATE TEMP VIEW exchanges AS SELECT *, NULL AS service, NULL AS region, NULL AS searches, NULL AS complete,
+        NULL AS stated, NULL AS failures FROM main.exchanges;
+";
+
+const DAY: &str = "
     CREATE TABLE exchanges (
         row INTEGER PRIMARY KEY,
         id BLOB NOT NULL UNIQUE,
@@ -96,7 +117,7 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX feedback_exchange ON feedback (exchange);
     CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO meta VALUES ('admitted', 0), ('doubled', 0), ('lost', 0), ('closed', 1);
-"];
+";
 
 /// How long a connection waits for another's lock.
 const BUSY: Duration = Duration::from_secs(5);
@@ -160,8 +181,20 @@ pub(super) fn read(file: &Path) -> Result<Option<Connection>, StoreError> {
     match version(&connection)? {
         0 => Ok(None),
         found if found > known => Err(StoreError::Newer { found, known }),
-        _ => Ok(Some(connection)),
+        found => {
+            if found < WITH_TERMS {
+                complete(&connection)?;
+            }
+            Ok(Some(connection))
+        }
     }
+}
+
+/// Lays over the rows of an older file what they lack, for this connection.
+fn complete(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "query_only", false)?;
+    connection.execute_batch(WITHOUT_TERMS)?;
+    connection.pragma_update(None, "query_only", true)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

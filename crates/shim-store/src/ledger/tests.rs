@@ -4,6 +4,7 @@ mod disk;
 mod laws;
 mod life;
 mod record;
+mod reprice;
 mod words;
 
 use std::path::Path;
@@ -54,6 +55,7 @@ fn settled(n: u64) -> Settled {
         usage: Some(Usage { input_uncached: Tokens(3), output_text: Tokens(4), ..Usage::default() }),
         cost: Some(PicoUsd(1000 + n)),
         basis: shim_ir::Basis::Listed,
+        terms: Some(shim_telemetry::Terms { complete: true, ..shim_telemetry::Terms::default() }),
         failed: Vec::new(),
         finish: None,
         losses: None,
@@ -74,6 +76,16 @@ fn exchange(n: u64) -> Box<Exchange> {
         request: body(format!(r#"{{"messages":[{{"content":"question number{n} of many"}}]}}"#)),
         answer: body(format!(r#"{{"choices":[{{"message":{{"content":"answer number{n}"}}}}]}}"#)),
     })
+}
+
+/// The row of the `n`th exchange, as it is read.
+pub(super) fn row(n: u64) -> super::Row {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&settings(folder.path()));
+    run(&ledger, n..n + 1);
+    assert!(ledger.close(true));
+    let found = Reader::new(folder.path()).show(id(n)).unwrap();
+    found.unwrap().row
 }
 
 /// Settings for tests: what waits for time waits for little.

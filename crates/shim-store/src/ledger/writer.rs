@@ -14,11 +14,12 @@ use super::feedback::{self, FEEDBACK_EACH_MAX, Feedback, FeedbackError};
 use super::file::{CRASH, Crashed, DayFile, Part, SHED, Written};
 use super::health::Health;
 use super::mend::mend;
-use super::queue::{Entry, Reply};
+use super::queue::{Entry, Reply, RepriceReply};
 use super::receipt::Promise;
+use super::reprice::{self, Change};
 use super::retain::retain;
 use super::schema::{self, Trouble, trouble};
-use super::settings::Settings;
+use super::settings::{Durability, Settings, Step};
 use super::words;
 use crate::{StoreError, private};
 
@@ -31,6 +32,7 @@ pub(super) struct Batch {
     parts: Vec<(Day, Part)>,
     promises: Vec<Promise>,
     feedback: Vec<(Box<Feedback>, Reply)>,
+    repriced: Vec<(Day, Vec<Change>, RepriceReply)>,
 }
 
 impl Batch {
@@ -43,7 +45,7 @@ impl Batch {
             match entry {
                 Entry::Admitted(admission, _) => drop(admitted.insert(admission.id)),
                 Entry::Settled(exchange, _) => drop(settled.insert(exchange.settled.id)),
-                Entry::Feedback(..) => {}
+                Entry::Feedback(..) | Entry::Reprice(..) => {}
             }
         }
         for entry in entries {
@@ -63,6 +65,7 @@ impl Batch {
                     part.settled.push((exchange, admitted_with));
                 }
                 Entry::Feedback(feedback, reply) => batch.feedback.push((feedback, reply)),
+                Entry::Reprice(day, changes, reply) => batch.repriced.push((day, changes, reply)),
             }
         }
         batch
@@ -91,6 +94,9 @@ impl Batch {
         for (_, reply) in self.feedback.drain(..) {
             let why = "the disk does not take it".to_owned();
             drop(reply.try_send(Err(FeedbackError::Unavailable(why))));
+        }
+        for (_, _, reply) in self.repriced.drain(..) {
+            drop(reply.try_send(Err(StoreError::Busy)));
         }
         stripped
     }
@@ -199,6 +205,9 @@ impl Writer {
             // Who asked may have left.
             drop(reply.try_send(kept));
         }
+        for (day, changes, reply) in batch.repriced.drain(..) {
+            drop(reply.try_send(self.reprice(day, changes)));
+        }
         self.health.clear(DISK);
         Ok(())
     }
@@ -229,6 +238,21 @@ impl Writer {
             }
         }
         Err(FeedbackError::NoExchange)
+    }
+
+    /// A day that is over is opened for this alone: that it was closed in order stays true of it.
+    fn reprice(&self, day: Day, changes: Vec<Change>) -> Result<Vec<Change>, StoreError> {
+        self.settings.fails(Step::Write)?;
+        match self.files.iter().find(|file| file.day == day) {
+            Some(file) => reprice::apply(&file.connection, changes),
+            None if day.file(&self.settings.ledger()).exists() => {
+                let strict = self.settings.durability == Durability::Strict;
+                let connection = schema::open(&day.file(&self.settings.ledger()), strict)?;
+                reprice::apply(&connection, changes)
+            }
+            // It went meanwhile.
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Sets the file of `day` aside; what can be read of it goes into a new one.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::{APP_KEY, Running, http, run, until};
+use crate::process::{APP_KEY, OPERATORS, Running, http, run, until};
 use crate::upstream;
 
 /// How often a gateway is killed; `SHIM_KILLS` says otherwise.
@@ -257,4 +257,80 @@ fn what_was_said_is_found_shown_followed_and_exported() {
         let said = run(folder, &[&["ledger"], &args[..]].concat());
         assert!(said.code == Some(1) && said.err.contains(told), "{args:?}: {}", said.err);
     }
+}
+
+/// A report of `shim ledger reprice`, and what it says of the one target.
+#[track_caller]
+fn repriced(folder: &Path, args: &[&str]) -> (Value, Value) {
+    let said = run(folder, &[&["ledger", "reprice", "--json"], args].concat());
+    assert_eq!(said.code, Some(0), "{args:?}: {}", said.err);
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let target = report["targets"][0].clone();
+    (report, target)
+}
+
+/// The costs of all rows, in order.
+fn costs(folder: &Path) -> Vec<Option<u64>> {
+    let export = run(folder, &["ledger", "export"]).out;
+    let cost = |line: &str| serde_json::from_str::<Value>(line).unwrap()["cost_pico_usd"].as_u64();
+    export.lines().map(cost).collect()
+}
+
+#[test]
+fn costs_are_reckoned_anew_beside_a_gateway_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let lab = lab();
+    let write = |price: &str| {
+        let more = format!(
+            "limits = {{ budget = \"$1\", unpriced = \"allow\" }}\n[providers.lab.prices.\"*\"]\n{price}\n"
+        );
+        std::fs::write(folder.join("shim.toml"), configuration(&lab, &more)).unwrap();
+    };
+    // Three tokens in, four out.
+    write("input = \"1\"");
+    let gateway = Running::start(folder, &["serve"]);
+    for _ in 0..3 {
+        assert!(ask(&gateway.clients, false).is_some());
+    }
+    until("the rows", || (costs(folder).len() == 3).then_some(()));
+    assert_eq!(costs(folder), [None; 3], "output has no price");
+    let nobody = run(folder, &["ledger", "reprice", "--operators", "127.0.0.1:9"]);
+    assert!(nobody.code == Some(1) && nobody.err.contains("name its operators' address"), "{}", nobody.err);
+    write("input = \"1\"\noutput = \"2\"");
+    let asked = ["--operators", &gateway.operators, "--secret", OPERATORS];
+    let known = until("the new prices", || {
+        let (report, target) = repriced(folder, &asked);
+        (target["became_known"] == 3).then_some((report, target))
+    });
+    assert_eq!((&known.0["written"], &known.1["after_pico_usd"]), (&0.into(), &33_000_000.into()));
+    assert_eq!(costs(folder), [None; 3], "it was only looked at");
+    let (written, _) = repriced(folder, &[&asked[..], &["--write", "--model", "chat"]].concat());
+    assert_eq!(written["written"], 3, "{written}");
+    assert_eq!(costs(folder), [Some(11_000_000); 3]);
+    let keys: Value = gateway.json(folder, &["keys", "list"]);
+    let account = keys["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
+    assert_eq!((&account["settled_pico_usd"], &account["unpriced"]), (&33_000_000.into(), &0.into()));
+    let page = gateway.page("/v1/exchanges");
+    let page: Value = serde_json::from_str(&page.body).unwrap();
+    assert_eq!(page["exchanges"][0]["cost_pico_usd"], 11_000_000, "what is in memory follows");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().0.code(), Some(0));
+    verified(folder);
+    write("input = \"10\"\noutput = \"0\"");
+    let (looked, target) = repriced(folder, &[]);
+    assert_eq!((&looked["written"], &target["changed"]), (&0.into(), &3.into()));
+    let shown = run(folder, &["ledger", "reprice", "--write", "--since", "1d"]);
+    let told = "$0.000033 → $0.00009, 3 of 3 exchanges change: 3 written";
+    assert!(shown.code == Some(0) && shown.out.contains(told), "{}{}", shown.out, shown.err);
+    assert_eq!(costs(folder), [Some(30_000_000); 3]);
+    verified(folder);
+    let gateway = Running::start(folder, &["serve"]);
+    let keys: Value = gateway.json(folder, &["keys", "list"]);
+    let account = keys["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
+    assert_eq!(account["settled_pico_usd"], 90_000_000, "a start rests on it");
+    let parquet = run(folder, &["ledger", "export", "--format", "parquet", "--bodies"]);
+    assert!(parquet.code == Some(1) && parquet.err.contains("jsonl only"), "{}", parquet.err);
+    gateway.signal(Signal::TERM);
+    gateway.end();
 }
