@@ -263,7 +263,10 @@ impl Parser<'_> {
         }
         provider.ca = raw.tls.and_then(|tls| self.secret(tls.ca, &format!("{path}.tls.ca"), at));
         match (raw.dialect, raw.base_url) {
-            (Some(dialect), Some(base_url)) => self.endpoint(&mut provider, &dialect, base_url, path, at),
+            (Some(dialect), Some(base_url)) => {
+                provider.elsewhere = true;
+                self.endpoint(&mut provider, &dialect, base_url, path, at);
+            }
             (Some(_), None) => self.gather.add(path, at.clone(), "a dialect needs a base_url"),
             (None, Some(base_url)) if self.known.contains(&name) => provider.base_url = Some(base_url),
             (None, Some(_)) => {
