@@ -481,7 +481,10 @@ mod tests {
         assert_eq!(urls(&setup(&more, &[]).unwrap()), both);
         let further = "[providers.anthropic]\ndialects.openai-responses.base_url=\"http://proxy.test/v1\"\n";
         let made = urls(&setup(further, &[]).unwrap());
-        assert_eq!(made[..2], ["openai-responses http://proxy.test:80/v1", "anthropic https://api.anthropic.com:443"]);
+        assert_eq!(
+            made[..2],
+            ["openai-responses http://proxy.test:80/v1", "anthropic https://api.anthropic.com:443"]
+        );
     }
 
     #[test]
