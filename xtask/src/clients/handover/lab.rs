@@ -107,8 +107,8 @@ impl<'p> Lab<'p> {
         let rows = self.told(&["ledger", "export", "--store", "data"])?;
         let rows = rows.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
         let others: Vec<_> = rows.iter().filter(|row| !is_whole(row)).collect();
-        let crashed = others.iter().filter(|row| row["reason"] == "crashed").count();
-        ensure!(crashed == others.len() && crashed <= kills, "not answered whole: {others:?}");
+        let killed = others.iter().filter(|row| row["reason"] == "crash").count();
+        ensure!(killed == others.len() && killed <= kills, "not answered whole: {others:?}");
         let seen = self.seen()?.len();
         ensure!(rows.len() == seen, "{} exchanges, but {seen} requests", rows.len());
         Ok(())
