@@ -6,6 +6,7 @@
 
 mod agents;
 mod gateway;
+mod handover;
 mod install;
 mod process;
 mod suites;
@@ -55,6 +56,7 @@ pub(crate) fn run(filter: &[String]) -> Result<()> {
     }
     served(&places, &installed, filter, &mut tally)?;
     unconfigured(&places, &installed, filter, &mut tally)?;
+    handover::run(&places, &installed, filter, &mut tally)?;
     tally.tell()
 }
 

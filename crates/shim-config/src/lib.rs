@@ -171,6 +171,8 @@ pub struct Provider {
     pub base_url: Option<String>,
     /// The dialects it speaks, in the order of preference.
     pub endpoints: Vec<Endpoint>,
+    /// Whether it speaks no others: what the catalogue says of its places does not hold.
+    pub elsewhere: bool,
     /// The models to list; none means those of the catalogue.
     pub models: Option<Vec<ModelId>>,
     /// Headers of every request.

@@ -196,7 +196,8 @@ pub(crate) struct Provider {
     /// Its credential.
     pub(crate) key: Option<SecretRef>,
     /// The dialect at `base_url`: `openai-chat`, `openai-responses`, `anthropic` or `gemini`. Needed, with `base_url`,
-    /// for a provider the catalogue does not know.
+    /// for a provider the catalogue does not know. One that it knows is then asked in no other dialect than this and
+    /// those of `dialects`: where it is, is for the configuration to say.
     #[schemars(extend("enum" = ["openai-chat", "openai-responses", "anthropic", "gemini"]))]
     pub(crate) dialect: Option<String>,
     /// Where it is. For the OpenAI dialects up to and with the version (`…/v1`), for the others without it.

@@ -250,4 +250,20 @@ mod tests {
         assert_eq!(urls(&azure)[0], "openai-chat https://r.example.com:443/openai/v1");
         assert!(setup("[providers.azure]\n", &[]).is_err());
     }
+
+    /// A proxy in front of a provider speaks what it speaks, and its key is not the public host's.
+    #[test]
+    fn a_known_provider_that_is_elsewhere_is_asked_nowhere_else() {
+        let text = "[providers.anthropic]\ndialect=\"anthropic\"\nbase_url=\"http://proxy.test\"\n";
+        assert_eq!(urls(&setup(text, &[]).unwrap()), ["anthropic http://proxy.test:80"]);
+        let more = format!("{text}dialects.openai-chat.base_url=\"http://proxy.test/v1\"\n");
+        let both = ["anthropic http://proxy.test:80", "openai-chat http://proxy.test:80/v1"];
+        assert_eq!(urls(&setup(&more, &[]).unwrap()), both);
+        let further = "[providers.anthropic]\ndialects.openai-responses.base_url=\"http://proxy.test/v1\"\n";
+        let made = urls(&setup(further, &[]).unwrap());
+        assert_eq!(
+            made[..2],
+            ["openai-responses http://proxy.test:80/v1", "anthropic https://api.anthropic.com:443"]
+        );
+    }
 }

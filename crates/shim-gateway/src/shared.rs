@@ -136,6 +136,7 @@ impl Shared {
         self.metrics.kept(bytes, dropped);
         self.count_extraction();
         self.metrics.vault_lost.set(i64::try_from(self.vault.lost()).unwrap_or(i64::MAX));
+        self.metrics.vault_queue.set(i64::try_from(self.vault.queue_bytes()).unwrap_or(i64::MAX));
         self.metrics.encode(self.lines.as_ref().map_or(0, |(sink, _)| sink.dropped()))
     }
 

@@ -96,6 +96,8 @@ pub struct Metrics {
     pub ledger: LedgerMetrics,
     /// Records of the vault that were lost.
     pub vault_lost: Gauge,
+    /// Bytes of records that wait to be written to the vault.
+    pub vault_queue: Gauge,
 }
 
 /// The metrics of one alias and target, looked up once and then only added to.
@@ -156,6 +158,7 @@ impl Metrics {
             lines_dropped: Gauge::default(),
             ledger: LedgerMetrics::default(),
             vault_lost: Gauge::default(),
+            vault_queue: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -196,6 +199,11 @@ impl Metrics {
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
         self.ledger.register(r);
         r.register(names::VAULT_LOST, "Records of the vault lost", self.vault_lost.clone());
+        r.register(
+            names::VAULT_QUEUE,
+            "Bytes that wait to be written to the vault",
+            self.vault_queue.clone(),
+        );
     }
 
     /// The series of an alias and target.

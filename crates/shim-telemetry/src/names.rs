@@ -63,6 +63,8 @@ pub const LEDGER_SET_ASIDE: &str = "shim_ledger_files_set_aside";
 pub const LEDGER_QUEUE: &str = "shim_ledger_queue_bytes";
 /// Records of the vault that were lost, because too much waited to be written or the disk took them not.
 pub const VAULT_LOST: &str = "shim_vault_lost";
+/// Bytes of records that wait to be written to the vault.
+pub const VAULT_QUEUE: &str = "shim_vault_queue_bytes";
 
 /// Bounds of the duration histograms, in seconds.
 pub const SECONDS: [f64; 14] =

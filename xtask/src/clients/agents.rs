@@ -37,6 +37,18 @@ pub(super) struct Agent {
     settings: &'static [(&'static str, &'static str)],
 }
 
+/// What an agent is started with.
+pub(super) struct Start<'s> {
+    /// The clients' address of the gateway.
+    pub(super) url: &'s str,
+    /// What it sends as its key.
+    pub(super) key: &'s str,
+    /// What it asks for.
+    pub(super) model: &'s str,
+    /// What it is asked.
+    pub(super) task: &'s str,
+}
+
 /// What the agent's user has it told always.
 const RULE: &str = "Mind the heliotrope of the user.";
 
@@ -47,9 +59,9 @@ pub(super) const ALL: [Agent; 4] = [
         dialect: "anthropic",
         before: &["-p"],
         after: &["--output-format", "text"],
-        // Without the first it may not run the command.
+        // Without the first it may neither run commands nor write files.
         settings: &[
-            (".claude/settings.json", r#"{"permissions": {"allow": ["Bash"]}}"#),
+            (".claude/settings.json", r#"{"permissions": {"allow": ["Bash", "Write"]}}"#),
             (".claude/CLAUDE.md", RULE),
         ],
     },
@@ -106,7 +118,8 @@ impl Agent {
         let folder = places.fresh("task")?;
         let note = format!("The colour is heliotrope, says {name}.");
         write(&folder.join("note.txt"), &format!("{note}\n"))?;
-        let mut command = self.command(model, gateway, places, programs)?;
+        let start = Start { url: &gateway.url, key: gateway.key, model, task: TASK };
+        let mut command = self.command(&start, places, programs)?;
         command.current_dir(&folder);
         let log = places.work.join(format!("{}.log", name.replace(' ', "-")));
         let mut said = String::new();
@@ -133,11 +146,12 @@ impl Agent {
         tell(name, wrong, &log, tally)
     }
 
-    fn command(&self, model: &str, gateway: &Gateway, places: &Places, programs: &Path) -> Result<Command> {
+    /// The command that starts it, in a home of its own.
+    pub(super) fn command(&self, start: &Start<'_>, places: &Places, programs: &Path) -> Result<Command> {
         let mut command = Command::new(places.binary("shim")?);
-        command.args(["run", "--url", &gateway.url, "--key", gateway.key]);
-        command.args(["--model", model, "--", self.name]);
-        command.args(self.before).arg(TASK).args(self.after);
+        command.args(["run", "--url", start.url, "--key", start.key]);
+        command.args(["--model", start.model, "--", self.name]);
+        command.args(self.before).arg(start.task).args(self.after);
         command.env_clear().env("PATH", path(programs)?);
         command.env("HOME", self.home(places)?).env("TERM", "dumb");
         command.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");

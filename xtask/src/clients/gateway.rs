@@ -41,7 +41,8 @@ impl Gateway {
         let folder = places.fresh("serve")?;
         let (provider, address) = replay(places, &folder, "127.0.0.1:0")?;
         write(&folder.join("shim.toml"), &configuration(&address, &folder))?;
-        let mut command = shim(places, &folder, &["serve", "--config", "shim.toml"])?;
+        let mut command =
+            shim(places, &folder, &["serve", "--config", "shim.toml", "--ready-file", "ready.json"])?;
         command.env("LAB_KEY", "lab-key").env("SUITE_KEY", KEY);
         let serving =
             Service::start(&mut command, &folder.join("shim.log"), Speaks::Error, "serving clients")?;
@@ -59,7 +60,8 @@ impl Gateway {
     pub(super) fn up(places: &Places) -> Result<Self> {
         let folder = places.fresh("up")?;
         let provider = if is_free(OLLAMA) { Some(replay(places, &folder, OLLAMA)?.0) } else { None };
-        let args = ["up", "--json", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"];
+        let listen = ["up", "--json", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"];
+        let args = [&listen[..], &["--ready-file", "ready.json"]].concat();
         let mut command = shim(places, &folder, &args)?;
         let serving = Service::start(&mut command, &folder.join("shim.log"), Speaks::Out, "\"found\"")?;
         let place = json!({ "provider": "ollama", "alias": "chat" });
@@ -147,7 +149,7 @@ fn is_free(address: &str) -> bool {
 }
 
 /// `testkit-replay` at `listen`, and the address it got.
-fn replay(places: &Places, folder: &Path, listen: &str) -> Result<(Service, String)> {
+pub(super) fn replay(places: &Places, folder: &Path, listen: &str) -> Result<(Service, String)> {
     let mut command = Command::new(places.binary("testkit-replay")?);
     command.args(["--listen", listen, "--seen"]).arg(folder.join("seen.jsonl"));
     let service = Service::start(&mut command, &folder.join("replay.log"), Speaks::Out, "\"listen\"")?;
@@ -157,9 +159,9 @@ fn replay(places: &Places, folder: &Path, listen: &str) -> Result<(Service, Stri
 }
 
 /// `shim` in `folder`, without the environment of whoever runs this: no key of theirs is to be found.
-fn shim(places: &Places, folder: &Path, args: &[&str]) -> Result<Command> {
+pub(super) fn shim(places: &Places, folder: &Path, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(places.binary("shim")?);
-    command.args(args).args(["--ready-file", "ready.json"]).current_dir(folder).env_clear();
+    command.args(args).current_dir(folder).env_clear();
     Ok(command)
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// How long a service may take until it says that it serves.
 const START: Duration = Duration::from_secs(60);
@@ -55,7 +55,7 @@ pub(super) enum Speaks {
 /// A process that serves until it is dropped.
 #[derive(Debug)]
 pub(super) struct Service {
-    _running: Running,
+    running: Running,
     /// The line by which it said so.
     pub(super) said: String,
 }
@@ -77,11 +77,25 @@ impl Service {
         let until = Instant::now() + START;
         loop {
             match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.contains(mark) => return Ok(Self { _running: running, said: line }),
+                Ok(line) if line.contains(mark) => return Ok(Self { running, said: line }),
                 Ok(_) => {}
                 Err(_) => bail!("{:?} does not serve; see {}", command.get_program(), log.display()),
             }
         }
+    }
+}
+
+impl Service {
+    /// Tells the process to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it ends as one that failed.
+    pub(super) fn end(mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.running.child.id().to_string()]).status()?;
+        ensure!(told.success(), "kill: {told}");
+        let ended = self.running.child.wait()?;
+        ensure!(ended.success(), "it ended with {ended}");
+        Ok(())
     }
 }
 

@@ -85,7 +85,10 @@ impl Parser<'_> {
     ) {
         let unknown = || format!("\"{name}\" is not in the catalogue, so it needs a dialect");
         match place {
-            (Some(dialect), Some(base_url)) => self.endpoint(provider, &dialect, base_url, path, at),
+            (Some(dialect), Some(base_url)) => {
+                provider.elsewhere = true;
+                self.endpoint(provider, &dialect, base_url, path, at);
+            }
             (Some(_), None) => self.gather.add(path, at.clone(), "a dialect needs a base_url"),
             (None, Some(base_url)) if self.known.contains(&name) => provider.base_url = Some(base_url),
             (None, Some(_)) => self.gather.add(path, at.clone(), unknown()),

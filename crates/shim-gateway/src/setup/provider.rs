@@ -85,7 +85,8 @@ fn places(
             )
         })
         .collect();
-    for endpoint in known.map(|k| k.endpoints.as_slice()).unwrap_or_default() {
+    let catalogued = known.filter(|_| !provider.elsewhere).map(|known| known.endpoints.as_slice());
+    for endpoint in catalogued.unwrap_or_default() {
         let Some(dialect) = endpoint.dialect() else { continue };
         if places.iter().any(|(own, ..)| *own == dialect) {
             continue;

@@ -50,6 +50,12 @@ impl Vault {
         self.store.get().map_or(0, |store| store.lost())
     }
 
+    /// Bytes of records that wait to be written: while there are any, a sudden end of the process would lose them.
+    #[must_use]
+    pub fn queue_bytes(&self) -> usize {
+        self.store.get().map_or(0, |store| store.queue_bytes())
+    }
+
     /// Waits until all that was remembered so far is kept or lost.
     pub fn flush(&self) {
         if let Some(store) = self.store.get() {

@@ -9,7 +9,7 @@ use shim_ir::Dialect;
 use shim_testkit::strict::{Kind, Strict};
 
 use crate::lab::{Got, Lab, Told};
-use crate::talk::{Habit, Talk, Turned, as_stream};
+use crate::talk::{Habit, Talk, Turned};
 
 /// The providers: their names in the configuration, which are the hosts' too, a model, and whose rules hold.
 pub(crate) const PROVIDERS: [(&str, &str, Strict); 8] = [
@@ -74,7 +74,7 @@ pub(crate) fn answered(got: &Got, log: &Log) -> Told {
             seen.gave.entry(name.to_owned()).or_default().extend(strict.states(&answer));
             let stream = body["stream"] == true || got.path.contains(":stream");
             if stream {
-                return Told::whole(200, "text/event-stream", &as_stream(dialect_of(&got.path), &answer));
+                return Told::whole(200, "text/event-stream", &Strict::as_stream(&got.path, &answer));
             }
             Told::whole(200, "application/json", &answer.to_string())
         }
@@ -82,15 +82,6 @@ pub(crate) fn answered(got: &Got, log: &Log) -> Told {
             seen.refused.push(format!("{name}: {refusal}\n{body:#}"));
             Told::whole(status, "application/json", &refusal.to_string())
         }
-    }
-}
-
-fn dialect_of(path: &str) -> Dialect {
-    match path {
-        path if path.contains("/chat/completions") => Dialect::OpenaiChat,
-        path if path.contains("/messages") => Dialect::Anthropic,
-        path if path.contains("/responses") => Dialect::OpenaiResponses,
-        _ => Dialect::Gemini,
     }
 }
 

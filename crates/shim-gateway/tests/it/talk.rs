@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use shim_dialect::{Asker, Operation, speaker};
-use shim_ir::{Dialect, Request, Response, fold, unfold};
+use shim_ir::{Dialect, Request, Response, fold};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
 use crate::lab::{Lab, post, read};
@@ -306,16 +306,4 @@ fn with_asker<T>(write: impl FnOnce(&Asker<'_>) -> T) -> T {
 /// An answer as its dialect tells it whole.
 pub(crate) fn whole(dialect: Dialect, response: &Response) -> Vec<u8> {
     with_asker(|asker| speaker(dialect).encode_response(response, asker).body)
-}
-
-/// A whole answer, as its dialect streams it.
-pub(crate) fn as_stream(dialect: Dialect, answer: &Value) -> String {
-    let response = speaker(dialect).decode_response(&answer.to_string()).unwrap();
-    let out = with_asker(|asker| {
-        let mut encoder = speaker(dialect).encoder(asker);
-        let mut out = Vec::new();
-        unfold(response).iter().for_each(|event| encoder.push(event, &mut out));
-        out
-    });
-    String::from_utf8(out).unwrap()
 }

@@ -56,6 +56,9 @@ pub trait VaultStore: Send + Sync + std::fmt::Debug {
 
     /// How many entries were lost so far, because too much waited or the disk took them not.
     fn lost(&self) -> u64;
+
+    /// Bytes of records that were handed over, and are neither kept nor lost yet.
+    fn queue_bytes(&self) -> usize;
 }
 
 /// What an entry counts in bytes: its record, its names in both indexes, and what a row costs.

@@ -101,6 +101,10 @@ impl VaultStore for SqliteVault {
     fn lost(&self) -> u64 {
         self.writer.lost()
     }
+
+    fn queue_bytes(&self) -> usize {
+        self.writer.queue_bytes()
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +201,13 @@ mod tests {
         let value: Arc<[u8]> = Arc::from(vec![1; 17 << 20]);
         assert!(!vault.keep(Entry { names: vec![name(1)], value, at_ms: 1 }));
         assert_eq!((vault.lost(), found(&vault, 1, 1)), (1, None));
+        // Until it is written, it waits; the connection that holds the file lets nothing be written.
+        let holding = rusqlite::Connection::open(folder.path().join("vault.db")).unwrap();
+        holding.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(vault.keep(entry(&[2], b"four", 1)));
+        assert_eq!(vault.queue_bytes(), 4);
+        holding.execute_batch("COMMIT").unwrap();
+        assert_eq!((found(&vault, 2, 1), vault.queue_bytes()), (Some(b"four".to_vec()), 0));
     }
 
     #[test]

@@ -93,6 +93,10 @@ impl Writer {
     pub(super) fn lost(&self) -> u64 {
         self.counts.lost.load(Ordering::Relaxed)
     }
+
+    pub(super) fn queue_bytes(&self) -> usize {
+        self.counts.waiting.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Writer {

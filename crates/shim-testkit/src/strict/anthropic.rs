@@ -7,37 +7,57 @@
 
 use serde_json::{Value, json};
 
-use super::{Kind, Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+use super::script::Met;
+use super::{Kind, Next, Refusal, Script, Strict, Told, hash, list, seal, spelt, text, unseal};
 
-pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Result<Value, Refusal> {
     let messages = list(body, "messages");
     check(strict, body, messages)?;
-    let results = messages.iter().rev().map_while(results_since).sum();
-    let step = Step::after(results, !list(body, "tools").is_empty());
+    let next = script.next(&told(body, messages)).map_err(refuse)?;
     let seed = hash(&spelt(body).to_string());
-    let thinks = text(body.get("thinking").unwrap_or(&Value::Null), "type") != "disabled";
-    let mut content = Vec::new();
-    if thinks {
-        let thought = strict.thought(step, seed);
-        let bound = prefix(body, messages, &content);
-        content.push(json!({ "type": "thinking", "thinking": thought, "signature": signature(strict, &thought, bound) }));
-        if step == Step::One {
-            let bound = prefix(body, messages, &content);
-            content.push(
-                json!({ "type": "redacted_thinking", "data": seal(strict.account, &format!("{bound:x}")) }),
-            );
-        }
+    let mut content = think(strict, body, messages, &next, seed);
+    content.push(json!({ "type": "text", "text": next.says }));
+    for (number, call) in next.calls.iter().enumerate() {
+        let id = format!("toolu_{seed:016x}{number}");
+        content.push(json!({ "type": "tool_use", "id": id, "name": call.name, "input": call.arguments }));
     }
-    content.push(json!({ "type": "text", "text": step.says() }));
-    for (number, (name, arguments)) in step.calls().iter().enumerate() {
-        let input: Value = serde_json::from_str(arguments).unwrap_or_default();
-        content.push(json!({ "type": "tool_use", "id": format!("toolu_{seed:016x}{number}"), "name": name, "input": input }));
-    }
-    let stop = if step == Step::Done { "end_turn" } else { "tool_use" };
+    let stop = if next.calls.is_empty() { "end_turn" } else { "tool_use" };
     Ok(json!({
         "id": format!("msg_{seed:016x}"), "type": "message", "role": "assistant", "model": "fake", "content": content,
         "stop_reason": stop, "stop_sequence": null, "usage": { "input_tokens": 10, "output_tokens": 5 },
     }))
+}
+
+/// What it thinks, signed; before a single call some of it cannot be read.
+fn think(strict: &Strict, body: &Value, messages: &[Value], next: &Next, seed: u64) -> Vec<Value> {
+    let mut content = Vec::new();
+    if text(body.get("thinking").unwrap_or(&Value::Null), "type") == "disabled" {
+        return content;
+    }
+    let thought = strict.thought(next, seed);
+    let signed = signature(strict, &thought, prefix(body, messages, &content));
+    content.push(json!({ "type": "thinking", "thinking": thought, "signature": signed }));
+    if next.calls.len() == 1 {
+        let bound = prefix(body, messages, &content);
+        content.push(
+            json!({ "type": "redacted_thinking", "data": seal(strict.account, &format!("{bound:x}")) }),
+        );
+    }
+    content
+}
+
+/// What the messages say was done.
+fn told(body: &Value, messages: &[Value]) -> Told {
+    let mut met = Met::default();
+    for block in messages.iter().flat_map(blocks_of) {
+        match text(&block, "type") {
+            "tool_use" => met.call(text(&block, "id"), text(&block, "name"), block["input"].clone()),
+            "tool_result" => met.result(text(&block, "tool_use_id"), said(&block["content"])),
+            _ => {}
+        }
+    }
+    let open = messages.iter().rev().map_while(results_since).sum();
+    met.told(open, list(body, "tools").iter().map(|tool| text(tool, "name").to_owned()).collect())
 }
 
 /// How many results a message holds, as long as it belongs to the turn that goes on.
@@ -66,6 +86,12 @@ fn signature(strict: &Strict, thought: &str, bound: u64) -> String {
     seal(strict.account, &format!("{:x}-{bound:x}", hash(thought)))
 }
 
+/// The text of a result, whole or in blocks.
+fn said(content: &Value) -> String {
+    let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    content.as_str().map_or_else(|| blocks.iter().map(|block| text(block, "text")).collect(), str::to_owned)
+}
+
 fn refuse(message: String) -> Refusal {
     (
         400,
@@ -88,6 +114,7 @@ fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusa
             );
             check_block(strict, block, &path, bound).map_err(refuse)?;
         }
+        calls_asked(at, &blocks, messages.get(..at).and_then(<[Value]>::last)).map_err(refuse)?;
         if message["role"] == "assistant" {
             calls_answered(at, &blocks, messages.get(at + 1)).map_err(refuse)?;
             wanted(strict, at, &blocks).map_err(refuse)?;
@@ -138,6 +165,21 @@ fn calls_answered(at: usize, blocks: &[Value], next: Option<&Value>) -> Result<(
         if !results.iter().any(|result| result["type"] == "tool_result" && result["tool_use_id"] == id) {
             return Err(format!(
                 "messages.{at}: `tool_use` ids were found without `tool_result` blocks: {id}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Each result answers a call of the message before.
+fn calls_asked(at: usize, blocks: &[Value], before: Option<&Value>) -> Result<(), String> {
+    let calls: Vec<_> = before.map(blocks_of).unwrap_or_default();
+    for result in blocks.iter().filter(|block| block["type"] == "tool_result") {
+        let id = text(result, "tool_use_id");
+        if !calls.iter().any(|call| call["type"] == "tool_use" && call["id"] == id) {
+            return Err(format!(
+                "messages.{at}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` \
+                 block must have a corresponding `tool_use` block in the previous message."
             ));
         }
     }

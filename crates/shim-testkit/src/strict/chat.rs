@@ -7,24 +7,29 @@
 use serde_json::{Value, json};
 
 use super::gemini::is_signature;
-use super::{Kind, Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+use super::script::Met;
+use super::{Kind, Next, Refusal, Script, Strict, Told, hash, list, seal, spelt, text, unseal};
 
-pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Result<Value, Refusal> {
     let messages = list(body, "messages");
     check(strict, body, messages)?;
-    let since = messages.iter().rev().take_while(|message| message["role"] != "user");
-    let results = since.filter(|message| message["role"] == "tool").count();
-    let step = Step::after(results, !list(body, "tools").is_empty());
+    let next = script.next(&told(body, messages)).map_err(refuse)?;
     let seed = hash(&spelt(body).to_string());
-    let mut message = json!({ "role": "assistant", "content": step.says() });
-    let mut calls: Vec<_> = step.calls().iter().enumerate().map(|(number, (name, arguments))| {
-        json!({ "id": format!("call_{seed:016x}{number}"), "type": "function", "function": { "name": name, "arguments": arguments } })
-    }).collect();
-    reason(strict, step, seed, &mut message, &mut calls);
+    let mut message = json!({ "role": "assistant", "content": next.says });
+    let mut calls: Vec<_> = next
+        .calls
+        .iter()
+        .enumerate()
+        .map(|(number, call)| {
+            let function = json!({ "name": call.name, "arguments": call.arguments.to_string() });
+            json!({ "id": format!("call_{seed:016x}{number}"), "type": "function", "function": function })
+        })
+        .collect();
+    reason(strict, &next, seed, &mut message, &mut calls);
+    let finish = if calls.is_empty() { "stop" } else { "tool_calls" };
     if !calls.is_empty() {
         message["tool_calls"] = json!(calls);
     }
-    let finish = if step == Step::Done { "stop" } else { "tool_calls" };
     Ok(json!({
         "id": format!("chatcmpl-{seed:x}"), "object": "chat.completion", "created": 1, "model": "fake",
         "choices": [{ "index": 0, "message": message, "finish_reason": finish }],
@@ -32,9 +37,30 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
     }))
 }
 
+/// What the messages say was done.
+fn told(body: &Value, messages: &[Value]) -> Told {
+    let mut met = Met::default();
+    for message in messages {
+        for call in list(message, "tool_calls") {
+            let function = &call["function"];
+            let arguments = serde_json::from_str(text(function, "arguments")).unwrap_or_default();
+            met.call(text(call, "id"), text(function, "name"), arguments);
+        }
+        if message["role"] == "tool" {
+            let content = &message["content"];
+            let said = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+            met.result(text(message, "tool_call_id"), said);
+        }
+    }
+    let since = messages.iter().rev().take_while(|message| message["role"] != "user");
+    let open = since.filter(|message| message["role"] == "tool").count();
+    let tools = list(body, "tools").iter().map(|tool| text(&tool["function"], "name").to_owned());
+    met.told(open, tools.collect())
+}
+
 /// Puts in what the provider says of its reasoning.
-fn reason(strict: &Strict, step: Step, seed: u64, message: &mut Value, calls: &mut [Value]) {
-    let thought = strict.thought(step, seed);
+fn reason(strict: &Strict, next: &Next, seed: u64, message: &mut Value, calls: &mut [Value]) {
+    let thought = strict.thought(next, seed);
     let sealed = seal(strict.account, &format!("{seed:x}"));
     match strict.kind {
         Kind::Deepseek => message["reasoning_content"] = json!(thought),
@@ -69,6 +95,7 @@ fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusa
                 )));
             }
         }
+        is_asked(messages, at, message).map_err(refuse)?;
         check_reasoning(strict, body, at, message).map_err(refuse)?;
         let signature = calls.first().map(|call| text(&call["extra_content"]["google"], "thought_signature"));
         let unsigned = signature.is_some_and(|signature| {
@@ -79,6 +106,20 @@ fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusa
         }
     }
     Ok(())
+}
+
+/// A result answers a call of the message that the results stand behind.
+fn is_asked(messages: &[Value], at: usize, message: &Value) -> Result<(), String> {
+    if message["role"] != "tool" {
+        return Ok(());
+    }
+    let before = messages.get(..at).unwrap_or_default();
+    let asking = before.iter().rfind(|message| message["role"] != "tool");
+    let calls = asking.map(|asking| list(asking, "tool_calls")).unwrap_or_default();
+    if calls.iter().any(|call| call["id"] == message["tool_call_id"]) {
+        return Ok(());
+    }
+    Err("Messages with role 'tool' must be a response to a preceding message with 'tool_calls'".into())
 }
 
 fn check_reasoning(strict: &Strict, body: &Value, at: usize, message: &Value) -> Result<(), String> {

@@ -4,31 +4,26 @@
 
 use serde_json::{Value, json};
 
-use super::{Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+use super::script::Met;
+use super::{Refusal, Script, Strict, Told, hash, list, seal, spelt, text, unseal};
 
 /// What signs a call of another model.
 pub(super) const DUMMIES: [&str; 2] =
     ["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
 
-pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Result<Value, Refusal> {
     let contents = list(body, "contents");
     check(strict, contents)?;
-    let open = contents.get(open_from(contents)..).unwrap_or_default();
-    let results = open
-        .iter()
-        .flat_map(|content| list(content, "parts"))
-        .filter(|part| part.get("functionResponse").is_some());
-    let step = Step::after(results.count(), !list(body, "tools").is_empty());
+    let next = script.next(&told(body, contents)).map_err(refuse)?;
     let seed = hash(&spelt(body).to_string());
-    let mut parts = vec![json!({ "text": strict.thought(step, seed), "thought": true })];
+    let mut parts = vec![json!({ "text": strict.thought(&next, seed), "thought": true })];
     let signature = seal(strict.account, &format!("{seed:x}"));
-    parts.push(json!({ "text": step.says() }));
-    for (name, arguments) in step.calls() {
-        let args: Value = serde_json::from_str(arguments).unwrap_or_default();
-        parts.push(json!({ "functionCall": { "name": name, "args": args } }));
+    parts.push(json!({ "text": next.says }));
+    for call in &next.calls {
+        parts.push(json!({ "functionCall": { "name": call.name, "args": call.arguments } }));
     }
     // Of calls at once the first is signed, of an answer without any its last part.
-    let signed = if step == Step::Done { parts.last_mut() } else { parts.get_mut(2) };
+    let signed = if next.calls.is_empty() { parts.last_mut() } else { parts.get_mut(2) };
     if let Some(part) = signed {
         part["thoughtSignature"] = json!(signature);
     }
@@ -37,6 +32,29 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
         "usageMetadata": { "promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15 },
         "modelVersion": "fake", "responseId": format!("{seed:x}"),
     }))
+}
+
+/// What the contents say was done. A response without an id answers the first call of its name that has none yet.
+fn told(body: &Value, contents: &[Value]) -> Told {
+    let mut met = Met::default();
+    for (at, content) in contents.iter().enumerate() {
+        let next = contents.get(at + 1).map(|next| list(next, "parts")).unwrap_or_default();
+        let mut answers: Vec<_> = next.iter().filter_map(|part| part.get("functionResponse")).collect();
+        let calls = list(content, "parts").iter().filter_map(|part| part.get("functionCall"));
+        for (inside, call) in calls.enumerate() {
+            let id = format!("{at}.{inside}");
+            met.call(&id, text(call, "name"), call["args"].clone());
+            let own = |answer: &&Value| answer["name"] == call["name"] && answer["id"] == call["id"];
+            if let Some(found) = answers.iter().position(own) {
+                met.result(&id, answers.remove(found)["response"].to_string());
+            }
+        }
+    }
+    let open = contents.get(open_from(contents)..).unwrap_or_default();
+    let parts = open.iter().flat_map(|content| list(content, "parts"));
+    let open = parts.filter(|part| part.get("functionResponse").is_some()).count();
+    let declared = list(body, "tools").iter().flat_map(|tool| list(tool, "functionDeclarations"));
+    met.told(open, declared.map(|tool| text(tool, "name").to_owned()).collect())
 }
 
 /// Where the turn that goes on begins: behind the last content of the user that is no result.

@@ -1,14 +1,21 @@
-//! Strict fakes of providers: each holds a conversation with tools by a script, hands out state that only it can read, and
-//! refuses what the provider's documentation says it refuses of reasoning in a history, in the provider's words.
+//! Strict fakes of providers: each holds a conversation with tools by a [`Script`], hands out state that only it can read,
+//! and refuses what the provider's documentation says it refuses of reasoning in a history, in the provider's words.
 //!
-//! They keep nothing: a state says by itself whose it is and what it belongs to.
+//! They keep nothing: a state says by itself whose it is and what it belongs to, and what comes next follows from the
+//! history alone, so that one can go on where another stopped.
 
 mod anthropic;
 mod chat;
 mod gemini;
 mod responses;
+mod script;
+mod stream;
+mod task;
 
 use serde_json::{Map, Value};
+
+pub use script::{Call, Done, Looks, Next, Script, Told};
+pub use task::Task;
 
 /// Which provider's rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +47,31 @@ pub struct Strict {
 pub type Refusal = (u16, Value);
 
 impl Strict {
-    /// Answers a request, in the dialect of its path.
+    /// Answers a request, in the dialect of its path, by the script of the gateway's own tests.
     ///
     /// # Errors
     /// When the provider would refuse it.
     pub fn answer(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
-        if path.contains("/chat/completions") {
-            chat::answer(self, body)
-        } else if path.contains("/messages") {
-            anthropic::answer(self, body)
-        } else if path.contains("/responses") {
-            responses::answer(self, body)
-        } else {
-            gemini::answer(self, body)
+        self.play(&Looks, path, body)
+    }
+
+    /// Answers a request, in the dialect of its path, by `script`.
+    ///
+    /// # Errors
+    /// When the provider would refuse it, or the script does not know the history.
+    pub fn play(&self, script: &dyn Script, path: &str, body: &Value) -> Result<Value, Refusal> {
+        match Wire::of(path) {
+            Wire::Chat => chat::answer(self, script, body),
+            Wire::Responses => responses::answer(self, script, body),
+            Wire::Messages => anthropic::answer(self, script, body),
+            Wire::Generate => gemini::answer(self, script, body),
         }
+    }
+
+    /// A whole answer to a request at `path`, as its dialect streams it.
+    #[must_use]
+    pub fn as_stream(path: &str, answer: &Value) -> String {
+        stream::of(Wire::of(path), answer)
     }
 
     /// The states in a body that are this account's, in order: what it gave out, or got back.
@@ -91,47 +109,28 @@ impl Strict {
         }
     }
 
-    /// What it thinks at a step.
-    fn thought(&self, step: Step, seed: u64) -> String {
-        format!("Thinking about {step:?} ({}) {seed:x}", self.account)
+    /// What it thinks before it says what is next.
+    fn thought(&self, next: &Next, seed: u64) -> String {
+        format!("Thinking about {} calls ({}) {seed:x}", next.calls.len(), self.account)
     }
 }
 
-/// Where a conversation with tools stands.
+/// The dialects of the fakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// A question: two calls at once.
-    Both,
-    /// Both came back: one more call.
-    One,
-    /// All came back: an answer.
-    Done,
+enum Wire {
+    Chat,
+    Responses,
+    Messages,
+    Generate,
 }
 
-impl Step {
-    /// The step after so many results since the last question.
-    fn after(results: usize, tools: bool) -> Self {
-        match results {
-            0 | 1 if tools => Self::Both,
-            2 if tools => Self::One,
-            _ => Self::Done,
-        }
-    }
-
-    /// The calls of the step: names and arguments.
-    fn calls(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Both => &[("look", r#"{"at":1,"how":"near"}"#), ("look", r#"{"at":2,"how":"far"}"#)],
-            Self::One => &[("note", r#"{"text":"both"}"#)],
-            Self::Done => &[],
-        }
-    }
-
-    fn says(self) -> &'static str {
-        match self {
-            Self::Both => "Let me look at both.",
-            Self::One => "One more thing.",
-            Self::Done => "All is done.",
+impl Wire {
+    fn of(path: &str) -> Self {
+        match path {
+            path if path.contains("/chat/completions") => Self::Chat,
+            path if path.contains("/messages") => Self::Messages,
+            path if path.contains("/responses") => Self::Responses,
+            _ => Self::Generate,
         }
     }
 }

@@ -5,17 +5,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Refusal, Step, Strict, hash, list, seal, spelt, text, unseal};
+use super::script::Met;
+use super::{Refusal, Script, Strict, Told, hash, list, seal, spelt, text, unseal};
 
-pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
+pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Result<Value, Refusal> {
     let input = list(body, "input");
     check(strict, body, input)?;
-    let asks = |item: &Value| item["role"] == "user";
-    let since = input.iter().rev().take_while(|item| !asks(item));
-    let results = since.filter(|item| item["type"] == "function_call_output").count();
-    let step = Step::after(results, !list(body, "tools").is_empty());
+    let next = script.next(&told(body, input)).map_err(|why| refuse(400, "invalid", why))?;
     let seed = format!("{:016x}", hash(&spelt(body).to_string()));
-    let summary = strict.thought(step, hash(&seed));
+    let summary = strict.thought(&next, hash(&seed));
     let mut reasoning = json!({
         "type": "reasoning", "id": format!("rs_{}_{seed}", strict.account),
         "summary": [{ "type": "summary_text", "text": summary }],
@@ -26,18 +24,41 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
     let mut output = vec![reasoning];
     output.push(json!({
         "type": "message", "id": format!("msg_{}_{seed}", strict.account), "role": "assistant", "status": "completed",
-        "content": [{ "type": "output_text", "text": step.says(), "annotations": [] }],
+        "content": [{ "type": "output_text", "text": next.says, "annotations": [] }],
     }));
-    for (number, (name, arguments)) in step.calls().iter().enumerate() {
+    for (number, call) in next.calls.iter().enumerate() {
         output.push(json!({
             "type": "function_call", "id": format!("fc_{}_{seed}_{number}", strict.account),
-            "call_id": format!("call_{seed}{number}"), "name": name, "arguments": arguments, "status": "completed",
+            "call_id": format!("call_{seed}{number}"), "name": call.name, "arguments": call.arguments.to_string(),
+            "status": "completed",
         }));
     }
     Ok(json!({
         "id": format!("resp_{seed}"), "object": "response", "created_at": 1, "status": "completed", "model": "fake",
         "output": output, "usage": { "input_tokens": 10, "output_tokens": 5, "total_tokens": 15 },
     }))
+}
+
+/// What the items say was done.
+fn told(body: &Value, input: &[Value]) -> Told {
+    let mut met = Met::default();
+    for item in input {
+        let id = text(item, "call_id");
+        match text(item, "type") {
+            "function_call" => {
+                let arguments = serde_json::from_str(text(item, "arguments")).unwrap_or_default();
+                met.call(id, text(item, "name"), arguments);
+            }
+            "function_call_output" => {
+                let output = &item["output"];
+                met.result(id, output.as_str().map_or_else(|| output.to_string(), str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    let since = input.iter().rev().take_while(|item| item["role"] != "user");
+    let open = since.filter(|item| item["type"] == "function_call_output").count();
+    met.told(open, list(body, "tools").iter().map(|tool| text(tool, "name").to_owned()).collect())
 }
 
 fn refuse(status: u16, code: &str, message: String) -> Refusal {
@@ -52,6 +73,7 @@ fn check(strict: &Strict, body: &Value, input: &[Value]) -> Result<(), Refusal> 
         match text(item, "type") {
             "reasoning" => check_reasoning(strict, body, item)?,
             "function_call" => check_call(strict, input, at, item)?,
+            "function_call_output" => check_output(input, at, item)?,
             _ => {}
         }
         for member in ["reasoning_content", "signature", "thoughtSignature", "extra_content"] {
@@ -77,6 +99,17 @@ fn check_reasoning(strict: &Strict, body: &Value, item: &Value) -> Result<(), Re
             Err(refuse(404, "not_found", format!("Item with id '{id}' not found. Items are not persisted.")))
         }
     }
+}
+
+/// An output is that of a call before it.
+fn check_output(input: &[Value], at: usize, item: &Value) -> Result<(), Refusal> {
+    let call = text(item, "call_id");
+    let before = input.get(..at).unwrap_or_default();
+    if before.iter().any(|item| item["type"] == "function_call" && item["call_id"] == call) {
+        return Ok(());
+    }
+    let message = format!("No tool call found for function call output with call_id {call}.");
+    Err(refuse(400, "invalid", message))
 }
 
 /// A call has its output; and one that is kept by its id has its reasoning before it.

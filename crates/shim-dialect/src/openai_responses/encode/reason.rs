@@ -173,7 +173,12 @@ fn summary<'r>(wish: &'r ReasoningAsk, ask: &mut Ask<'_>) -> Option<&'r str> {
 }
 
 /// Whether encrypted reasoning is asked for. A client whose dialect keeps no state with the provider is given all there
-/// is to give back, where it asks for reasoning or gives some back.
+/// is to give back, where it asks for reasoning or gives some back; and where it says nothing of reasoning, if the model is
+/// known to reason all the same and has tools: what it thought before a call is lost to it otherwise.
+/// Source: <https://platform.openai.com/docs/guides/reasoning#keeping-reasoning-items-in-context>, read 2026-11-26.
+///
+/// Models that do not reason answer 400 to it, so it is not asked of those of which nothing is known.
+/// Source: <https://github.com/ShishirPatil/gorilla/issues/1148>, read 2026-11-26.
 pub(super) fn is_encrypted_wanted(request: &Request, ask: &Ask<'_>) -> bool {
     let wish = request.reasoning.as_ref();
     if wish.is_some_and(|wish| wish.encrypted) {
@@ -184,7 +189,13 @@ pub(super) fn is_encrypted_wanted(request: &Request, ask: &Ask<'_>) -> bool {
         return false;
     }
     let carried = || request.turns.iter().flat_map(|turn| &turn.parts).any(is_encrypted);
-    wish.is_some_and(|wish| !is_off(wish)) || carried()
+    let thinks =
+        wish.map_or_else(|| is_known_to_reason(ask) && !request.tools.is_empty(), |wish| !is_off(wish));
+    thinks || carried()
+}
+
+fn is_known_to_reason(ask: &Ask<'_>) -> bool {
+    !matches!(ask.traits.reasoning, ReasoningControl::Unknown | ReasoningControl::None)
 }
 
 fn is_encrypted(part: &Part) -> bool {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use shim_ir::{
     Effort, LossKind, Media, MediaKind, Opaque, OpaqueKind, OutputFormat, Part, Reasoning, ReasoningAsk,
-    ReasoningControl, ReasoningMode, Request, Rest, Role, Sampling, Schema, Source, Text, Tokens,
-    ToolCallKind, ToolResult, Traits, Turn,
+    ReasoningControl, ReasoningMode, Request, Rest, Role, Sampling, Schema, Source, Text, Tokens, Tool,
+    ToolCallKind, ToolKind, ToolResult, Traits, Turn,
 };
 
 use super::{Lost, call, encode, loses, mark, own, raw, text, traits, turn};
@@ -355,6 +355,33 @@ fn reasoning_is_asked_for_as_the_model_takes_it() {
         json!({}),
         &[("reasoning", Dropped)],
     );
+}
+
+#[test]
+fn encrypted_reasoning_is_asked_for_wherever_a_call_may_rest_on_it() {
+    let tool = Tool {
+        name: "look".into(),
+        description: None,
+        kind: ToolKind::Function { parameters: None, strict: None },
+        cache: None,
+        rest: Rest::default(),
+    };
+    let check = |reasoning: &ReasoningControl, tools: &[Tool], mode: Option<ReasoningMode>, wanted: bool| {
+        let wish = mode.map(|mode| ReasoningAsk { mode: Some(mode), ..ReasoningAsk::default() });
+        let request = Request { tools: tools.to_vec(), reasoning: wish, ..Request::default() };
+        let (_, body) = encode(&request, &Traits { reasoning: reasoning.clone(), ..Traits::default() });
+        let asked = body["include"] == json!(["reasoning.encrypted_content"]);
+        assert_eq!(asked, wanted, "{reasoning:?} {tools:?} {mode:?}");
+    };
+    let reasons = ReasoningControl::Effort(vec![Effort::None, Effort::High]);
+    let tools = [tool];
+    check(&reasons, &tools, None, true);
+    check(&reasons, &[], None, false);
+    check(&reasons, &tools, Some(ReasoningMode::Off), false);
+    check(&reasons, &[], Some(ReasoningMode::On), true);
+    for unreasoning in [ReasoningControl::Unknown, ReasoningControl::None] {
+        check(&unreasoning, &tools, None, false);
+    }
 }
 
 #[test]
