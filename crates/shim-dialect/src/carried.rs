@@ -74,7 +74,8 @@ impl Words {
 
     /// The words that are neither in `written` nor told as lost.
     fn missing(&self, written: &[u8], losses: &[shim_ir::Loss]) -> Vec<&str> {
-        let text = std::str::from_utf8(written).expect("UTF-8");
+        // A word that is written in capitals is written.
+        let text = std::str::from_utf8(written).expect("UTF-8").to_ascii_lowercase();
         let covers = |path: &str, loss: &str| {
             path.strip_prefix(loss).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
@@ -161,67 +162,75 @@ pub(crate) fn requests_are_carried(codec: &dyn Encode, quirks: &[(&str, &str)]) 
 
 type Ask = fn(&mut Request, &mut Words);
 
-fn asks() -> [(&'static str, Ask); 17] {
-    [
-        ("user", |r, w| r.user = Some(w.word("user"))),
-        ("metadata", |r, w| r.metadata = Some(w.raw("metadata"))),
-        ("tier", |r, w| r.service_tier = Some(w.word("service_tier"))),
-        ("cache key", |r, w| r.cache_key = Some(w.word("cache_key"))),
-        ("previous", |r, w| r.state.previous = Some(w.word("state.previous"))),
-        ("conversation", |r, w| r.state.conversation = Some(w.raw("state.conversation"))),
-        ("modalities", |r, w| r.modalities = vec![w.word("modalities[0]")]),
-        ("stops", |r, w| r.sampling.stop = vec![w.word("sampling.stop[0]")]),
-        ("stream", |r, w| {
-            r.stream = Some(StreamAsk { usage: None, rest: w.inside("stream", Words::rest) });
-        }),
-        ("rest", |r, w| r.rest = w.rest()),
-        ("turn", |r, w| {
-            r.turns = w.inside("turns[0]", |w| {
-                let name = Some(w.word("name"));
-                let parts = vec![Part::Text(shim_ir::Text::new(w.word("parts[0]")))];
-                vec![Turn { name, rest: w.rest(), ..turn(Role::User, parts) }]
-            });
-        }),
-        ("reasoning", |r, w| {
-            let ask = w.inside("reasoning", |w| ReasoningAsk {
-                effort: Some(shim_ir::Effort::Other(w.word("effort"))),
-                show: Some(w.word("show")),
-                rest: w.rest(),
-                ..ReasoningAsk::default()
-            });
-            r.reasoning = Some(ask);
-        }),
-        ("schema", |r, w| {
-            let schema = w.inside("output", |w| Schema {
-                name: Some(w.word("name")),
-                description: Some(w.word("description")),
-                schema: Some(w.raw("schema")),
-                strict: None,
-                rest: w.rest(),
-            });
-            r.output = Some(OutputFormat::Schema(schema));
-        }),
-        ("form", |r, w| r.output = Some(OutputFormat::Other(w.raw("output")))),
-        ("tools", |r, w| {
-            r.tools = [function, custom, native]
-                .into_iter()
-                .zip(0..)
-                .map(|(say, n)| w.inside(&format!("tools[{n}]"), say))
-                .collect();
-        }),
-        ("group", |r, w| {
-            r.tools = vec![w.inside("tools[0]", |w| {
-                let kind = ToolKind::Group(vec![w.inside("tools[0]", function)]);
-                tool(w, kind)
-            })];
-        }),
-        ("choice", |r, w| {
-            let mut other = Words::new(w.origin, "");
-            r.tools = vec![function(&mut other)];
-            r.tool_choice = Some(ToolChoice::Other(w.raw("tool_choice")));
-        }),
-    ]
+fn asks() -> impl Iterator<Item = (&'static str, Ask)> {
+    PLAIN.into_iter().chain(WANTS).chain(TOOLS)
 }
+
+/// What is said in a word, or in an object that nobody knows.
+const PLAIN: [(&str, Ask); 11] = [
+    ("user", |r, w| r.user = Some(w.word("user"))),
+    ("metadata", |r, w| r.metadata = Some(w.raw("metadata"))),
+    ("tier", |r, w| r.service_tier = Some(w.word("service_tier"))),
+    ("cache key", |r, w| r.cache_key = Some(w.word("cache_key"))),
+    ("previous", |r, w| r.state.previous = Some(w.word("state.previous"))),
+    ("conversation", |r, w| r.state.conversation = Some(w.raw("state.conversation"))),
+    ("modalities", |r, w| r.modalities = vec![w.word("modalities[0]")]),
+    ("stops", |r, w| r.sampling.stop = vec![w.word("sampling.stop[0]")]),
+    ("stream", |r, w| {
+        r.stream = Some(StreamAsk { usage: None, rest: w.inside("stream", Words::rest) });
+    }),
+    ("rest", |r, w| r.rest = w.rest()),
+    ("turn", |r, w| {
+        r.turns = w.inside("turns[0]", |w| {
+            let name = Some(w.word("name"));
+            let parts = vec![Part::Text(shim_ir::Text::new(w.word("parts[0]")))];
+            vec![Turn { name, rest: w.rest(), ..turn(Role::User, parts) }]
+        });
+    }),
+];
+
+/// How the answer is to be thought of and what form it is to have.
+const WANTS: [(&str, Ask); 3] = [
+    ("reasoning", |r, w| {
+        let ask = w.inside("reasoning", |w| ReasoningAsk {
+            effort: Some(shim_ir::Effort::Other(w.word("effort"))),
+            show: Some(w.word("show")),
+            rest: w.rest(),
+            ..ReasoningAsk::default()
+        });
+        r.reasoning = Some(ask);
+    }),
+    ("schema", |r, w| {
+        let schema = w.inside("output", |w| Schema {
+            name: Some(w.word("name")),
+            description: Some(w.word("description")),
+            schema: Some(w.raw("schema")),
+            strict: None,
+            rest: w.rest(),
+        });
+        r.output = Some(OutputFormat::Schema(schema));
+    }),
+    ("form", |r, w| r.output = Some(OutputFormat::Other(w.raw("output")))),
+];
+
+/// The tools on offer, and the choice of one.
+const TOOLS: [(&str, Ask); 3] = [
+    ("tools", |r, w| {
+        let says = [function, custom, native].into_iter().zip(0..);
+        r.tools = says.map(|(say, n)| w.inside(&format!("tools[{n}]"), say)).collect();
+    }),
+    ("group", |r, w| {
+        r.tools = vec![w.inside("tools[0]", |w| {
+            let kind = ToolKind::Group(vec![w.inside("tools[0]", function)]);
+            tool(w, kind)
+        })];
+    }),
+    ("choice", |r, w| {
+        let mut other = Words::new(w.origin, "");
+        r.tools = vec![function(&mut other)];
+        r.tool_choice = Some(ToolChoice::Other(w.raw("tool_choice")));
+    }),
+];
 
 fn function(w: &mut Words) -> Tool {
     let kind = ToolKind::Function { parameters: Some(w.raw("parameters")), strict: None };

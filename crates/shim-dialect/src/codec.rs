@@ -1,19 +1,15 @@
 //! What every dialect can do, under one trait.
 
-use std::ops::Range;
-
 use bytes::Bytes;
-use shim_ir::{
-    Dialect, EmbedRequest, Embeddings, Event, Fault, FaultKind, Finish, Loss, Request, Response, Traits,
-    Usage,
-};
+use shim_ir::{Dialect, EmbedRequest, Embeddings, Event, Fault, Loss, Request, Response};
+use shim_wire::Splice;
 use shim_wire::frame::{Frame, Framing};
-use shim_wire::scan::ScanError;
-use shim_wire::{Layout, Splice, WireError};
 use smallvec::SmallVec;
-use thiserror::Error;
 
-use crate::{Billed, Echo, Keep, Standing, StateMarks};
+use crate::{
+    AnswerError, Asker, DecodeError, Encoded, Goal, Head, Keep, ModelEntry, Operation, Plain, Reading, Route,
+    Standing, StateMarks, Told,
+};
 
 /// What the same-dialect lane needs of a dialect. Every method is pure: no ids or times of its own making.
 pub trait Codec: Send + Sync + 'static {
@@ -177,124 +173,6 @@ pub trait Encoder: Send {
     fn keep_alive(&self) -> Option<&'static [u8]>;
 }
 
-/// The model a request is encoded for.
-#[derive(Clone, Copy, Debug)]
-pub struct Goal<'a> {
-    /// What is asked of it: an answer, or a count of the request's tokens.
-    pub operation: Operation,
-    /// The provider's name for it.
-    pub model: &'a str,
-    /// What is known of it.
-    pub traits: &'a Traits,
-    /// A unique word, from which ids are made where the dialect needs one and the source has none.
-    pub seed: &'a str,
-}
-
-/// A request in a dialect.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Encoded {
-    /// The body.
-    pub body: Vec<u8>,
-    /// What reading the answer will need.
-    pub echo: Echo,
-    /// What was not carried unchanged.
-    pub losses: Vec<Loss>,
-}
-
-/// The client an answer is encoded for.
-#[derive(Clone, Copy, Debug)]
-pub struct Asker<'a> {
-    /// What was asked: an answer, or a count of tokens, which is an answer with usage and no candidates.
-    pub operation: Operation,
-    /// A unique id of the answer, without the dialect's prefix. Ids inside it are made from it.
-    pub id: &'a str,
-    /// When it is answered, in seconds since 1970.
-    pub created: u64,
-    /// How a stream is framed.
-    pub framing: Framing,
-    /// The request, as it was decoded.
-    pub request: &'a Request,
-}
-
-/// A whole answer in a dialect.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Told {
-    /// The body.
-    pub body: Vec<u8>,
-    /// What was not carried unchanged.
-    pub losses: Vec<Loss>,
-}
-
-/// What a request line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// What is to be done.
-    pub operation: Operation,
-    /// The model, where the path names it, percent-decoded.
-    pub model: Option<String>,
-    /// Whether the path asks for a stream (Gemini); where it is the body that asks, false.
-    pub stream: bool,
-    /// How a stream is framed.
-    pub framing: Framing,
-    /// The query that goes on to the upstream, without credentials and without `?`.
-    pub query: Option<String>,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Answer a conversation.
-    Generate,
-    /// Make embeddings.
-    Embed,
-    /// Count the tokens of a request.
-    CountTokens,
-    /// List the models, or tell of the one in `Route::model`.
-    Models,
-    /// Something with an answer kept by the provider (`GET /v1/responses/{id}` and the like).
-    Stored,
-}
-
-impl Operation {
-    /// The name, as in logs and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Embed => "embed",
-            Self::CountTokens => "count_tokens",
-            Self::Models => "models",
-            Self::Stored => "stored",
-        }
-    }
-}
-
-/// What the same-dialect lane must know of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// The model asked for, from path or body.
-    pub model: String,
-    /// Where the model's value stands in the body, quotes included; `None` where the path names it.
-    pub model_span: Option<Range<usize>>,
-    /// Where objects inside the body name the model again, quotes included (Gemini's batches and counts).
-    pub model_spans_inside: Vec<Range<usize>>,
-    /// Whether a stream is asked for.
-    pub stream: bool,
-    /// For dialects whose streams tell usage only when asked: where to ask, if it is not asked already.
-    pub usage_ask: Option<UsageAsk>,
-    /// Where the body's members stand, if it is a long one, and which words of [`StateMarks`] it holds.
-    pub layout: Layout,
-}
-
-/// How to make a stream tell its usage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageAsk {
-    /// What to replace (an empty span inserts).
-    pub span: Range<usize>,
-    /// By what.
-    pub with: String,
-}
-
 /// Turns the frames of a streamed answer into events that obey [`shim_ir::Grammar`].
 pub trait Decoder: Send {
     /// Takes one frame, appends zero or more events. Frames we do not know become `Event::Foreign`.
@@ -316,124 +194,4 @@ pub trait Meter: Send {
     fn whole(&mut self, body: &str);
     /// What was read so far.
     fn reading(&self) -> &Reading;
-}
-
-/// What a meter has read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// What was used, by the last word on it.
-    pub usage: Option<Usage>,
-    /// Why the (first) answer ended.
-    pub finish: Option<Finish>,
-    /// The model the upstream says it used.
-    pub model: Option<String>,
-    /// Whether any content (text, reasoning, a call) has come: marks the first token.
-    pub content: bool,
-    /// Whether the answer is complete. A stream that closes without it was cut.
-    pub complete: bool,
-    /// The failure the answer tells of.
-    pub fault: Option<Fault>,
-    /// What it says of its price beside the tokens.
-    pub billed: Billed,
-    /// Whether the last frame told usage and nothing else, so that a client that did not ask for it can be spared it.
-    pub usage_alone: bool,
-}
-
-/// A text to be answered as if a model had said it.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<'a> {
-    /// A unique id, without the dialect's prefix.
-    pub id: &'a str,
-    /// The model's name.
-    pub model: &'a str,
-    /// What it says.
-    pub text: &'a str,
-    /// When, in seconds since 1970.
-    pub created: u64,
-    /// What it used.
-    pub usage: &'a Usage,
-}
-
-/// One model for a list of models.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelEntry {
-    /// The name clients ask for: an alias or `provider/model`.
-    pub id: String,
-    /// A name for people.
-    pub display: String,
-    /// Who serves it.
-    pub owner: String,
-    /// When it was made known, in seconds since 1970; 0 when not known.
-    pub created: u64,
-    /// Context window, in tokens.
-    pub context_max: Option<u64>,
-    /// Bound on output, in tokens.
-    pub output_max: Option<u64>,
-}
-
-/// Why a text could not be decoded.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum DecodeError {
-    /// It is not JSON.
-    #[error("{0}")]
-    Json(#[from] ScanError),
-    /// It is JSON and does not fit.
-    #[error("{path}: {message}")]
-    Shape {
-        /// Where, as `messages[2].content`.
-        path: String,
-        /// What was expected and what was found.
-        message: String,
-    },
-}
-
-/// Why a whole answer gives no response.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum AnswerError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// It tells of a failure.
-    #[error("{0}")]
-    Fault(Box<Fault>),
-}
-
-impl DecodeError {
-    /// An error of shape at `path`.
-    #[must_use]
-    pub fn shape(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Shape { path: path.into(), message: message.into() }
-    }
-
-    /// The same error seen from outside: `prefix` is where the text was found.
-    #[must_use]
-    pub fn under(self, prefix: &str) -> Self {
-        match self {
-            Self::Json(error) => Self::shape(prefix, error.to_string()),
-            Self::Shape { path, message } if path == "." || path.is_empty() => Self::shape(prefix, message),
-            Self::Shape { path, message } if path.starts_with('[') => {
-                Self::shape(format!("{prefix}{path}"), message)
-            }
-            Self::Shape { path, message } => Self::shape(format!("{prefix}.{path}"), message),
-        }
-    }
-
-    /// The fault a client gets whose request this is.
-    #[must_use]
-    pub fn into_request_fault(self) -> Fault {
-        match self {
-            Self::Json(error) => {
-                Fault::new(FaultKind::InvalidRequest, format!("the request body is not valid JSON: {error}"))
-            }
-            Self::Shape { path, message } => {
-                Fault::new(FaultKind::InvalidRequest, format!("{path}: {message}")).at(path)
-            }
-        }
-    }
-}
-
-impl From<WireError> for DecodeError {
-    fn from(error: WireError) -> Self {
-        Self::Shape { path: error.path, message: error.message }
-    }
 }

@@ -14,6 +14,8 @@ mod carried_parts;
 mod codec;
 mod common;
 mod echo;
+mod error;
+mod exchange;
 mod flat;
 pub mod gemini_generate;
 mod keep;
@@ -32,11 +34,12 @@ mod think_tests;
 mod vector;
 
 pub use billed::{Billed, is_set, number_at};
-pub use codec::{
-    AnswerError, Asker, Codec, Decode, DecodeError, Decoder, Embed, Encode, Encoded, Encoder, Goal, Head,
-    Meter, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
-};
+pub use codec::{Codec, Decode, Decoder, Embed, Encode, Encoder, Meter};
 pub use echo::{Echo, Restorer, SentTool};
+pub use error::{AnswerError, DecodeError};
+pub use exchange::{
+    Asker, Encoded, Goal, Head, ModelEntry, Operation, Plain, Reading, Route, Told, UsageAsk,
+};
 pub use keep::{Gather, Items, Keep, KeepAsk, KeptAnswer, Link, Page, Refusal, Wants};
 pub use marks::{Glance, Mark, StateMarks};
 use shim_ir::Dialect;

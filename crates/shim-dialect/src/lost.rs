@@ -6,6 +6,11 @@ use shim_ir::{Loss, LossKind};
 /// A loss, by where it stands, what became of it, and why.
 pub(crate) type Lost<'a> = (&'a str, LossKind, &'a str);
 
+pub(crate) const APPROXIMATED: LossKind = LossKind::Approximated;
+pub(crate) const DEFAULTED: LossKind = LossKind::Defaulted;
+pub(crate) const DROPPED: LossKind = LossKind::Dropped;
+pub(crate) const UNSUPPORTED: LossKind = LossKind::Unsupported;
+
 /// What is seen of it in what was written.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen<'a> {
@@ -21,8 +26,7 @@ pub(crate) enum Seen<'a> {
 #[track_caller]
 pub(crate) fn check(written: &[u8], told: &[Loss], lost: &[Lost<'_>], seen: &[Seen<'_>]) {
     let text = std::str::from_utf8(written).expect("UTF-8");
-    let told: Vec<Lost<'_>> = told.iter().map(|loss| (&*loss.path, loss.kind, &*loss.why)).collect();
-    assert_eq!(told, lost, "{text}");
+    assert_eq!(rows(told), lost, "{text}");
     assert!(!seen.is_empty() || lost.is_empty(), "a loss shows in what is written");
     for sight in seen {
         match sight {
@@ -34,4 +38,29 @@ pub(crate) fn check(written: &[u8], told: &[Loss], lost: &[Lost<'_>], seen: &[Se
             }
         }
     }
+}
+
+/// The losses told are these, in this order.
+#[track_caller]
+pub(crate) fn told_exactly(told: &[Loss], lost: &[Lost<'_>]) {
+    assert_eq!(rows(told), lost);
+}
+
+fn rows(told: &[Loss]) -> Vec<Lost<'_>> {
+    told.iter().map(|loss| (&*loss.path, loss.kind, &*loss.why)).collect()
+}
+
+/// All that was written is this, and the losses told are these, in this order.
+#[track_caller]
+pub(crate) fn check_all(written: &[u8], told: &[Loss], wanted: &Value, lost: &[Lost<'_>]) {
+    let body: Value = serde_json::from_slice(written).expect("JSON");
+    assert_eq!(&body, wanted);
+    told_exactly(told, lost);
+}
+
+/// `value` with the members of `more`, the same ones replaced.
+pub(crate) fn with(mut value: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("{more} is no object") };
+    more.into_iter().for_each(|(key, member)| value[key] = member);
+    value
 }

@@ -2,7 +2,7 @@
 //! stream that is written obeys the grammar when its own dialect reads it.
 
 use shim_dialect::{Asker, Encode, Goal, Operation, Route, speaker};
-use shim_ir::{Dialect, EmbedRequest, Event, Grammar, Request, Response, Traits, VectorForm};
+use shim_ir::{Dialect, EmbedRequest, Event, Grammar, Request, Response, Traits, VectorForm, unfold};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 use shim_wire::scan::{self, Limits};
 
@@ -54,19 +54,26 @@ pub(crate) fn embeddings(dialect: Dialect, body: &str) {
     }
 }
 
-/// A whole answer, written for a client of every dialect.
+/// A whole answer, written for a client of every dialect, whole and as a stream: its own dialect reads it.
 pub(crate) fn answer(response: &Response) {
     let request = Request::default();
     for codec in DIALECTS.map(speaker) {
-        json(codec.encode_response(response, &asker(&request, Framing::Sse)).body);
+        let text = json(codec.encode_response(response, &asker(&request, Framing::Sse)).body);
+        if let Err(error) = codec.decode_response(&text) {
+            assert_eq!(error.to_string(), "", "{}: {text}", codec.dialect());
+        }
     }
+    stream(&unfold(response.clone()));
 }
 
-/// A stream, written for a client of every dialect.
+/// A stream, written for a client of every dialect in every framing that it has.
 pub(crate) fn stream(events: &[Event]) {
     let request = Request::default();
     for codec in DIALECTS.map(speaker) {
         written(codec, &asker(&request, Framing::Sse), events);
+        if codec.dialect() == Dialect::Gemini {
+            written(codec, &asker(&request, Framing::JsonArray), events);
+        }
     }
 }
 
@@ -96,6 +103,7 @@ fn written(codec: &dyn Encode, asker: &Asker<'_>, events: &[Event]) {
     for event in &again {
         assert_eq!(grammar.take(event), Ok(()), "{}: {event:?} in {}", codec.dialect(), shown());
     }
+    assert_eq!(grammar.finish(), Ok(()), "{}: {}", codec.dialect(), shown());
     let failed = matches!(events.last(), Some(Event::Fault(_)));
     let fails = matches!(again.last(), Some(Event::Fault(_)));
     assert_eq!(failed, fails, "{}: {:?} became {}", codec.dialect(), events.last(), shown());

@@ -8,6 +8,7 @@ mod config;
 mod dialect;
 mod frames;
 mod json;
+mod kept;
 mod route;
 mod splices;
 
@@ -18,7 +19,7 @@ use shim_dialect::openai_chat::OpenaiChat;
 use shim_dialect::openai_responses::OpenaiResponses;
 
 /// Every target. Those of a dialect begin with its folder's name.
-pub const TARGETS: [&str; 22] = [
+pub const TARGETS: [&str; 24] = [
     "json",
     "sse",
     "array",
@@ -41,6 +42,8 @@ pub const TARGETS: [&str; 22] = [
     "gemini_generate_fault",
     "config",
     "route",
+    "vault",
+    "kept",
 ];
 
 /// The dialects, by the names of their folders.
@@ -60,6 +63,8 @@ pub fn run(target: &str, data: &[u8]) {
         "splice" => splices::check(data),
         "config" => config::check(data),
         "route" => route::check(data),
+        "vault" => kept::record(data),
+        "kept" => kept::exchange(data),
         _ => of_dialect(target, data),
     }
 }

@@ -19,12 +19,12 @@ use crate::attempt::{
 use crate::embed::embed;
 use crate::first::begins;
 use crate::generation::HttpSetup;
-use crate::headers::for_upstream;
+use crate::headers::{for_upstream, need};
 use crate::kept::{asked, repeated, said};
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
 use crate::ticket::Ticket;
-use crate::translate::{Inbound, Known, Outbound, Pair};
+use crate::translate::{Inbound, Known, Outbound, Pair, Sent};
 use crate::vault::{carries_state, give_to, is_about_state, keeping};
 
 /// The most of a whole answer that is read to be translated: it is held twice.
@@ -57,7 +57,7 @@ pub(crate) async fn cross<C: Connect>(
         ticket.weighs(Estimate::of(&pair.request));
     }
     let streamed = admitted.head.stream || admitted.route.stream;
-    let mut asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+    let mut asked = ask(worker, admitted, step, http, streamed, &outbound.sent).await;
     if let Err(failed) = &asked
         && is_about_state(&failed.fault)
         && carries_state(given.request.as_ref().unwrap_or(&pair.request))
@@ -65,7 +65,7 @@ pub(crate) async fn cross<C: Connect>(
         again(step, Some(&failed.fault), ticket);
         let bare = Box::pin(give_to(&worker.shared, admitted, step, true)).await?;
         outbound = pair.outbound(step, &bare, seed, rule)?;
-        asked = ask(worker, admitted, step, http, streamed, outbound.body.clone()).await;
+        asked = ask(worker, admitted, step, http, streamed, &outbound.sent).await;
     }
     let Outbound { echo, losses, .. } = outbound;
     match asked {
@@ -109,9 +109,9 @@ pub(crate) async fn ask<C: Connect>(
     step: &Step,
     http: &HttpSetup,
     streamed: bool,
-    body: bytes::Bytes,
+    sent: &Sent,
 ) -> Result<Answer, Failed> {
-    let request = build(admitted, step, http, streamed, body)?;
+    let request = build(admitted, step, http, streamed, sent)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
     let answer = sent.map_err(|error| unanswered(&error, step))?;
@@ -153,7 +153,7 @@ fn build(
     step: &Step,
     http: &HttpSetup,
     streamed: bool,
-    body: bytes::Bytes,
+    sent: &Sent,
 ) -> Result<Request<PiecesBody>, Fault> {
     let upstream = speaker(step.endpoint.dialect);
     let model = step.target.id.model.as_str();
@@ -163,21 +163,23 @@ fn build(
         Fault::new(FaultKind::Internal, "the request cannot be built").detail(error)
     };
     let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(invalid)?;
-    let mut request = Request::new(PiecesBody::new([body].into_iter().collect()));
+    let mut request = Request::new(PiecesBody::new([sent.body.clone()].into_iter().collect()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers(&admitted.parts.headers, http);
+    *request.headers_mut() = headers(&admitted.parts.headers, http, &sent.headers);
     Ok(request)
 }
 
-/// The headers of the request: what a client says in its own dialect's headers is not for another.
-fn headers(client: &HeaderMap, http: &HttpSetup) -> HeaderMap {
+/// The headers of the request, with those that its body needs: what a client says in its own dialect's headers is not for
+/// another.
+fn headers(client: &HeaderMap, http: &HttpSetup, needed: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut general = HeaderMap::new();
     if let Some(agent) = client.get(http::header::USER_AGENT) {
         general.insert(http::header::USER_AGENT, agent.clone());
     }
     let mut headers = for_upstream(&general, http);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    needed.iter().for_each(|(name, value)| need(&mut headers, http, name, value));
     headers
 }
 

@@ -14,7 +14,7 @@ use crate::generation::HttpSetup;
 use crate::pipeline::{Admitted, Worker};
 use crate::plan::Step;
 use crate::ticket::Ticket;
-use crate::translate::{judged, of_answer, unanswered};
+use crate::translate::{Sent, judged, of_answer, unanswered};
 
 /// Asks a target in its own dialect for embeddings, and puts them into the client's.
 ///
@@ -35,9 +35,10 @@ pub(crate) async fn embed<C: Connect>(
     let (seed, traits) = (ticket.id().to_string(), step.target.traits(step.endpoint.dialect));
     let model = step.target.id.model.as_str();
     let goal = Goal { operation: Operation::Embed, model, traits: &traits, seed: &seed };
-    let sent = theirs.encode_embed(&request, &goal);
-    let mut losses = judged(client, &step.target.name, sent.losses, rule)?;
-    let mut answer = match ask(worker, admitted, step, http, false, sent.body.into()).await {
+    let asked = theirs.encode_embed(&request, &goal);
+    let mut losses = judged(client, &step.target.name, asked.losses, rule)?;
+    let sent = Sent { body: asked.body.into(), headers: asked.headers };
+    let mut answer = match ask(worker, admitted, step, http, false, &sent).await {
         Ok(answer) => answer,
         Err(failed) => return Err(failed.after(losses)),
     };

@@ -72,6 +72,19 @@ fn passing(client: &HeaderMap, endpoint: &HttpSetup, name: &HeaderName) -> Optio
     (!values.is_empty()).then(|| HeaderValue::from_str(&values.join(",")).ok()).flatten()
 }
 
+/// Adds a header without which a body is not taken, unless the endpoint does not take it: of one that lists values, its
+/// value.
+pub(crate) fn need(headers: &mut HeaderMap, endpoint: &HttpSetup, name: &'static str, value: &'static str) {
+    let name = HeaderName::from_static(name);
+    let allow = endpoint.request_values.iter().find(|(listed, _)| *listed == name).map(|(_, allow)| allow);
+    if allow.is_some_and(|allow| !allow.iter().any(|pattern| fits(pattern, value))) {
+        return;
+    }
+    let before = headers.get(&name).and_then(|before| before.to_str().ok());
+    let listed = before.map(|before| HeaderValue::from_str(&format!("{before},{value}")));
+    headers.insert(name, listed.and_then(Result::ok).unwrap_or(HeaderValue::from_static(value)));
+}
+
 /// The headers of an answer to the client: of the upstream's those that may pass.
 pub(crate) fn for_client(upstream: HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(upstream.len() + 6);
@@ -157,7 +170,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, Uri};
     use shim_upstream::Origin;
 
-    use super::{credential, for_client, for_upstream};
+    use super::{credential, for_client, for_upstream, need};
     use crate::generation::HttpSetup;
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -244,6 +257,33 @@ mod tests {
         betas(Some(&["a-*"]), &["b-2"], None);
         betas(Some(&[]), &["a-1"], None);
         betas(Some(&["a-*"]), &[], None);
+    }
+
+    #[test]
+    fn what_a_body_needs_is_added_where_it_is_taken() {
+        let name = http::HeaderName::from_static("anthropic-beta");
+        let check = |allow: Option<&str>, set: Option<&'static str>, wanted: Option<&str>| {
+            let endpoint = HttpSetup {
+                origin: Origin::parse("http://127.0.0.1:1").unwrap().0,
+                base_path: String::new(),
+                headers: HeaderMap::new(),
+                request_allow: Vec::new(),
+                request_values: allow
+                    .map(|allow| (name.clone(), vec![allow.to_owned()]))
+                    .into_iter()
+                    .collect(),
+                ask_usage: false,
+                secret: None,
+            };
+            let mut headers = HeaderMap::new();
+            set.into_iter().for_each(|set| drop(headers.insert(&name, HeaderValue::from_static(set))));
+            need(&mut headers, &endpoint, "anthropic-beta", "b-2");
+            assert_eq!(headers.get(&name).map(|value| value.to_str().unwrap()), wanted);
+        };
+        check(None, None, Some("b-2"));
+        check(None, Some("a-1"), Some("a-1,b-2"));
+        check(Some("b-*"), None, Some("b-2"));
+        check(Some("a-*"), Some("a-1"), Some("a-1"));
     }
 
     #[test]

@@ -32,10 +32,17 @@ pub(crate) struct Pair {
 
 /// A request in the target's dialect.
 pub(crate) struct Outbound {
-    pub(crate) body: Bytes,
+    pub(crate) sent: Sent,
     pub(crate) echo: Echo,
     /// What it could not carry, in the client's words.
     pub(crate) losses: Vec<Loss>,
+}
+
+/// What goes to the target.
+pub(crate) struct Sent {
+    pub(crate) body: Bytes,
+    /// The headers without which the body is not taken.
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
 }
 
 /// What writing the answer needs.
@@ -73,7 +80,8 @@ impl Pair {
         let mut losses = renumbered(self.unforced(encoded.losses), &given.turns);
         losses.splice(0..0, given.losses.iter().cloned());
         let losses = judged_as(self.client, &step.target.name, losses, rule, |path| self.named(path))?;
-        Ok(Outbound { body: encoded.body.into(), echo: encoded.echo, losses })
+        let sent = Sent { body: encoded.body.into(), headers: encoded.headers };
+        Ok(Outbound { sent, echo: encoded.echo, losses })
     }
 
     /// A path of the request in the client's words: what is no content of a message may be an item there.
@@ -136,10 +144,15 @@ fn judged_as(
     rule: &Rule,
     named: impl Fn(&str) -> String,
 ) -> Result<Vec<Loss>, Fault> {
-    let tells = |loss: &Loss| loss.kind == LossKind::Unsupported || !client.is_bookkeeping(&loss.path);
-    let telling = losses.into_iter().filter(tells);
+    let telling = losses.into_iter().filter(|loss| !is_left_out(loss, |path| client.is_bookkeeping(path)));
     let losses: Vec<_> = telling.map(|loss| Loss { path: named(&loss.path), ..loss }).collect();
     permitted(target, losses, rule)
+}
+
+/// Whether a loss is of bookkeeping that was left out, which is none. What was said otherwise than it came may stand at the
+/// same path, and is one.
+fn is_left_out(loss: &Loss, is_bookkeeping: impl Fn(&str) -> bool) -> bool {
+    loss.kind == LossKind::Dropped && is_bookkeeping(&loss.path)
 }
 
 /// Losses in the client's words, all of which must be permitted.
@@ -154,7 +167,8 @@ pub(crate) fn permitted(target: &str, losses: Vec<Loss>, rule: &Rule) -> Result<
 /// The losses of an answer that mean something, each with the path the client knows, which nobody takes for one of the
 /// request.
 pub(crate) fn of_answer(client: &dyn Encode, upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
-    let telling = losses.iter().filter(|loss| !upstream.is_answer_bookkeeping(&loss.path));
+    let telling =
+        losses.iter().filter(|loss| !is_left_out(loss, |path| upstream.is_answer_bookkeeping(path)));
     let named = |path: &str| format!("response.{}", client.name_path(path));
     telling.map(|loss| Loss { path: named(&loss.path), ..loss.clone() }).collect()
 }

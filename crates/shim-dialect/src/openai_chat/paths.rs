@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation, in the words of this dialect.
 
 /// The beginnings of paths that have another word here, the longest first.
-const BEGINNINGS: [(&str, &str); 18] = [
+const BEGINNINGS: [(&str, &str); 17] = [
     ("sampling.output_max", "max_completion_tokens"),
     ("sampling.candidates", "n"),
     ("sampling.", ""),
@@ -9,7 +9,6 @@ const BEGINNINGS: [(&str, &str); 18] = [
     ("reasoning.budget", "reasoning.max_tokens"),
     ("reasoning.mode", "reasoning.enabled"),
     ("reasoning.show", "reasoning.summary"),
-    ("output.schema", "response_format.json_schema"),
     ("output.", "response_format.json_schema."),
     ("output", "response_format"),
     ("stream.usage", "stream_options.include_usage"),

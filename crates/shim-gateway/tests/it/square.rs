@@ -229,6 +229,37 @@ async fn losses_are_told_in_the_clients_words() {
     assert!(paths.iter().all(|path| !path.contains("input[1].content")), "{paths:?}");
 }
 
+/// What stands at a path that a client's own notes share, and is said otherwise, is told.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_otherwise_is_told_wherever_it_stands() {
+    let answer = replay::answer("anthropic_messages", "plain").unwrap().unwrap();
+    let lab = lab("anthropic", "", move |_| Some(told(&answer)));
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":[
+        {"name":"f","parameters":{"type":"OBJECT","anyOf":[{"type":"OBJECT"},{"type":"OBJECT"}]}}]}]}"#;
+    let (status, body) = read(lab.send(post("/v1beta/models/chat:generateContent", body)).await).await;
+    assert_eq!(status, 200, "{body}");
+    let losses = lab.control.shared().latest(1)[0].losses.clone().unwrap_or_default();
+    let paths: Vec<_> = losses.iter().map(|loss| (&*loss.path, loss.kind.name())).collect();
+    assert!(paths.contains(&("tools[0].parameters", "approximated")), "{paths:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_tools_comes_with_the_header_it_needs() {
+    let answer = replay::answer("anthropic_messages", "plain").unwrap().unwrap();
+    let lab = lab("anthropic", "", move |_| Some(told(&answer)));
+    let server = r#"{"type":"mcp","server_label":"a","server_url":"https://a","require_approval":"never"}"#;
+    for (offered, wanted) in [(server, Some("mcp-client-2025-11-20")), ("", None)] {
+        let body = format!(r#"{{"model":"chat","input":"hi","tools":[{offered}]}}"#);
+        let (status, body) = read(lab.send(post("/v1/responses", body)).await).await;
+        assert_eq!(status, 200, "{body}");
+        let got = lab.net.got.lock().unwrap().last().unwrap().clone();
+        let sent = got.headers.get("anthropic-beta").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(sent.as_deref(), wanted, "{offered}");
+        let named = std::str::from_utf8(&got.body).unwrap().contains("mcp_servers");
+        assert_eq!(named, wanted.is_some());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_field_of_an_alias_may_be_refused_or_let_go() {
     let refuse = "losses = { seed = \"refuse\" }\n";

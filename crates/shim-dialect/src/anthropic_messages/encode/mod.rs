@@ -5,9 +5,11 @@
 //! SDK (<https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types>).
 
 mod answer;
+mod choice;
 mod cite;
 mod content;
 mod ids;
+mod mcp;
 mod media;
 mod messages;
 mod models;

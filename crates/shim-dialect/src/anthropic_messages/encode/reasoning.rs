@@ -105,13 +105,13 @@ impl Thought {
     pub(super) fn write(&self, w: &mut JsonWriter<'_>, ask: Option<&ReasoningAsk>, cx: &mut Cx<'_>) {
         let Some(ask) = ask else { return };
         let rest = cx.own(&ask.rest, &"reasoning");
-        let shown = ask.show.as_deref().and_then(|show| display(show, cx));
         if self.mode.is_none() && rest.is_empty() {
-            if shown.is_some() {
+            if ask.show.is_some() {
                 cx.lose("reasoning.show", LossKind::Dropped, "nothing is asked of thinking");
             }
             return;
         }
+        let shown = ask.show.as_deref().and_then(|show| display(show, cx));
         w.nested("thinking", |w| {
             w.maybe("type", self.mode.map(Mode::word), JsonWriter::string);
             w.maybe("budget_tokens", self.budget(), JsonWriter::number);
@@ -130,7 +130,11 @@ impl Thought {
 fn display<'s>(show: &'s str, cx: &mut Cx<'_>) -> Option<&'s str> {
     match show {
         "summarized" | "omitted" => Some(show),
-        "auto" | "concise" | "detailed" | "true" => Some("summarized"),
+        "auto" | "true" => Some("summarized"),
+        "concise" | "detailed" => {
+            cx.lose("reasoning.show", LossKind::Approximated, "summaries have one length");
+            Some("summarized")
+        }
         "false" | "none" => Some("omitted"),
         _ => {
             cx.lose("reasoning.show", LossKind::Dropped, "thinking is shown as a summary or not at all");

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use shim_ir::{LossKind, OutputFormat, Request, Schema};
 use shim_wire::{JsonWriter, RawJson};
 
+use super::choice::{self, Choice};
 use super::ids::Ids;
 use super::messages::Conversation;
 use super::reasoning::{Mode, Thought};
 use super::schema::{Flavour, any_object, fitted};
-use super::tools::{self, Choice, Offers};
-use super::{Cx, DIALECT, MARKS_MAX, Members, NO_FORCED_TOOLS_THINKING, members, sampling};
+use super::tools::Offers;
+use super::{Cx, DIALECT, MARKS_MAX, Members, NO_FORCED_TOOLS_THINKING, mcp, members, sampling};
 use crate::common::each_member;
 use crate::{Encoded, Goal, Operation};
 
@@ -20,7 +21,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let ask = Ask::of(request, goal, &mut cx);
     let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| ask.write(w, &mut cx));
-    Encoded { body, echo: ask.offers.echo(), losses: cx.losses }
+    Encoded { body, echo: ask.offers.echo(), losses: cx.losses, headers: ask.offers.headers() }
 }
 
 /// A request as it is sent.
@@ -44,7 +45,7 @@ impl<'r> Ask<'r> {
         let said = Conversation::of(request, cx);
         let mut offers = Offers::of(request, cx);
         let schema = output(request, &mut offers, cx);
-        let choice = tools::choice(request, &offers, cx);
+        let choice = choice::of(request, &offers, cx);
         let mut thought = thought(request, choice.as_ref(), &said, cx);
         let mut output_max = 0;
         if !counts {
@@ -63,8 +64,8 @@ impl<'r> Ask<'r> {
             w.number("max_tokens", self.output_max);
         }
         self.offers.write(w, cx);
-        tools::write_servers(w, request);
-        tools::write_choice(w, request, self.choice.as_ref(), &self.offers);
+        mcp::write_servers(w, request, &self.offers);
+        choice::write(w, request, self.choice.as_ref(), &self.offers);
         self.said.write_system(w, cx);
         self.said.write(w, &self.ids, &self.offers, cx);
         self.thought.write(w, request.reasoning.as_ref(), cx);
@@ -102,7 +103,7 @@ impl<'r> Ask<'r> {
     fn form(&self, cx: &mut Cx<'_>) -> Option<(&RawJson, Members<'r>)> {
         let schema = self.schema.as_deref()?;
         let Some(OutputFormat::Schema(asked)) = &self.request.output else { return None };
-        Some((schema, cx.own(&asked.rest, &"output.schema")))
+        Some((schema, cx.own(&asked.rest, &"output")))
     }
 }
 
@@ -156,7 +157,7 @@ fn schema_of<'r>(asked: &'r Schema, offers: &mut Offers<'r>, cx: &mut Cx<'_>) ->
     };
     if cx.traits.is_some_and(|traits| traits.schema == Some(false)) {
         cx.lose("output", LossKind::Approximated, "the schema is asked for as the arguments of a function");
-        cx.own(&asked.rest, &path);
+        cx.own(&asked.rest, &"output");
         offers.answer_by_call(fitted(schema, Flavour::Arguments, path, cx));
         return None;
     }

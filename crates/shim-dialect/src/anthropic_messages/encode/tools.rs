@@ -1,4 +1,4 @@
-//! Tools on offer, their names, and the choice of them.
+//! Tools on offer, and their names.
 //!
 //! Sources, read 2026-11-25: <https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview>,
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>,
@@ -10,10 +10,11 @@ use std::collections::HashSet;
 use shim_ir::{LossKind, Request, Tool, ToolCall, ToolChoice, ToolKind};
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::decode::{MCP, SERVERS};
+use super::super::decode::MCP;
+use super::mcp::{self, Server};
 use super::names::{is_legal, legal, unused};
 use super::schema::{self, Flavour};
-use super::{Cx, DIALECT, NO_FORCED_TOOLS, NO_SERVER_TOOLS, cache_control, members};
+use super::{Cx, DIALECT, NO_SERVER_TOOLS, cache_control, members};
 use crate::common::{member, user_location};
 use crate::echo::{free_text_schema, group_of, group_rest};
 use crate::{Echo, SentTool, flat};
@@ -26,16 +27,16 @@ const JSON_TOOL: &str = "answer_in_json";
 
 /// A tool on offer, as it is sent.
 pub(super) struct Offer<'r> {
-    tool: &'r Tool,
+    pub(super) tool: &'r Tool,
     group: Option<&'r str>,
     /// Where it stands in the request.
     path: String,
-    sent: Cow<'r, str>,
-    form: Form,
+    pub(super) sent: Cow<'r, str>,
+    form: Form<'r>,
 }
 
 /// How a tool is sent.
-enum Form {
+enum Form<'r> {
     /// A function of the client.
     Function,
     /// A function with one argument, for a tool that takes free text.
@@ -44,13 +45,15 @@ enum Form {
     Own,
     /// One of Anthropic's own for another provider's, by its versioned word.
     Instead(&'static str),
+    /// Another provider's server that has tools, which is named beside them.
+    Server(Server<'r>),
 }
 
 /// The tools on offer, as they are sent.
 pub(super) struct Offers<'r> {
-    list: Vec<Offer<'r>>,
+    pub(super) list: Vec<Offer<'r>>,
     /// The function that stands for an answer in JSON, with its schema.
-    json: Option<(String, Cow<'r, RawJson>)>,
+    pub(super) json: Option<(String, Cow<'r, RawJson>)>,
 }
 
 impl<'r> Offers<'r> {
@@ -87,6 +90,18 @@ impl<'r> Offers<'r> {
     /// How many cache marks are on them.
     pub(super) fn marks(&self) -> usize {
         self.list.iter().filter(|offer| offer.tool.cache.is_some()).count()
+    }
+
+    /// The servers among them that are another provider's.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &Server<'r>> {
+        self.list
+            .iter()
+            .filter_map(|offer| if let Form::Server(server) = &offer.form { Some(server) } else { None })
+    }
+
+    /// The headers that offering them needs.
+    pub(super) fn headers(&self) -> Vec<(&'static str, &'static str)> {
+        self.servers().next().map(|_| mcp::BETA).into_iter().collect()
     }
 
     /// The name that a call of the history is sent under.
@@ -149,15 +164,19 @@ fn add<'r>(tool: &'r Tool, group: Option<&'r str>, path: String, list: &mut Vec<
             lose_group(tool, &path, cx);
             return add_all(tools, Some(&tool.name), &format!("{path}.tools"), list, cx);
         }
-        ToolKind::Native(_) if is_server(tool) => return,
+        ToolKind::Native(_) if mcp::is_own(tool) => return,
+        ToolKind::Native(word) if word == MCP => match Server::of(tool, cx) {
+            Ok(server) => Some(Form::Server(server)),
+            Err(why) => return cx.lose(&path, LossKind::Unsupported, why),
+        },
         ToolKind::Native(word) => own_or_instead(word, tool, cx),
     };
     let Some(form) = form else {
         return cx.lose(&path, LossKind::Unsupported, "the provider has no such tool of its own");
     };
-    let sent = match form {
+    let sent = match &form {
         Form::Instead(word) => Cow::Borrowed(unversioned(word)),
-        Form::Function | Form::FreeText | Form::Own => Cow::Borrowed(&*tool.name),
+        Form::Function | Form::FreeText | Form::Own | Form::Server(_) => Cow::Borrowed(&*tool.name),
     };
     list.push(Offer { tool, group, path, sent, form });
 }
@@ -172,29 +191,8 @@ fn lose_group(group: &Tool, path: &str, cx: &mut Cx<'_>) {
     cx.own(&group.rest, &path);
 }
 
-/// Whether a tool is a server that has tools, which is named beside them.
-fn is_server(tool: &Tool) -> bool {
-    matches!(&tool.kind, ToolKind::Native(word) if word == MCP) && tool.rest.origin() == Some(DIALECT)
-}
-
-/// `mcp_servers` of a request.
-pub(super) fn write_servers(w: &mut JsonWriter<'_>, request: &Request) {
-    let servers = || request.tools.iter().filter(|tool| is_server(tool));
-    if servers().next().is_none() {
-        return;
-    }
-    w.array(SERVERS, |w| {
-        for server in servers() {
-            w.element().object(|w| {
-                w.string("name", &server.name);
-                members(w, server.rest.members());
-            });
-        }
-    });
-}
-
 /// How another's tool is sent; `None` where there is nothing like it.
-fn own_or_instead(word: &str, tool: &Tool, cx: &Cx<'_>) -> Option<Form> {
+fn own_or_instead<'r>(word: &str, tool: &Tool, cx: &Cx<'_>) -> Option<Form<'r>> {
     if tool.rest.origin() == Some(DIALECT) || is_versioned(word) {
         return Some(Form::Own);
     }
@@ -267,8 +265,12 @@ impl Offer<'_> {
                 );
             }
             ToolKind::Custom { format } => self.free_text(w, format.as_ref(), cx),
-            ToolKind::Native(word) => match self.form {
+            ToolKind::Native(word) => match &self.form {
                 Form::Instead(word) => self.instead(w, word, cx),
+                Form::Server(server) => {
+                    server.write_toolset(w);
+                    server.lose_beside(self.tool, &self.path, cx);
+                }
                 Form::Own | Form::Function | Form::FreeText => self.own(w, word, cx),
             },
             ToolKind::Group(_) => {}
@@ -373,106 +375,4 @@ impl Offer<'_> {
             }
         }
     }
-}
-
-/// The choice of tools, as it is sent.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Choice {
-    Auto,
-    None,
-    Any,
-    Tool(String),
-}
-
-impl Choice {
-    /// Whether a tool must be called.
-    pub(super) fn forces(&self) -> bool {
-        matches!(self, Self::Any | Self::Tool(_))
-    }
-
-    /// `type`, and the name of the tool.
-    fn words(&self) -> (&'static str, Option<&str>) {
-        match self {
-            Self::Auto => ("auto", None),
-            Self::None => ("none", None),
-            Self::Any => ("any", None),
-            Self::Tool(name) => ("tool", Some(name)),
-        }
-    }
-}
-
-/// The choice of a request; `None` where nothing is said.
-pub(super) fn choice(request: &Request, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> {
-    let chosen = request.tool_choice.as_ref().and_then(|choice| chosen(choice, offers, cx));
-    if offers.list.is_empty() && offers.json.is_none() {
-        if chosen.as_ref().is_some_and(Choice::forces) {
-            cx.lose("tool_choice", LossKind::Dropped, "there is no tool to choose");
-        }
-        return None;
-    }
-    let choice = match (&offers.json, chosen) {
-        (Some((name, _)), Some(Choice::None)) => Choice::Tool(name.clone()),
-        (Some((name, _)), None | Some(Choice::Auto)) => match offers.list.is_empty() {
-            true => Choice::Tool(name.clone()),
-            false => Choice::Any,
-        },
-        (_, chosen) => chosen?,
-    };
-    if choice.forces() && cx.has(NO_FORCED_TOOLS) {
-        cx.lose("tool_choice", LossKind::Approximated, "the model cannot be made to call a tool: it may");
-        return Some(Choice::Auto);
-    }
-    Some(choice)
-}
-
-fn chosen(choice: &ToolChoice, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> {
-    let sent = |name: &str| {
-        let offer = offers.list.iter().find(|offer| offer.tool.name == name);
-        Choice::Tool(offer.map_or_else(|| legal(name).into_owned(), |offer| offer.sent.clone().into_owned()))
-    };
-    Some(match choice {
-        ToolChoice::Auto => Choice::Auto,
-        ToolChoice::None => Choice::None,
-        ToolChoice::Required => Choice::Any,
-        ToolChoice::Named(name) => sent(name),
-        ToolChoice::Allowed { names, required: true } => match &names[..] {
-            [name] => sent(name),
-            _ => Choice::Any,
-        },
-        ToolChoice::Allowed { required: false, .. } => Choice::Auto,
-        ToolChoice::Other(raw) => return other(raw, offers, cx),
-    })
-}
-
-/// A choice of one of another provider's own tools, where it has a counterpart.
-fn other(raw: &RawJson, offers: &Offers<'_>, cx: &mut Cx<'_>) -> Option<Choice> {
-    let word = member(raw.get(), "type").and_then(|word| word.as_str()).unwrap_or_default();
-    let meant = |offer: &&Offer<'_>| matches!(&offer.tool.kind, ToolKind::Native(kind) if **kind == *word);
-    let found = offers.list.iter().find(meant);
-    if found.is_none() {
-        cx.lose("tool_choice", LossKind::Unsupported, "there is no such choice");
-    }
-    found.map(|offer| Choice::Tool(offer.sent.clone().into_owned()))
-}
-
-/// `tool_choice` of a request. That only one tool may be called at once is said in a choice, where there is none too.
-pub(super) fn write_choice(
-    w: &mut JsonWriter<'_>,
-    request: &Request,
-    choice: Option<&Choice>,
-    offers: &Offers<'_>,
-) {
-    if let Some(raw) = request.rest.get("tool_choice").filter(|_| request.rest.origin() == Some(DIALECT)) {
-        return w.raw("tool_choice", raw);
-    }
-    let parallel = if offers.json.is_some() { Some(false) } else { request.parallel_tool_calls };
-    let unsaid = (parallel == Some(false) && !offers.is_empty()).then_some(&Choice::Auto);
-    let Some(choice) = choice.or(unsaid) else { return };
-    let (word, name) = choice.words();
-    w.nested("tool_choice", |w| {
-        w.string("type", word);
-        w.maybe("name", name, JsonWriter::string);
-        let disabled = parallel.filter(|_| *choice != Choice::None).map(|parallel| !parallel);
-        w.maybe("disable_parallel_tool_use", disabled, JsonWriter::bool);
-    });
 }

@@ -71,7 +71,8 @@ fn thinks_within_bounds(body: &Value) {
 fn names_are_taken(body: &Value) {
     let mut names = HashSet::new();
     for tool in body["tools"].as_array().into_iter().flatten() {
-        let name = tool["name"].as_str().unwrap();
+        // A set of a server's tools has the server's name.
+        let name = tool["name"].as_str().or(tool["mcp_server_name"].as_str()).unwrap();
         let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         assert!(name.len() <= 128 && name.chars().all(taken) && names.insert(name), "{name} of {body}");
         assert!(tool["type"].is_string() || tool["input_schema"]["type"] == "object", "{tool}");

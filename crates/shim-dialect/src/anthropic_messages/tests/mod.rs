@@ -5,6 +5,7 @@ mod asked;
 mod edges;
 mod encode;
 mod losses;
+mod oddities;
 mod requests;
 mod streams;
 mod told;

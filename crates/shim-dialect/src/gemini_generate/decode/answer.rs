@@ -5,8 +5,8 @@ use shim_ir::{Candidate, Citation, Finish, Part, Response, Rest, Text, Tokens, U
 use shim_wire::{RawJson, from_json};
 
 use super::{
-    DIALECT, blocked, citations, finish, grounded, in_characters, is_call, keep, keep_left, parts, rest,
-    said, tells, usage,
+    DIALECT, blocked, citations, finish, grounded, in_characters, is_call, keep, keep_left, logprobs, parts,
+    rest, said, tells, usage,
 };
 use crate::common::member;
 use crate::gemini_generate::errors;
@@ -96,26 +96,31 @@ fn candidate(wire: types::Candidate<'_>, at: usize) -> Result<(usize, Candidate)
     let finish = finish(wire.finish_reason.as_deref(), parts.iter().any(is_call));
     ground(&mut parts, wire.grounding_metadata);
     keep(&mut members, "groundingMetadata", wire.grounding_metadata);
-    hang(&mut parts, &mut members, "citationMetadata", wire.citation_metadata, |text, raw| {
-        text.citations.extend(citations(raw));
-    });
+    let sources = wire.citation_metadata.filter(|_| last_text(&mut parts).is_some());
+    sources.map(citations).into_iter().flatten().for_each(|cited| cite(&mut parts, 0, cited));
+    keep(&mut members, "citationMetadata", wire.citation_metadata.filter(|_| sources.is_none()));
     hang(&mut parts, &mut members, "logprobsResult", wire.logprobs_result, |text, raw| {
-        text.logprobs = RawJson::parse(&format!("[{}]", raw.get())).ok();
+        let (list, left) = logprobs(raw);
+        text.logprobs = list;
+        left
     });
     parts.retain(|part| !matches!(part, Part::Text(text) if *text == Text::default()));
     Ok((index, Candidate { parts, finish, rest: members }))
 }
 
-/// Hangs what a member says on the last text. Where there is none, the member stays in `members`.
+/// Hangs what a member says on the last text. What it leaves, and where there is no text the whole member, stays in
+/// `members`.
 fn hang(
     parts: &mut [Part],
     members: &mut Rest,
     key: &str,
     raw: Option<&RawValue>,
-    on: impl FnOnce(&mut Text, &RawValue),
+    on: impl FnOnce(&mut Text, &RawValue) -> Option<RawJson>,
 ) {
     match (last_text(parts), raw) {
-        (Some(text), Some(raw)) => on(text, raw),
+        (Some(text), Some(raw)) => {
+            on(text, raw).into_iter().for_each(|left| members.push(DIALECT, key, left))
+        }
         (_, raw) => keep(members, key, raw),
     }
 }
@@ -134,7 +139,7 @@ pub(crate) fn content_parts(
     parts(content.parts, &format!("{path}.parts"))
 }
 
-/// Hangs what grounds the answer on the parts that say it, or on the last text.
+/// Hangs what grounds the answer on the parts that say it.
 fn ground(parts: &mut [Part], metadata: Option<&RawValue>) {
     let cited = metadata.filter(|raw| tells(raw.get())).map(grounded).unwrap_or_default();
     for (at, citation) in cited {
@@ -142,12 +147,25 @@ fn ground(parts: &mut [Part], metadata: Option<&RawValue>) {
     }
 }
 
+/// Hangs a citation on the text it is of. Where no part is named its span is of all that is said; one that is nowhere is
+/// of the last text.
 fn cite(parts: &mut [Part], at: usize, citation: Citation) {
-    let own = parts.get(at).is_some_and(|part| matches!(part, Part::Text(_)));
-    let parts = if own { parts.get_mut(at..=at).unwrap_or_default() } else { parts };
+    let named = parts.get_mut(at).filter(|_| at > 0);
+    if let Some(Part::Text(text)) = named {
+        text.citations.push(in_characters(citation, 0, &text.text));
+        return;
+    }
+    let mut before = 0;
+    for part in parts.iter_mut() {
+        let Part::Text(text) = part else { continue };
+        let placed = in_characters(citation.clone(), before, &text.text);
+        if placed.end.is_some() {
+            return text.citations.push(placed);
+        }
+        before += u64::try_from(text.text.len()).unwrap_or_default();
+    }
     if let Some(text) = last_text(parts) {
-        let citation = in_characters(citation, &text.text);
-        text.citations.push(citation);
+        text.citations.push(in_characters(citation, before, ""));
     }
 }
 

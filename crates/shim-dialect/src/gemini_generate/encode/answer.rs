@@ -1,13 +1,13 @@
 //! Whole answers.
 
-use shim_ir::{Candidate, Citation, LossKind, Part, Response, Rest, Text};
-use shim_wire::JsonWriter;
+use shim_ir::{Candidate, Citation, Part, Response, Rest, Text};
+use shim_wire::{JsonWriter, RawJson};
 
 use super::super::decode::{DIALECT, blocked, is_call};
 use super::content::{Scribe, answering};
 use super::finish::finish_word;
-use super::ground::{Cited, Grounds, is_own};
-use super::logprobs::logprobs;
+use super::ground::{Cited, Grounds, Spoken, is_own};
+use super::logprobs::{OTHER_FORM, is_list, logprobs};
 use super::losses::{Losses, Of};
 use super::own::{Member, left, own, write};
 use super::usage::{told_tier, usage};
@@ -85,9 +85,23 @@ fn candidate(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, scribe: &
     finish(w, candidate, at, &mut scribe.losses);
     w.maybe("index", i128::try_from(at).ok(), JsonWriter::number);
     cited(w, candidate, at, &mut scribe.losses);
-    let lists: Vec<_> = texts(candidate).filter_map(|(_, text)| text.logprobs.as_ref()).collect();
-    w.maybe("logprobsResult", logprobs(&lists).as_ref(), JsonWriter::raw);
-    write(w, own, &["content"]);
+    let lists = log_probabilities(candidate, at, &mut scribe.losses);
+    if lists.is_empty() {
+        return write(w, own, &["content"]);
+    }
+    let told = logprobs(&lists, &left(own, "logprobsResult"));
+    w.maybe("logprobsResult", told.as_ref(), JsonWriter::raw);
+    write(w, own, &["content", "logprobsResult"]);
+}
+
+/// The log probabilities of an answer that can be told.
+fn log_probabilities<'c>(candidate: &'c Candidate, at: usize, losses: &mut Losses) -> Vec<&'c RawJson> {
+    let listed = texts(candidate).filter_map(|(part, _, text)| Some((part, text.logprobs.as_ref()?)));
+    let (told, others): (Vec<_>, Vec<_>) = listed.partition(|(_, list)| is_list(list));
+    for (part, _) in others {
+        losses.dropped(Of::Candidate(at).part(part).member("logprobs"), OTHER_FORM);
+    }
+    told.into_iter().map(|(_, list)| list).collect()
 }
 
 fn content(w: &mut JsonWriter<'_>, parts: &[Part], beside: &[Member], at: usize, scribe: &mut Scribe<'_>) {
@@ -119,14 +133,14 @@ pub(crate) fn finish_losses(sequence: bool, unsaid: Option<&'static str>, at: us
     }
 }
 
-/// The texts of an answer, with the bytes of text before each.
-fn texts(candidate: &Candidate) -> impl Iterator<Item = (u64, &Text)> {
+/// The texts of an answer, each with its number among the parts and the bytes of text before it.
+fn texts(candidate: &Candidate) -> impl Iterator<Item = (usize, u64, &Text)> {
     let mut base = 0;
-    candidate.parts.iter().filter_map(move |part| match part {
+    candidate.parts.iter().enumerate().filter_map(move |(number, part)| match part {
         Part::Text(text) | Part::Refusal(text) => {
             let at = base;
             base += bytes(&text.text);
-            Some((at, text))
+            Some((number, at, text))
         }
         Part::Media(_)
         | Part::Reasoning(_)
@@ -145,7 +159,8 @@ pub(crate) fn bytes(text: &str) -> u64 {
 fn cited(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, losses: &mut Losses) {
     let grounded =
         candidate.rest.origin() == Some(DIALECT) && candidate.rest.get("groundingMetadata").is_some();
-    let cited = texts(candidate).flat_map(|(base, text)| text.citations.iter().map(move |c| (c, base, text)));
+    let cited =
+        texts(candidate).flat_map(|(_, base, text)| text.citations.iter().map(move |c| (c, base, text)));
     let (own, others): (Vec<_>, Vec<_>) = cited.partition(|(citation, ..)| is_own(citation));
     if !own.is_empty() {
         sources(w, own.into_iter().map(|(citation, ..)| citation));
@@ -154,7 +169,7 @@ fn cited(w: &mut JsonWriter<'_>, candidate: &Candidate, at: usize, losses: &mut 
     // What grounds an answer of the dialect's own is in its rest.
     for (citation, base, text) in others.into_iter().filter(|(c, ..)| !grounded || c.words.is_some()) {
         citation_losses(citation, at, losses);
-        grounds.add(Cited::of(citation, base, bytes(&text.text)));
+        grounds.add(Cited::of(citation, base, &Spoken::of(&text.text)));
     }
     if !grounds.is_empty() && !grounded {
         grounds.write(w);
@@ -172,12 +187,8 @@ pub(crate) fn sources<'c>(w: &mut JsonWriter<'_>, own: impl Iterator<Item = &'c 
 
 /// Tells what grounding does not say of a citation.
 pub(crate) fn citation_losses(citation: &Citation, at: usize, losses: &mut Losses) {
-    let path = |name: &str| format!("candidates[{at}].citations.{name}");
     if citation.cited.is_some() {
-        losses.dropped(path("cited"), "the words of a source have no place");
-    }
-    if citation.start.is_some() {
-        losses.tell(path("start"), LossKind::Approximated, "spans are in bytes of the answer");
+        losses.dropped(format!("candidates[{at}].citations.cited"), "the words of a source have no place");
     }
 }
 

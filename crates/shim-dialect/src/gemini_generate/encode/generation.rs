@@ -122,7 +122,7 @@ fn fitting(w: &mut JsonWriter<'_>, wanted: &Schema, scribe: &mut Scribe<'_>) {
         if scribe.traits.schema == Some(false) {
             scribe.losses.lacking("output.schema".to_owned(), "the model keeps to no schema");
         } else {
-            schema(w, ["responseJsonSchema", "responseSchema"], raw, "output", scribe);
+            schema(w, ["responseJsonSchema", "responseSchema"], raw, "output.schema", scribe);
         }
     }
     write(w, members, &[]);

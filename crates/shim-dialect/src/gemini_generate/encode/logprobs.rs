@@ -1,11 +1,23 @@
-//! `logprobsResult`, from the dialect's own or from OpenAI's lists of tokens.
+//! `logprobsResult`, from lists of tokens as OpenAI writes them.
 
-use shim_wire::{JsonWriter, RawJson, Value};
+use shim_wire::{JsonWriter, RawJson, Value, ValueKind};
 
-use crate::common::each_element;
+use super::own::{Member, write};
+use crate::common::{each_element, each_member};
 
-/// One `logprobsResult` that says what `lists` say; `None` where they say nothing.
-pub(crate) fn logprobs(lists: &[&RawJson]) -> Option<RawJson> {
+/// What is left out of a list of another form, and why.
+pub(crate) const OTHER_FORM: &str = "they have another form";
+
+/// Whether a list can be told: it is of tokens, or the dialect's own.
+pub(crate) fn is_list(list: &RawJson) -> bool {
+    let mut sound = true;
+    let read = each_element(list.get(), |_, entry| sound &= is_own(&entry) || is_token(&entry));
+    read.is_ok() && sound
+}
+
+/// One `logprobsResult` that says what `lists` say, and what the dialect itself said beside them; `None` where they say
+/// nothing.
+pub(crate) fn logprobs(lists: &[&RawJson], beside: &[Member]) -> Option<RawJson> {
     let mut all: Vec<Value<'_>> = Vec::new();
     for list in lists {
         let read = each_element(list.get(), |_, value| all.push(value));
@@ -14,32 +26,44 @@ pub(crate) fn logprobs(lists: &[&RawJson]) -> Option<RawJson> {
     match all.as_slice() {
         [] => None,
         [one] if is_own(one) => Some(RawJson::from(*one)),
-        _ => joined(&all),
+        _ => joined(&all, beside),
     }
 }
 
+/// Whether an element is what the dialect said in a form that is no list of tokens.
 fn is_own(value: &Value<'_>) -> bool {
-    value.get("chosenCandidates").is_some()
-        || value.get("topCandidates").is_some()
-        || value.get("token").is_none()
+    value.get("chosenCandidates").is_some() || value.get("topCandidates").is_some()
 }
 
-fn joined(all: &[Value<'_>]) -> Option<RawJson> {
+fn is_token(value: &Value<'_>) -> bool {
+    value.get("token").is_some() && value.get("logprob").is_some()
+}
+
+fn joined(all: &[Value<'_>], beside: &[Member]) -> Option<RawJson> {
+    let lists_others = |value: &Value<'_>| is_own(value) || others(value).is_some();
     let mut out = Vec::new();
     JsonWriter::new(&mut out).object(|w| {
-        w.array("topCandidates", |w| all.iter().for_each(|value| top(w, value)));
+        if all.iter().any(lists_others) {
+            w.array("topCandidates", |w| all.iter().for_each(|value| top(w, value)));
+        }
         w.array("chosenCandidates", |w| all.iter().for_each(|value| chosen(w, value)));
+        write(w, beside, &[]);
     });
     RawJson::parse(std::str::from_utf8(&out).ok()?).ok()
 }
 
+/// The tokens that might have stood in the place of one.
+fn others<'a>(value: &Value<'a>) -> Option<Value<'a>> {
+    value.get("top_logprobs").filter(|list| list.kind() == ValueKind::Array)
+}
+
 fn top(w: &mut JsonWriter<'_>, value: &Value<'_>) {
-    if let Some(list) = value.get("topCandidates") {
-        return each(w, list);
+    if is_own(value) {
+        return each(w, value.get("topCandidates"));
     }
     w.element().object(|w| {
         w.array("candidates", |w| {
-            if let Some(list) = value.get("top_logprobs") {
+            if let Some(list) = others(value) {
                 let _ = each_element(list.text(), |_, entry| candidate(w, &entry));
             }
         });
@@ -47,22 +71,25 @@ fn top(w: &mut JsonWriter<'_>, value: &Value<'_>) {
 }
 
 fn chosen(w: &mut JsonWriter<'_>, value: &Value<'_>) {
-    match value.get("chosenCandidates") {
-        Some(list) => each(w, list),
-        None => candidate(w, value),
+    if is_own(value) {
+        return each(w, value.get("chosenCandidates"));
     }
+    candidate(w, value);
 }
 
 /// The elements of a list of the dialect's own.
-fn each(w: &mut JsonWriter<'_>, list: Value<'_>) {
+fn each(w: &mut JsonWriter<'_>, list: Option<Value<'_>>) {
+    let Some(list) = list else { return };
     let _ = each_element(list.text(), |_, entry| w.element().raw(&RawJson::from(entry)));
 }
 
-/// A token of OpenAI's.
+/// A token. Its bytes are those of its text, and are not told beside it.
 fn candidate(w: &mut JsonWriter<'_>, value: &Value<'_>) {
     w.element().object(|w| {
-        w.maybe("token", value.get("token").and_then(|token| token.as_str()).as_deref(), JsonWriter::string);
-        let number = value.get("logprob").map(RawJson::from);
-        w.maybe("logProbability", number.as_ref(), JsonWriter::raw);
+        let _ = each_member(value.text(), |member| match &*member.key {
+            "logprob" => w.raw("logProbability", &RawJson::from(member.value)),
+            "bytes" | "top_logprobs" => {}
+            key => w.raw(key, &RawJson::from(member.value)),
+        });
     });
 }

@@ -31,8 +31,8 @@ pub(super) use answer::{answer, blocks, bytes, citation_losses, count, created, 
 pub(super) use content::{BETWEEN, answering, is_own_opaque, mark, marked, thoughts};
 pub(super) use embed::{embed_request, embeddings};
 pub(super) use finish::finish_word;
-pub(super) use ground::{Cited, Grounds, is_own as is_own_citation};
-pub(super) use logprobs::logprobs;
+pub(super) use ground::{Cited, Grounds, Spoken, is_own as is_own_citation};
+pub(super) use logprobs::{OTHER_FORM, is_list, logprobs};
 pub(super) use losses::{At, Losses, Of};
 pub(super) use own::own;
 pub(super) use request::{counted, generate};

@@ -52,7 +52,7 @@ pub(super) fn encoded(
     let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| members(w, &mut scribe));
     let losses = scribe.losses.into_list();
-    Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses }
+    Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses, ..Encoded::default() }
 }
 
 fn members(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scribe<'_>) {

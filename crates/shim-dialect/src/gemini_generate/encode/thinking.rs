@@ -29,7 +29,7 @@ pub(super) fn thinking(w: &mut JsonWriter<'_>, ask: &ReasoningAsk, traits: &Trai
         Told::Level(effort) => w.string("thinkingLevel", &effort.word().to_ascii_uppercase()),
         Told::Budget(tokens) => w.number("thinkingBudget", tokens),
     }
-    w.maybe("includeThoughts", shown(ask), JsonWriter::bool);
+    w.maybe("includeThoughts", shown(ask, losses), JsonWriter::bool);
     write(w, members, &[]);
 }
 
@@ -60,10 +60,14 @@ fn is_off(ask: &ReasoningAsk) -> bool {
 }
 
 /// Whether thoughts are to be shown. Who turns reasoning on without a word on it expects to see it.
-fn shown(ask: &ReasoningAsk) -> Option<bool> {
+fn shown(ask: &ReasoningAsk, losses: &mut Losses) -> Option<bool> {
     match ask.show.as_deref() {
         Some("false" | "omitted" | "none" | "hidden") => Some(false),
-        Some(_) => Some(true),
+        Some("true" | "auto" | "summarized") => Some(true),
+        Some(_) => {
+            losses.near("reasoning.show".to_owned(), "thoughts are shown, or they are not");
+            Some(true)
+        }
         None => matches!(ask.mode, Some(ReasoningMode::On | ReasoningMode::Adaptive)).then_some(true),
     }
 }

@@ -1,6 +1,8 @@
 //! Tools and the choice of them.
 //! Source: <https://ai.google.dev/gemini-api/docs/function-calling>, read 2026-11-25.
 
+use std::fmt;
+
 use shim_ir::{Request, Rest, Tool, ToolChoice, ToolKind};
 use shim_wire::{JsonWriter, RawJson};
 
@@ -150,7 +152,8 @@ fn function(w: &mut JsonWriter<'_>, tool: &Tool, group: Option<&str>, path: &str
     w.maybe("description", tool.description.as_deref(), JsonWriter::string);
     let parameters = parameters(tool, path, &mut scribe.losses);
     if let Some(parameters) = parameters.filter(|schema| !is_said(schema, members, "parameters")) {
-        schema(w, ["parametersJsonSchema", "parameters"], &parameters, path, scribe);
+        let at = format_args!("{path}.parameters");
+        schema(w, ["parametersJsonSchema", "parameters"], &parameters, at, scribe);
     }
     write(w, members, &[]);
 }
@@ -181,7 +184,7 @@ pub(super) fn schema(
     w: &mut JsonWriter<'_>,
     [json, open]: [&str; 2],
     schema: &RawJson,
-    path: &str,
+    path: impl fmt::Display,
     scribe: &mut Scribe<'_>,
 ) {
     if !scribe.traits.has("openapi_schema") {
@@ -189,7 +192,7 @@ pub(super) fn schema(
     }
     let (converted, whole) = openapi(schema);
     if !whole {
-        scribe.losses.near(format!("{path}.{open}"), "a part of JSON Schema is not in OpenAPI");
+        scribe.losses.near(path.to_string(), "a part of JSON Schema is not in OpenAPI");
     }
     w.maybe(open, converted.as_ref(), JsonWriter::raw);
 }

@@ -8,7 +8,8 @@ use shim_ir::{
 use shim_wire::RawJson;
 
 use super::super::decode::{
-    citations, content_parts, finish, grounded, in_characters, is_finish, keep, rest, tells,
+    DIALECT, citations, content_parts, finish, grounded, in_characters, is_finish, keep, logprobs, rest,
+    tells,
 };
 use super::super::types;
 use super::call::{Call, Piece};
@@ -27,10 +28,14 @@ pub(super) struct Candidate {
     word: Option<String>,
     /// What grounds the answer: the last word on it counts.
     grounding: Option<Box<RawValue>>,
+    /// What the text that is open cites, until all of it is known.
+    sources: Vec<Citation>,
     /// The citations told so far: they may be repeated.
     cited: Vec<Citation>,
     /// What the text that is open says: spans of it are counted in bytes.
     said: String,
+    /// The bytes of what was said before it.
+    before: u64,
 }
 
 /// The part that grows now. It ends when one of another kind begins.
@@ -60,8 +65,10 @@ impl Candidate {
             calls: false,
             word: None,
             grounding: None,
+            sources: Vec::new(),
             cited: Vec::new(),
             said: String::new(),
+            before: 0,
         }
     }
 
@@ -89,8 +96,9 @@ impl Candidate {
             self.grounding = Some(raw.to_owned());
             keep(&mut left, "groundingMetadata", Some(raw));
         }
-        keep(&mut left, "citationMetadata", wire.citation_metadata.filter(|raw| !self.cite(raw, sink)));
-        keep(&mut left, "logprobsResult", wire.logprobs_result.filter(|raw| !self.add_logprobs(raw, sink)));
+        keep(&mut left, "citationMetadata", wire.citation_metadata.filter(|raw| !self.cite(raw)));
+        let unsaid = wire.logprobs_result.and_then(|raw| self.add_logprobs(raw, sink));
+        unsaid.into_iter().for_each(|unsaid| left.push(DIALECT, "logprobsResult", unsaid));
         self.word = wire.finish_reason.filter(|w| is_finish(w)).map(Into::into).or(self.word.take());
         Ok(left)
     }
@@ -196,28 +204,39 @@ impl Candidate {
         Ok(())
     }
 
-    /// Hangs what is cited on the open text; false when there is none.
-    fn cite(&mut self, metadata: &RawValue, sink: &mut Sink<'_>) -> bool {
-        let Some(Open::Text(id, _)) = self.open else { return false };
-        for citation in citations(metadata) {
-            self.cite_once(id, citation, sink);
+    /// Keeps what the open text cites; false when there is none.
+    fn cite(&mut self, metadata: &RawValue) -> bool {
+        let open = matches!(self.open, Some(Open::Text(..)));
+        if open {
+            citations(metadata).into_iter().for_each(|citation| self.wait(citation));
         }
-        true
+        open
     }
 
-    /// Hangs log probabilities on the open text; false when there is none.
-    fn add_logprobs(&self, raw: &RawValue, sink: &mut Sink<'_>) -> bool {
-        let list = RawJson::parse(&format!("[{}]", raw.get()));
-        let (Some(Open::Text(id, _)), Ok(list)) = (&self.open, list) else { return false };
-        sink.grow(*id, Delta::Logprobs(list));
-        true
+    fn wait(&mut self, citation: Citation) {
+        if self.sources.len() < CITED_MAX && !self.sources.contains(&citation) {
+            self.sources.push(citation);
+        }
     }
 
-    /// Ends the part that grows now; a text tells first what grounds it.
+    /// Hangs log probabilities on the open text; gives back what of them is none, and all where there is no text.
+    fn add_logprobs(&self, raw: &RawValue, sink: &mut Sink<'_>) -> Option<RawJson> {
+        let Some(Open::Text(id, _)) = &self.open else { return Some(raw.into()) };
+        let (list, left) = logprobs(raw);
+        list.into_iter().for_each(|list| sink.grow(*id, Delta::Logprobs(list)));
+        left
+    }
+
+    /// Ends the part that grows now.
     fn close(&mut self, sink: &mut Sink<'_>) {
+        self.end(false, sink);
+    }
+
+    /// Ends the part that grows now, which may be the last; a text tells first what grounds it.
+    fn end(&mut self, last: bool, sink: &mut Sink<'_>) {
         match self.open.take() {
             Some(Open::Text(id, _)) => {
-                self.ground(id, sink);
+                self.ground(id, last, sink);
                 sink.close(id);
             }
             Some(Open::Thought(id, _) | Open::Sound(id, _)) => sink.close(id),
@@ -226,14 +245,21 @@ impl Candidate {
         }
     }
 
-    /// Tells what grounds a text. What is told of grounding grows, so what was told before is not told again.
-    fn ground(&mut self, id: PartId, sink: &mut Sink<'_>) {
+    /// Tells what grounds a text, and what it cites. What is told of both grows, so what was told before is not told again;
+    /// what is of a text that comes later waits for it.
+    fn ground(&mut self, id: PartId, last: bool, sink: &mut Sink<'_>) {
+        let said = std::mem::take(&mut self.said);
+        let end = self.before.saturating_add(u64::try_from(said.len()).unwrap_or(u64::MAX));
         let found = self.grounding.take().map(|raw| grounded(&raw)).unwrap_or_default();
-        for (_, citation) in found {
-            let citation = in_characters(citation, &self.said);
-            self.cite_once(id, citation, sink);
+        let sources = std::mem::take(&mut self.sources);
+        for citation in found.into_iter().map(|(_, citation)| citation).chain(sources) {
+            if !last && citation.end.is_some_and(|of| of > end) {
+                self.wait(citation);
+            } else {
+                self.cite_once(id, in_characters(citation, self.before, &said), sink);
+            }
         }
-        self.said.clear();
+        self.before = end;
     }
 
     fn cite_once(&mut self, id: PartId, citation: Citation, sink: &mut Sink<'_>) {
@@ -248,7 +274,7 @@ impl Candidate {
 
     /// Ends what is open.
     pub(super) fn complete(&mut self, sink: &mut Sink<'_>) {
-        self.close(sink);
+        self.end(true, sink);
     }
 }
 

@@ -3,7 +3,7 @@
 use shim_ir::{Citation, Delta, Media, MediaKind, Opaque, OpaqueKind, Part, PartId, Source, Text, ToolCall};
 use shim_wire::RawJson;
 
-use super::super::encode::{BETWEEN, mark, thoughts};
+use super::super::encode::{BETWEEN, Spoken, mark, thoughts};
 
 /// An open part.
 pub(super) struct Held {
@@ -39,6 +39,8 @@ pub(super) enum Lane {
 pub(super) struct Words {
     pub(super) thought: bool,
     pub(super) told: Told,
+    /// What was told, where citations can be of it.
+    pub(super) spoken: Spoken,
     /// What came while another part of the lane was told.
     pub(super) waiting: String,
     /// What hangs on the text, until a piece of it is told.

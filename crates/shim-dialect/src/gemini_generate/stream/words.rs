@@ -3,7 +3,8 @@
 use shim_ir::{Delta, Opaque, Part, PartId, Reasoning};
 
 use super::super::encode::{
-    Cited, bytes, citation_losses, is_own_citation, is_own_opaque, logprobs, marked, own, sources,
+    Cited, OTHER_FORM, bytes, citation_losses, is_list, is_own_citation, is_own_opaque, logprobs, marked,
+    own, sources,
 };
 use super::encoder::{ChunkEncoder, at};
 use super::held::{Body, Held, Told, Words};
@@ -128,6 +129,9 @@ impl ChunkEncoder {
         let Some((_, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let thought = words.thought;
         words.told.add(text);
+        if !thought {
+            words.spoken.add(text);
+        }
         let mark = words.mark.take();
         let answer = usize::try_from(candidate).ok().and_then(|at| self.answers.get_mut(at));
         if let Some(answer) = answer.filter(|_| !thought) {
@@ -154,8 +158,16 @@ impl ChunkEncoder {
         if !own.is_empty() {
             self.frames.candidate(out, candidate, |w| sources(w, own.iter()));
         }
+        self.tell_logprobs(index, out);
+    }
+
+    /// Tells log probabilities, as far as they are a list of tokens.
+    fn tell_logprobs(&mut self, index: usize, out: &mut Vec<u8>) {
+        let Some((id, candidate, words)) = words_of(&mut self.parts, index) else { return };
         for list in words.logprobs.drain(..) {
-            if let Some(raw) = logprobs(&[&list]) {
+            if !is_list(&list) {
+                self.losses.dropped(at(id, candidate).member("logprobs"), OTHER_FORM);
+            } else if let Some(raw) = logprobs(&[&list], &[]) {
                 self.frames.candidate(out, candidate, |w| w.raw("logprobsResult", &raw));
             }
         }
@@ -188,18 +200,19 @@ impl ChunkEncoder {
     }
 
     pub(super) fn end_words(&mut self, index: usize, out: &mut Vec<u8>) {
+        self.tell_logprobs(index, out);
         let Some((_, candidate, words)) = words_of(&mut self.parts, index) else { return };
         let thought = words.thought;
         if let Some(mark) = words.mark.take() {
             self.frames.parts(out, candidate, |w| marked(w, "", thought, &mark));
         }
-        let length = u64::try_from(words.told.bytes).unwrap_or(u64::MAX);
         let (citations, base) = (std::mem::take(&mut words.citations), words.base.unwrap_or_default());
+        let spoken = std::mem::take(&mut words.spoken);
         let place = usize::try_from(candidate).unwrap_or_default();
         let Some(answer) = self.answers.get_mut(place) else { return };
         for citation in citations.iter().filter(|citation| citation.words.is_some() || !answer.grounded) {
             citation_losses(citation, place, &mut self.losses);
-            answer.grounds.add(Cited::of(citation, base, length));
+            answer.grounds.add(Cited::of(citation, base, &spoken));
             answer.ungrounded = true;
         }
     }

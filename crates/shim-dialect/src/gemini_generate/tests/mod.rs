@@ -2,8 +2,11 @@
 
 mod edges;
 mod encode;
+mod logprobs;
 mod losses;
+mod oddities;
 mod requests;
+mod spans;
 mod streams;
 mod written;
 

@@ -7,14 +7,17 @@
 
 mod answer;
 mod call;
+mod choice;
 mod cite;
 mod content;
 mod end;
+mod form;
 mod losses;
 mod media;
 mod message;
 mod messages;
 mod names;
+mod plan;
 mod reasoning;
 mod request;
 mod schema;

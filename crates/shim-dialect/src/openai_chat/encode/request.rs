@@ -50,7 +50,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         chat(request, &mut to, w);
     });
     let echo = Echo { think_tags: think_tags(request, goal), ..to.names.echo };
-    Encoded { body, echo, losses: to.losses.0 }
+    Encoded { body, echo, losses: to.losses.0, ..Encoded::default() }
 }
 
 /// How the answer's reasoning stands in its text. Where the model is not to reason, its template closes the reasoning

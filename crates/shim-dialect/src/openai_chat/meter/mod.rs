@@ -12,7 +12,7 @@ use shim_wire::{Value, ValueKind, Walk};
 use self::template::Template;
 use super::decode::{Stated, finish, tells, usage};
 use super::errors;
-use super::stream::malformed;
+use super::stream::{malformed, unfinished};
 use crate::common::{each_element, each_member, is_closed};
 use crate::{Meter, Reading};
 
@@ -24,9 +24,9 @@ pub(super) struct ChunkMeter {
     ended: bool,
     /// Whether it is a whole answer: there an empty finish word ends it, in chunks it only fills the slot.
     whole: bool,
-    /// Which candidates have been seen and which have ended, a bit for each of the first 64.
-    seen: u64,
-    finished: u64,
+    /// Which candidates have been seen and which have ended.
+    seen: Numbers,
+    finished: Numbers,
     /// Of the first candidate: whether it calls tools, its finish word, the stop sequence it met.
     calls: bool,
     word: Option<Box<str>>,
@@ -34,6 +34,17 @@ pub(super) struct ChunkMeter {
     template: Template,
     /// Whether the last chunk was one choice that neither ended nor called a tool.
     told_text: bool,
+}
+
+/// A set of numbers below 256: no choice is numbered beyond.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Numbers([u64; 4]);
+
+impl Numbers {
+    fn add(&mut self, number: u64) {
+        let word = usize::try_from(number / 64).ok().and_then(|at| self.0.get_mut(at));
+        word.into_iter().for_each(|word| *word |= 1 << (number % 64));
+    }
 }
 
 /// What one chunk or answer holds, as it stands there.
@@ -64,9 +75,7 @@ impl Meter for ChunkMeter {
             return;
         }
         if frame.data.starts_with("[DONE]") {
-            self.reading.complete = true;
-            self.ended = true;
-            return;
+            return self.conclude(true);
         }
         match Seen::of(frame.data) {
             Ok(seen) if frame.event == Some("error") || seen.fails() => self.fail(fault(&seen, frame.data)),
@@ -184,7 +193,7 @@ impl ChunkMeter {
             self.reading.usage = Some(read);
             self.reading.usage_alone = !has_choices;
         }
-        self.conclude(seen.done);
+        self.conclude(seen.done && !self.whole);
     }
 
     /// The first chunk that says anything names the model.
@@ -217,7 +226,7 @@ impl ChunkMeter {
                 return Ok(());
             }
             // Of a member that comes twice the last one counts.
-            (self.seen, self.finished, self.calls) = (0, 0, false);
+            (self.seen, self.finished, self.calls) = Default::default();
             (self.word, self.sequence) = (None, None);
             seen.choices = None;
             seen.walked = Some(false);
@@ -313,9 +322,10 @@ impl ChunkMeter {
 
     /// Notes which candidate has come or ended, and of the first how.
     fn note(&mut self, index: u64, calls: bool, word: Option<Cow<'_, str>>, sequence: Option<Cow<'_, str>>) {
-        let bit = u32::try_from(index).ok().and_then(|index| 1u64.checked_shl(index)).unwrap_or_default();
-        self.seen |= bit;
-        self.finished |= if word.is_some() { bit } else { 0 };
+        self.seen.add(index);
+        if word.is_some() {
+            self.finished.add(index);
+        }
         if index == 0 {
             self.calls |= calls;
             self.word = word.map(Into::into).or(self.word.take());
@@ -343,8 +353,10 @@ impl ChunkMeter {
         if self.ended {
             return;
         }
-        let is_finished = self.seen != 0 && self.seen == self.finished;
-        self.reading.complete = done || is_finished;
+        self.reading.complete = self.seen != Numbers::default() && self.seen == self.finished;
+        if done && !self.reading.complete {
+            return self.fail(unfinished());
+        }
         self.ended = done;
         if self.word.is_some() {
             self.reading.finish = finish(self.word.as_deref(), self.sequence.as_deref(), self.calls);

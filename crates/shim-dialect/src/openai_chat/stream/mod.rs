@@ -87,6 +87,13 @@ impl Decoder for ChunkDecoder {
     }
 }
 
+/// The fault of a stream whose sentinel comes before every answer has said why it ended. The sentinel alone is no end: it
+/// also comes from what stands before a server and had its answer cut off. All recorded streams with one say why they ended,
+/// and so do the servers that once did not (<https://github.com/waybarrios/vllm-mlx/issues/628>, read 2026-11-26).
+pub(super) fn unfinished() -> Fault {
+    Fault::new(FaultKind::UpstreamCut, "the upstream ended the stream without saying why the answer ended")
+}
+
 /// The fault of a stream with a frame that cannot be read.
 pub(super) fn malformed() -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, "the upstream sent a stream event that cannot be read")
@@ -133,11 +140,11 @@ impl ChunkDecoder {
                 self.chunk(chunk, out)?;
             }
             (State::Answering, Read::Chunk(chunk)) => self.chunk(chunk, out)?,
-            (State::Waiting, Read::Done) => {
-                out.push(Event::Start(Start { rest: std::mem::take(&mut self.held), ..Start::default() }));
-                self.complete(out);
+            (_, Read::Done) if self.is_finished() => self.complete(out),
+            (_, Read::Done) => {
+                out.push(Event::Fault(unfinished()));
+                self.state = State::Ended;
             }
-            (State::Answering, Read::Done) => self.complete(out),
         }
         Ok(())
     }
@@ -193,7 +200,7 @@ impl ChunkDecoder {
         self.usage(used, out);
         // Perplexity's sentinel.
         if chunk.object.as_deref() == Some("chat.completion.done") {
-            self.complete(out);
+            self.take(Read::Done, out)?;
         }
         Ok(())
     }

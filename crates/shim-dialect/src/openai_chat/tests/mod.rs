@@ -2,6 +2,7 @@
 
 mod edges;
 mod encode;
+mod oddities;
 mod requests;
 mod streams;
 

@@ -13,16 +13,16 @@ fn sse(payloads: &[&str]) -> Vec<u8> {
 }
 
 /// A chunk with this choice.
-fn chunk(choice: &str) -> String {
+pub(super) fn chunk(choice: &str) -> String {
     format!(r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{choice}]}}"#)
 }
 
 /// A chunk with this delta of the first answer.
-fn delta(delta: &str) -> String {
+pub(super) fn delta(delta: &str) -> String {
     chunk(&format!(r#"{{"index":0,"delta":{delta},"finish_reason":null}}"#))
 }
 
-fn end(word: &str) -> String {
+pub(super) fn end(word: &str) -> String {
     chunk(&format!(r#"{{"index":0,"delta":{{}},"finish_reason":"{word}"}}"#))
 }
 
@@ -34,7 +34,7 @@ fn answer(payloads: &[&str]) -> Response {
 
 /// An answer in a form that is read, and written anew in another one.
 #[track_caller]
-fn only_read(payloads: &[&str]) -> Response {
+pub(super) fn only_read(payloads: &[&str]) -> Response {
     fold(stream_laws(&OpenaiChat, &sse(payloads), Framing::Sse)).expect("a clean stream").0
 }
 
@@ -135,8 +135,12 @@ fn a_cut_is_no_stop() {
     assert_eq!(fault(&[]).0, FaultKind::UpstreamCut);
     assert_eq!(fault(&[&text]).0, FaultKind::UpstreamCut);
     answer(&[&text, &end("stop")]);
-    answer(&[&text, "[DONE]"]);
-    answer(&["[DONE]"]);
+    let unsaid = "the upstream ended the stream without saying why the answer ended";
+    let second = chunk(r#"{"index":1,"delta":{"content":"hi"},"finish_reason":null}"#);
+    for chunks in [&[][..], &[&text], &[&text, &second, &end("stop")]] {
+        let payloads: Vec<&str> = chunks.iter().map(|chunk| &***chunk).chain(["[DONE]"]).collect();
+        assert_eq!(fault(&payloads), (FaultKind::UpstreamCut, unsaid.to_owned()));
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         let members = ask.losses.own(&request.rest, At::ROOT);
         verbatim(w, members, &[STORE, "include", "text"]);
     });
-    Encoded { body, echo: ask.echo, losses: ask.losses.into_list() }
+    Encoded { body, echo: ask.echo, losses: ask.losses.into_list(), ..Encoded::default() }
 }
 
 /// The tools, and how they are to be called.

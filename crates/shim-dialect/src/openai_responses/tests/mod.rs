@@ -3,6 +3,7 @@
 mod edges;
 mod encode;
 mod keep;
+mod oddities;
 mod requests;
 mod streams;
 

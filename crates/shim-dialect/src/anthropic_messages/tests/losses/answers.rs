@@ -9,7 +9,7 @@ use shim_wire::frame::Framing;
 
 use super::super::told::call;
 use super::{
-    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, foreign, media, others, raw, state, text,
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check_all, foreign, media, others, raw, state, text,
     told_exactly, with,
 };
 use crate::anthropic_messages::AnthropicMessages;
@@ -53,13 +53,11 @@ fn answer(parts: Vec<Part>) -> Response {
 fn check(answer: &Response, told: Value, lost: &[Lost<'_>]) {
     let request = Request::default();
     let encoded = AnthropicMessages.encode_response(answer, &asker(&request, Framing::Sse));
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
     let usual = json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
         "stop_reason": "end_turn", "stop_sequence": null, "usage": used(json!({})),
     });
-    assert_eq!(body, with(usual, told));
-    told_exactly(&encoded.losses, lost);
+    check_all(&encoded.body, &encoded.losses, &with(usual, told), lost);
 }
 
 /// A usage of nothing, but for these members.

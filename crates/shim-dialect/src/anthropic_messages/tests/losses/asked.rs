@@ -138,6 +138,9 @@ fn reasoning_of_which_nothing_is_known() {
     let summary = ("reasoning.show", DROPPED, "thinking is shown as a summary or not at all");
     let adaptive = json!({ "thinking": { "type": "adaptive" } });
     check(shown("backwards", mode(ReasoningMode::Adaptive)), adaptive, summary);
+    let length = ("reasoning.show", APPROXIMATED, "summaries have one length");
+    let summarized = json!({ "thinking": { "type": "adaptive", "display": "summarized" } });
+    check(shown("detailed", mode(ReasoningMode::Adaptive)), summarized, length);
     let rest = ReasoningAsk { rest: others(), ..budget(2_000) };
     check(rest, enabled(2_000), ("reasoning.odd", DROPPED, "no other dialect has it"));
 }
@@ -267,7 +270,7 @@ fn the_schema_of_an_answer() {
     let inside = ("output.description", DROPPED, "a schema is described in itself alone");
     check(described, fits(object.clone()), inside);
     let odd = Schema { rest: others(), ..of(&object) };
-    check(odd, fits(object.clone()), ("output.schema.odd", DROPPED, "no other dialect has it"));
+    check(odd, fits(object.clone()), ("output.odd", DROPPED, "no other dialect has it"));
     let least = |number| super::with(object.clone(), json!({ "properties": { "n": number } }));
     let beyond = least(json!({ "type": "integer", "minimum": 1 }));
     let told = least(json!({ "type": "integer", "description": "{minimum: 1}" }));
@@ -282,7 +285,7 @@ fn a_schema_as_the_arguments_of_a_function() {
     let none = Traits { schema: Some(false), ..Traits::default() };
     let lost = [
         ("output", APPROXIMATED, "the schema is asked for as the arguments of a function"),
-        ("output.schema.odd", DROPPED, "no other dialect has it"),
+        ("output.odd", DROPPED, "no other dialect has it"),
     ];
     check(&none, &formed(OutputFormat::Schema(schema)), by_call(object), &lost);
 }

@@ -16,34 +16,16 @@ mod tools;
 
 use serde_json::{Value, json};
 use shim_ir::{
-    CacheMark, Dialect, Foreign, Loss, LossKind, Media, MediaKind, Opaque, OpaqueKind, Part, Request, Rest,
-    Role, Sampling, Source, Text, Tokens, Traits, Turn,
+    CacheMark, Dialect, Foreign, Media, MediaKind, Opaque, OpaqueKind, Part, Request, Rest, Role, Sampling,
+    Source, Text, Tokens, Traits, Turn,
 };
 use shim_wire::RawJson;
 
 use crate::anthropic_messages::AnthropicMessages;
-use crate::{Encode as _, Goal, Operation};
-
-const APPROXIMATED: LossKind = LossKind::Approximated;
-const DEFAULTED: LossKind = LossKind::Defaulted;
-const DROPPED: LossKind = LossKind::Dropped;
-const UNSUPPORTED: LossKind = LossKind::Unsupported;
-
-/// Where something was lost, what became of it, and why.
-type Lost<'l> = (&'l str, LossKind, &'l str);
-
-#[track_caller]
-fn told_exactly(losses: &[Loss], lost: &[Lost<'_>]) {
-    let told: Vec<Lost<'_>> = losses.iter().map(|loss| (&*loss.path, loss.kind, &*loss.why)).collect();
-    assert_eq!(told, lost);
-}
-
-/// `value` with the members of `more`, the same ones replaced.
-fn with(mut value: Value, more: Value) -> Value {
-    let Value::Object(more) = more else { panic!("{more} is no object") };
-    more.into_iter().for_each(|(key, member)| value[key] = member);
-    value
-}
+use crate::anthropic_messages::encode::QUIRKS;
+use crate::carried;
+use crate::lost::{APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check_all, told_exactly, with};
+use crate::{Encode as _, Encoded, Goal, Operation};
 
 /// A request with a bound on its output, in which the user says `hi`.
 fn request() -> Request {
@@ -51,17 +33,19 @@ fn request() -> Request {
     Request { model: "alias".into(), turns: vec![says(Role::User, "hi")], sampling, ..Request::default() }
 }
 
+fn encode(traits: &Traits, request: &Request) -> Encoded {
+    let goal = Goal { operation: Operation::Generate, model: "claude", traits, seed: "s" };
+    AnthropicMessages.encode_request(request, &goal)
+}
+
 /// What of a request is sent that [`request`] has not, or otherwise, and what is lost.
 #[track_caller]
 fn check(traits: &Traits, request: &Request, sent: Value, lost: &[Lost<'_>]) {
-    let goal = Goal { operation: Operation::Generate, model: "claude", traits, seed: "s" };
-    let encoded = AnthropicMessages.encode_request(request, &goal);
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+    let encoded = encode(traits, request);
     let usual = json!({
         "model": "claude", "max_tokens": 9_000, "messages": [{ "role": "user", "content": "hi" }],
     });
-    assert_eq!(body, with(usual, sent));
-    told_exactly(&encoded.losses, lost);
+    check_all(&encoded.body, &encoded.losses, &with(usual, sent), lost);
 }
 
 /// As [`check`], for a model of which nothing is known.
@@ -119,4 +103,11 @@ fn media(kind: MediaKind, source: Source, mime: Option<&str>) -> Media {
 /// A block of text.
 fn text(text: &str) -> Value {
     json!({ "type": "text", "text": text })
+}
+
+#[test]
+fn every_word_is_carried_or_told() {
+    carried::turns_are_carried(&AnthropicMessages, &QUIRKS);
+    carried::requests_are_carried(&AnthropicMessages, &QUIRKS);
+    carried::answers_are_carried(&AnthropicMessages);
 }

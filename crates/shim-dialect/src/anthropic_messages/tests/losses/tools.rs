@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 use shim_ir::{Dialect, OutputFormat, Request, Rest, Tool, ToolChoice, ToolKind, Traits};
+use shim_wire::RawJson;
 
-use super::{APPROXIMATED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, with};
+use super::{
+    APPROXIMATED, DROPPED, Lost, UNSUPPORTED, check, encode, others, plain, quirky, raw, request, with,
+};
 
 fn tool(name: &str, kind: ToolKind) -> Tool {
     Tool { name: name.into(), description: None, kind, cache: None, rest: Rest::default() }
@@ -48,6 +51,64 @@ fn tools_that_are_not_offered() {
     check(&quirky("no_server_tools"), &search, json!({}), &[own]);
 }
 
+/// What is sent for OpenAI's server `a` with these options, and what is lost. Its header goes with it.
+#[track_caller]
+fn server(more: Value, [server, toolset]: [Value; 2], lost: &[Lost<'_>]) {
+    let options = json!({ "server_label": "a", "server_url": "https://a", "require_approval": "never" });
+    let Value::Object(options) = with(options, more) else { panic!() };
+    let members = options.iter().map(|(key, value)| (key.as_str().into(), raw(value))).collect();
+    let tool = native("mcp", Rest::from_owned(Dialect::OpenaiResponses, members));
+    let servers = with(json!({ "type": "url", "name": "a", "url": "https://a" }), server);
+    let set = with(json!({ "type": "mcp_toolset", "mcp_server_name": "a" }), toolset);
+    let request = offering(vec![tool], None);
+    plain(&request, json!({ "mcp_servers": [servers], "tools": [set] }), lost);
+    assert_eq!(encode(&Traits::default(), &request).headers, [("anthropic-beta", "mcp-client-2025-11-20")]);
+}
+
+#[test]
+fn servers_with_tools() {
+    let same = || [json!({}), json!({})];
+    server(json!({ "headers": {}, "connector_id": null }), same(), &[]);
+    server(json!({ "authorization": "t" }), [json!({ "authorization_token": "t" }), json!({})], &[]);
+    let only = json!({ "default_config": { "enabled": false }, "configs": { "x": { "enabled": true } } });
+    server(json!({ "allowed_tools": ["x"] }), [json!({}), only.clone()], &[]);
+    server(json!({ "allowed_tools": { "tool_names": ["x"], "read_only": false } }), [json!({}), only], &[]);
+    server(json!({ "allowed_tools": { "read_only": false } }), same(), &[]);
+    let option = ("tools[0].server_description", DROPPED, "the tool has no such option");
+    server(json!({ "server_description": "odd" }), same(), &[option]);
+    assert_eq!(encode(&Traits::default(), &offering(vec![function("f")], None)).headers, []);
+}
+
+#[test]
+fn servers_that_cannot_be_had_as_they_are_guarded() {
+    let guarded = |members: &[(&str, &str)], why| {
+        let members =
+            members.iter().map(|(key, value)| ((*key).into(), RawJson::parse(value).unwrap())).collect();
+        let tool = native("mcp", Rest::from_owned(Dialect::OpenaiResponses, members));
+        plain(&offering(vec![tool], None), json!({}), &[("tools[0]", UNSUPPORTED, why)]);
+    };
+    let url = ("server_url", "\"https://a\"");
+    let never = ("require_approval", "\"never\"");
+    guarded(&[("connector_id", "\"connector_x\""), never], "the provider has no such tool of its own");
+    let asking = "a server's tools are called without asking";
+    guarded(&[url], asking);
+    guarded(&[url, ("require_approval", "\"always\"")], asking);
+    let token = "a server is told one token and no headers";
+    guarded(&[url, never, ("headers", r#"{"x-key":"k"}"#)], token);
+    let names = "a server's tools are permitted by their names alone";
+    guarded(&[url, never, ("allowed_tools", r#"{"read_only":true}"#)], names);
+    guarded(&[url, never, ("allowed_tools", "7")], names);
+    let only = ("tools[0]", UNSUPPORTED, "the provider has no such tool of its own");
+    let tool = native(
+        "mcp",
+        Rest::from_owned(Dialect::OpenaiResponses, vec![("server_url".into(), raw(&json!("u")))]),
+    );
+    check(&quirky("no_server_tools"), &offering(vec![tool], None), json!({}), &[only]);
+    let choice = ToolChoice::Other(raw(&json!({ "type": "mcp", "server_label": "a" })));
+    let none = ("tool_choice", UNSUPPORTED, "there is no such choice");
+    plain(&offering(vec![], Some(choice)), json!({}), &[none]);
+}
+
 #[test]
 fn schemas_of_functions() {
     let exact = json!({ "type": "object", "properties": {}, "additionalProperties": false });
@@ -76,14 +137,7 @@ fn alternatives_at_the_top() {
     let of = |name: &str| json!({ "properties": { name: { "type": "string" } }, "required": [name] });
     let either = json!({ "type": "object", "oneOf": [of("a"), of("b")] });
     let request = offering(vec![described("f", &either, None)], None);
-    let goal = crate::Goal {
-        operation: crate::Operation::Generate,
-        model: "m",
-        traits: &Traits::default(),
-        seed: "s",
-    };
-    let encoded =
-        crate::Encode::encode_request(&crate::anthropic_messages::AnthropicMessages, &request, &goal);
+    let encoded = encode(&Traits::default(), &request);
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
     let schema = &body["tools"][0]["input_schema"];
     assert!(schema.get("oneOf").is_none(), "{schema}");

@@ -73,7 +73,7 @@ fn the_schema_of_an_answer() {
         "responseMimeType": "application/json",
         "responseSchema": { "type": "OBJECT", "properties": { "n": { "type": "INTEGER" } } },
     });
-    let part = ("output.responseSchema", APPROXIMATED, "a part of JSON Schema is not in OpenAPI");
+    let part = ("output.schema", APPROXIMATED, "a part of JSON Schema is not in OpenAPI");
     super::check(
         &quirky("openapi_schema"),
         &formed(OutputFormat::Schema(of(&unlike))),
@@ -114,6 +114,9 @@ fn reasoning_of_which_nothing_is_known() {
     check(effort(Effort::Max), json!({ "thinkingLevel": "HIGH" }), such);
     let odd = ReasoningAsk { rest: others(), ..budget(2_000) };
     check(odd, json!({ "thinkingBudget": 2_000 }), ("reasoning.odd", DROPPED, NO_OTHER));
+    let shown = ReasoningAsk { show: Some("detailed".into()), ..budget(2_000) };
+    let thoughts = ("reasoning.show", APPROXIMATED, "thoughts are shown, or they are not");
+    check(shown, json!({ "thinkingBudget": 2_000, "includeThoughts": true }), thoughts);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use shim_ir::{
     EmbedContent, EmbedInput, EmbedRequest, Embedding, Embeddings, Part, Rest, Text, Traits, Vector,
 };
 
-use super::{APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, UNSUPPORTED, mark, others, text, told_exactly};
+use super::{APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, UNSUPPORTED, check_all, mark, others, text};
 use crate::gemini_generate::GeminiGenerate;
 use crate::{Embed as _, Goal, Operation};
 
@@ -26,9 +26,8 @@ fn asking(input: EmbedInput) -> EmbedRequest {
 fn asks(request: &EmbedRequest, parts: Value, lost: &[Lost<'_>]) {
     let goal = Goal { operation: Operation::Embed, model: "m", traits: &Traits::default(), seed: "s" };
     let encoded = GeminiGenerate.encode_embed(request, &goal);
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-    assert_eq!(body, json!({ "requests": [{ "model": "models/m", "content": { "parts": parts } }] }));
-    told_exactly(&encoded.losses, lost);
+    let wanted = json!({ "requests": [{ "model": "models/m", "content": { "parts": parts } }] });
+    check_all(&encoded.body, &encoded.losses, &wanted, lost);
 }
 
 #[test]
@@ -51,9 +50,7 @@ fn what_is_asked() {
 fn tells(embedding: Embedding, answer_rest: Rest, told: Value, lost: &[Lost<'_>]) {
     let answer = Embeddings { vectors: vec![embedding], rest: answer_rest, ..Embeddings::default() };
     let encoded = GeminiGenerate.encode_embeddings(&answer, &EmbedRequest::default());
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-    assert_eq!(body, json!({ "embeddings": [told] }));
-    told_exactly(&encoded.losses, lost);
+    check_all(&encoded.body, &encoded.losses, &json!({ "embeddings": [told] }), lost);
 }
 
 #[test]

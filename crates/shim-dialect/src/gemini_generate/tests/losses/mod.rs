@@ -17,37 +17,18 @@ mod tools;
 
 use serde_json::{Value, json};
 use shim_ir::{
-    CacheMark, Dialect, Foreign, Loss, LossKind, Opaque, OpaqueKind, Part, Request, Rest, Role, Text, Traits,
-    Turn,
+    CacheMark, Dialect, Foreign, Opaque, OpaqueKind, Part, Request, Rest, Role, Text, Traits, Turn,
 };
 use shim_wire::RawJson;
 
 use super::written::encode;
-
-const APPROXIMATED: LossKind = LossKind::Approximated;
-const DEFAULTED: LossKind = LossKind::Defaulted;
-const DROPPED: LossKind = LossKind::Dropped;
-const UNSUPPORTED: LossKind = LossKind::Unsupported;
+use crate::carried;
+use crate::gemini_generate::{GeminiGenerate, QUIRKS};
+use crate::lost::{APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check_all, told_exactly, with};
 
 const NO_OTHER: &str = "no other dialect has it";
 const ORIGIN: &str = "only its origin can read it";
 const CACHES: &str = "the provider caches by itself";
-
-/// Where something was lost, what became of it, and why.
-type Lost<'l> = (&'l str, LossKind, &'l str);
-
-#[track_caller]
-fn told_exactly(losses: &[Loss], lost: &[Lost<'_>]) {
-    let told: Vec<Lost<'_>> = losses.iter().map(|loss| (&*loss.path, loss.kind, &*loss.why)).collect();
-    assert_eq!(told, lost);
-}
-
-/// `value` with the members of `more`, the same ones replaced.
-fn with(mut value: Value, more: Value) -> Value {
-    let Value::Object(more) = more else { panic!("{more} is no object") };
-    more.into_iter().for_each(|(key, member)| value[key] = member);
-    value
-}
 
 /// A request in which the user says `hi`.
 fn request() -> Request {
@@ -58,9 +39,8 @@ fn request() -> Request {
 #[track_caller]
 fn check(traits: &Traits, request: &Request, sent: Value, lost: &[Lost<'_>]) {
     let encoded = encode(request, traits);
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-    assert_eq!(body, with(json!({ "contents": [user(json!([text("hi")]))] }), sent));
-    told_exactly(&encoded.losses, lost);
+    let usual = json!({ "contents": [user(json!([text("hi")]))] });
+    check_all(&encoded.body, &encoded.losses, &with(usual, sent), lost);
 }
 
 /// As [`check`], for a model of which nothing is known.
@@ -71,7 +51,7 @@ fn plain(request: &Request, sent: Value, lost: &[Lost<'_>]) {
 
 /// A model with an oddity, which is documented.
 fn quirky(word: &str) -> Traits {
-    assert!(super::super::QUIRKS.iter().any(|(known, _)| *known == word), "{word}");
+    assert!(QUIRKS.iter().any(|(known, _)| *known == word), "{word}");
     Traits { quirks: vec![word.to_owned()], ..Traits::default() }
 }
 
@@ -111,4 +91,11 @@ fn text(text: &str) -> Value {
 
 fn user(parts: Value) -> Value {
     json!({ "role": "user", "parts": parts })
+}
+
+#[test]
+fn every_word_is_carried_or_told() {
+    carried::turns_are_carried(&GeminiGenerate, QUIRKS);
+    carried::requests_are_carried(&GeminiGenerate, QUIRKS);
+    carried::answers_are_carried(&GeminiGenerate);
 }

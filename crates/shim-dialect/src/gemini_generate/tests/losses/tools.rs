@@ -88,7 +88,9 @@ fn groups_of_tools() {
 #[test]
 fn tools_of_the_provider() {
     let none = ("tools[0]", UNSUPPORTED, "the provider has no such tool");
-    plain(&offering(vec![native("file_search")], None), json!({}), &[none]);
+    for word in ["file_search", "mcp"] {
+        plain(&offering(vec![native(word)], None), json!({}), &[none]);
+    }
     let near = ("tools[0]", APPROXIMATED, "the provider's own tool of the same purpose stands for it");
     let search = json!({ "tools": [{ "googleSearch": {} }] });
     let cached = Tool { cache: mark(), ..native("web_search") };

@@ -13,7 +13,10 @@ mod whole;
 
 use std::collections::BTreeMap;
 
-use shim_ir::{Citation, Event, Finish, Foreign, Loss, Media, PartId, Rest, Start, ToolCall, Usage};
+use shim_ir::{
+    Citation, Event, Finish, FinishReason, Foreign, Loss, LossKind, Media, PartId, Rest, Start, ToolCall,
+    Usage,
+};
 use shim_wire::{JsonWriter, RawJson};
 
 use self::chunk::Chunks;
@@ -225,12 +228,15 @@ impl ChunkEncoder {
             let sources = &self.sources;
             self.chunks.beside(|w| sources.write(w));
         }
-        for (candidate, (at, finish)) in (0..).zip(finishes.iter().enumerate()) {
+        let ends = if finishes.is_empty() { &[None] } else { finishes };
+        for (candidate, (at, finish)) in (0..).zip(ends.iter().enumerate()) {
             self.annotate(candidate, out);
+            let nobodys = !self.choice(candidate).begun && ends.iter().any(Option::is_some);
             match finish {
-                Some(finish) => self.end(candidate, at, finish, out),
-                None if !self.choice(candidate).begun => self.delta(candidate, false, out, |_| ()),
-                None => {}
+                // An empty word says nothing in a chunk.
+                Some(finish) if finish.words.as_deref() != Some("") => self.end(candidate, at, finish, out),
+                None if nobodys => {}
+                Some(_) | None => self.end_unsaid(candidate, at, out),
             }
         }
         if self.chunks.has_beside() {
@@ -246,6 +252,14 @@ impl ChunkEncoder {
             self.chunks.beside(|w| w.nested("usage", |w| usage(&used, w)));
             self.chunks.empty(out);
         }
+    }
+
+    /// The end of an answer that did not say why it ended: clients take one without a reason for one that was cut.
+    fn end_unsaid(&mut self, candidate: u32, at: usize, out: &mut Vec<u8>) {
+        let why = "an answer that is complete says why it ended";
+        self.losses.add(format_args!("candidates[{at}].finish"), LossKind::Defaulted, why);
+        let stop = Finish { reason: FinishReason::Stop, words: None, sequence: None };
+        self.end(candidate, at, &stop, out);
     }
 
     fn end(&mut self, candidate: u32, at: usize, finish: &Finish, out: &mut Vec<u8>) {

@@ -92,9 +92,11 @@ fn essences(response: &Response) -> (Vec<Essence>, Option<Usage>) {
 }
 
 fn essence(candidate: &Candidate) -> Essence {
-    // Snowflake ends whole answers with an empty word, which in a chunk says nothing.
-    let said = candidate.finish.as_ref().filter(|finish| finish.words.as_deref() != Some(""));
-    let finish = said.map(|finish| finish.reason.clone());
+    // Snowflake ends whole answers with an empty word, which in a chunk says nothing: a stream ends in a word.
+    let finish = candidate.finish.as_ref().map(|finish| match (finish.words.as_deref(), &finish.reason) {
+        (Some(""), FinishReason::Other) => FinishReason::Stop,
+        (_, reason) => reason.clone(),
+    });
     let mut essence = Essence { finish, ..Essence::default() };
     for part in &candidate.parts {
         match part {

@@ -1,9 +1,9 @@
 //! Answers, whole and streamed: what is lost of one is lost of the other.
 
 use shim_ir::{
-    Candidate, Citation, Delta, Dialect, Event, Executor, FinishReason, Foreign, LossKind, Media, MediaKind,
-    Opaque, OpaqueKind, Part, PartId, Reasoning, Request, Response, Rest, ServerResult, Source, Start, Text,
-    ToolCall,
+    Candidate, Citation, Delta, Dialect, Event, Executor, Finish, FinishReason, Foreign, LossKind, Media,
+    MediaKind, Opaque, OpaqueKind, Part, PartId, Reasoning, Request, Response, Rest, ServerResult, Source,
+    Start, Text, ToolCall,
 };
 use shim_wire::frame::Framing;
 
@@ -13,7 +13,7 @@ use super::{Lost, Seen, lost, odd, opaque};
 use crate::laws::asker;
 use crate::openai_chat::OpenaiChat;
 use crate::{Encode, openai_chat};
-use LossKind::{Approximated, Dropped};
+use LossKind::{Approximated, Defaulted, Dropped};
 use Seen::{Gone, Has};
 
 /// What is lost of a whole answer for the client of `request`, and of its stream.
@@ -258,6 +258,26 @@ fn what_only_a_stream_can_lose_is_told() {
     let book = Citation { title: Some("a book".into()), ..Citation::default() };
     let cited = ("candidates[0].parts[0].citations", Dropped, "only addresses are cited here");
     grown(text("a"), vec![Delta::Citation(book)], cited, &[Gone("a book")]);
+}
+
+/// A client takes a stream that ends without a reason for one that was cut.
+#[test]
+fn a_stream_always_says_why_it_ended() {
+    let unsaid = ("candidates[0].finish", Defaulted, "an answer that is complete says why it ended");
+    let start = || Event::Start(Start::default());
+    let stop = &[Has("\"finish_reason\":\"stop\"")];
+    for ends in [vec![], vec![None]] {
+        streamed(&Request::default(), &[start(), Event::Finish(ends)], &[unsaid], stop);
+    }
+    let empty = Finish { words: Some(String::new()), ..finish(FinishReason::Other) };
+    streamed(&Request::default(), &[start(), Event::Finish(vec![Some(empty)])], &[unsaid], stop);
+    let id = PartId(0);
+    let called = Event::PartStart { id, candidate: 0, part: Part::ToolCall(call("c", "dig", "{}")) };
+    let events = [start(), called, Event::PartEnd { id }, Event::Finish(vec![None])];
+    streamed(&Request::default(), &events, &[unsaid], &[Has("\"finish_reason\":\"tool_calls\"")]);
+    // A number that no answer has is none.
+    let second = Event::Finish(vec![None, Some(finish(FinishReason::Stop))]);
+    streamed(&Request::default(), &[start(), second], &[], &[Has("\"index\":1"), Gone("\"index\":0")]);
 }
 
 #[test]
