@@ -27,7 +27,7 @@ pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{OwnPrice, Price, PriceRow, PriceSource, PriceTier, per_token};
 pub use provider::{
-    Auth, Endpoint, HeaderValues, Probe, Provider, Region, Snapshots, Stated, StreamUsage, provider,
+    AskedIn, Auth, Endpoint, HeaderValues, Probe, Provider, Region, Snapshots, Stated, StreamUsage, provider,
     providers, region,
 };
 pub use quirk::{Quirk, fits};

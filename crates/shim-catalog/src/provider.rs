@@ -26,7 +26,8 @@ pub struct Provider {
     pub key_env: Vec<String>,
     /// Headers of clients that go on to it, beyond those that go to all.
     pub request_headers: Vec<String>,
-    /// Of those that list values, which values go on to it; all of one that is not here.
+    /// Of those that list values, which values go on to it. All go on of a header that is not here: providers that say nothing
+    /// of `anthropic-beta` have Claude Code pointed at them by their own guides, and it sends its betas to whom it talks to.
     #[serde(default)]
     pub header_values: Vec<HeaderValues>,
     /// Whether its chat streams tell their usage.
@@ -42,8 +43,35 @@ pub struct Provider {
     pub regions: Vec<Region>,
     /// What it bills otherwise than by the list prices of tokens.
     pub billing: Option<Billing>,
-    /// The dialects it speaks, its own first.
+    /// In which dialects some of its models are asked, where it is not any that it speaks; of several entries that are of a
+    /// model the first holds.
+    #[serde(default)]
+    pub asked_in: Vec<AskedIn>,
+    /// The dialects it speaks; a client of another dialect is answered by the first.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// In which dialects some models of a provider are asked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct AskedIn {
+    /// The names of the models, `*` standing for any text.
+    pub models: Vec<String>,
+    dialects: Vec<String>,
+    /// Why these, in a sentence.
+    pub why: String,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
+}
+
+impl AskedIn {
+    /// The dialects: a client of one of them is answered in its own, any other by the first.
+    #[must_use]
+    pub fn dialects(&self) -> Vec<Dialect> {
+        self.dialects.iter().filter_map(|name| name.parse().ok()).collect()
+    }
 }
 
 /// Where requests to a host are processed.
@@ -275,6 +303,14 @@ mod tests {
                 assert!(stated.source.starts_with("https://"), "{id}: {stated:?}");
                 assert!(crate::Date::parse(&stated.read).is_some(), "{id}: {stated:?}");
                 assert_eq!(stated.region, stated.region.to_ascii_lowercase(), "{id}: {stated:?}");
+            }
+            for asked in &provider.asked_in {
+                assert!(asked.source.starts_with("https://"), "{id}: {asked:?}");
+                assert!(crate::Date::parse(&asked.read).is_some(), "{id}: {asked:?}");
+                assert!(asked.why.ends_with('.') && !asked.models.is_empty(), "{id}: {asked:?}");
+                let dialects = asked.dialects();
+                assert!(!dialects.is_empty() && dialects.len() == asked.dialects.len(), "{id}: {asked:?}");
+                assert!(dialects.iter().all(|d| provider.endpoint(*d).is_some()), "{id}: {asked:?}");
             }
             for listed in &provider.header_values {
                 assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");

@@ -48,6 +48,9 @@ pub struct ProviderSetup {
     pub id: ProviderId,
     /// Where and how it is spoken to, in the order of preference.
     pub endpoints: Vec<EndpointSetup>,
+    /// In which dialects its models are asked, in the order of preference, by pattern: the first that fits holds; what fits
+    /// none is asked in any.
+    pub asked_in: Vec<(String, Vec<Dialect>)>,
     /// The models known of it.
     pub models: Vec<KnownModel>,
     /// Of which models the reasoning stands in the text, between tags, by pattern: the first that fits holds, and where
@@ -201,6 +204,7 @@ const DIRECT_MAX: usize = 1024;
 pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    asked_in: Vec<(String, Vec<Dialect>)>,
     pub(crate) models: Vec<KnownModel>,
     pub(crate) think_tags: Vec<(String, ThinkTags)>,
     pub(crate) prices: Vec<(String, OwnPrice)>,
@@ -226,6 +230,8 @@ pub(crate) struct Target {
     pub(crate) name: Arc<str>,
     pub(crate) header: HeaderValue,
     pub(crate) provider: Arc<Provider>,
+    /// Where it is asked: a client of one of these dialects in its own, any other at the first that can be asked the same.
+    pub(crate) asked: Vec<Arc<Endpoint>>,
     pub(crate) series: Arc<Series>,
     /// What is known of the model in each dialect of its provider; looked up when first needed.
     traits: OnceLock<Vec<(Dialect, Traits)>>,
@@ -334,8 +340,10 @@ impl Snapshot {
         let series = metrics.series(alias, &name);
         let header = HeaderValue::from_bytes(name.as_bytes()).ok()?;
         let provider = provider.clone();
+        let asked = asked(&provider.asked_in, &provider.endpoints, id.model.as_str(), |e| e.dialect);
+        let asked = asked.into_iter().cloned().collect();
         let (traits, pricing) = (OnceLock::new(), OnceLock::new());
-        Some(Arc::new(Target { id: id.clone(), name, header, provider, series, traits, pricing }))
+        Some(Arc::new(Target { id: id.clone(), name, header, provider, asked, series, traits, pricing }))
     }
 
     fn bare_models(&self, metrics: &Metrics) -> Result<HashMap<String, Vec<Arc<Target>>>, SetupError> {
@@ -422,9 +430,8 @@ impl Snapshot {
             return direct;
         }
         if let Some(targets) = self.bare.get(model) {
-            let speaks =
-                |t: &&Arc<Target>| t.provider.endpoints.first().is_some_and(|e| e.dialect == dialect);
-            let knows = |t: &&Arc<Target>| t.provider.endpoint(dialect).is_some();
+            let speaks = |t: &&Arc<Target>| t.asked.first().is_some_and(|e| e.dialect == dialect);
+            let knows = |t: &&Arc<Target>| t.asked.iter().any(|e| e.dialect == dialect);
             let best =
                 targets.iter().find(speaks).or_else(|| targets.iter().find(knows)).or(targets.first())?;
             return Some(Arc::new(Alias::of_one(model, best.clone())));
@@ -516,12 +523,35 @@ impl Provider {
     }
 }
 
+impl ProviderSetup {
+    /// The endpoint at which a client of `dialect` has `model` answer.
+    #[must_use]
+    pub fn asked(&self, model: &ModelId, dialect: Dialect) -> Option<&EndpointSetup> {
+        let asked = asked(&self.asked_in, &self.endpoints, model.as_str(), |e| e.dialect);
+        asked.iter().find(|e| e.dialect == dialect).or(asked.first()).copied()
+    }
+}
+
+/// The endpoints at which `model` is asked, best first. Where none is of a dialect it is asked in, that is no reason not to
+/// ask it at all.
+fn asked<'e, E>(
+    asked_in: &[(String, Vec<Dialect>)],
+    endpoints: &'e [E],
+    model: &str,
+    dialect: impl Fn(&E) -> Dialect,
+) -> Vec<&'e E> {
+    let own = asked_in.iter().find(|(pattern, _)| fits(pattern, model));
+    let listed = own.into_iter().flat_map(|(_, dialects)| dialects);
+    let listed: Vec<_> = listed.filter_map(|own| endpoints.iter().find(|e| dialect(e) == *own)).collect();
+    if listed.is_empty() { endpoints.iter().collect() } else { listed }
+}
+
 impl Setup {
     /// The hash of the setup without its secrets.
     fn hash(&self) -> String {
         let mut hasher = Sha256::new();
         for provider in &self.providers {
-            let told = (&provider.timeouts, &provider.think_tags, &provider.prices);
+            let told = (&provider.timeouts, &provider.think_tags, &provider.prices, &provider.asked_in);
             hasher.update(format!("{}|{told:?}\n", provider.id));
             for endpoint in &provider.endpoints {
                 let place = match &endpoint.served_by {
@@ -564,6 +594,7 @@ fn provider(setup: &ProviderSetup) -> Provider {
     Provider {
         id: setup.id.clone(),
         endpoints: setup.endpoints.iter().map(endpoint).collect(),
+        asked_in: setup.asked_in.clone(),
         models: setup.models.clone(),
         think_tags: setup.think_tags.clone(),
         prices: setup.prices.clone(),

@@ -175,10 +175,14 @@ fn provider_setup(
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
     }
+    let asked_in = asked_in(provider, known, &endpoints).map_err(|(models, why)| {
+        SecretError::Unsendable { path: format!("{path}.asked_in.{models}"), why }
+    })?;
     let t = provider.timeouts.unwrap_or(config.timeouts);
     Ok(ProviderSetup {
         id: id.clone(),
         endpoints,
+        asked_in,
         models: models(id, provider),
         think_tags: provider.think_tags.clone(),
         prices: provider.prices.clone(),
@@ -232,6 +236,31 @@ fn places(
         }
     }
     places
+}
+
+/// In which dialects its models are asked: as the configuration says, else as the catalogue does, behind the dialects whose
+/// place the configuration names.
+///
+/// # Errors
+/// With the models and the reason, where the configuration names a dialect of which no place is known.
+fn asked_in(
+    provider: &shim_config::Provider,
+    known: Option<&shim_catalog::Provider>,
+    endpoints: &[EndpointSetup],
+) -> Result<Vec<(String, Vec<Dialect>)>, (String, String)> {
+    for (models, dialects) in &provider.asked_in {
+        if let Some(lost) = dialects.iter().find(|own| endpoints.iter().all(|e| e.dialect != **own)) {
+            let why = format!("it is not known where it speaks {lost}: set dialects.{lost}.base_url");
+            return Err((models.clone(), why));
+        }
+    }
+    let placed = || provider.endpoints.iter().map(|endpoint| endpoint.dialect);
+    let listed = known.into_iter().flat_map(|known| &known.asked_in).flat_map(|asked| {
+        let dialects = placed().chain(asked.dialects().into_iter().filter(|d| placed().all(|own| own != *d)));
+        let dialects: Vec<_> = dialects.collect();
+        asked.models.iter().map(move |models| (models.clone(), dialects.clone()))
+    });
+    Ok(provider.asked_in.iter().cloned().chain(listed).collect())
 }
 
 /// The endpoint at `theirs` when the provider's first endpoint is moved to `base`.
@@ -365,6 +394,7 @@ fn demo() -> ProviderSetup {
     ProviderSetup {
         id,
         endpoints: Dialect::ALL.map(endpoint).to_vec(),
+        asked_in: Vec::new(),
         models: hello.into_iter().collect(),
         think_tags: Vec::new(),
         prices: vec![("*".to_owned(), OwnPrice::FREE)],
@@ -466,8 +496,55 @@ mod tests {
         );
         let azure =
             setup("[providers.azure]\n", &[("AZURE_OPENAI_ENDPOINT", "https://r.example.com/")]).unwrap();
-        assert_eq!(urls(&azure)[0], "openai-chat https://r.example.com:443/openai/v1");
+        assert_eq!(urls(&azure)[0], "openai-responses https://r.example.com:443/openai/v1");
         assert!(setup("[providers.azure]\n", &[]).is_err());
+    }
+
+    /// Where clients of each dialect are answered, in the order of [`Dialect::ALL`].
+    #[track_caller]
+    fn asked(text: &str, model: &str, wanted: [Dialect; 4]) {
+        let made = setup(text, &[("AZURE_OPENAI_ENDPOINT", "https://r.example.com")]).unwrap();
+        let model = shim_ir::ModelId::new(model).unwrap();
+        let told = Dialect::ALL.map(|client| made.providers[0].asked(&model, client).unwrap().dialect);
+        assert_eq!(told, wanted, "{text} {model}");
+    }
+
+    #[test]
+    fn a_model_is_asked_where_its_reasoning_is_kept() {
+        use Dialect::{Anthropic, Gemini, OpenaiChat as Chat, OpenaiResponses as Responses};
+        let of = |client: Dialect, otherwise: Dialect| {
+            Dialect::ALL.map(|own| if own == client { own } else { otherwise })
+        };
+        for provider in ["openai", "azure"] {
+            let text = format!("[providers.{provider}]\n");
+            asked(&text, "gpt-5.2", of(Chat, Responses));
+            asked(&text, "gpt-5-codex", [Responses; 4]);
+            asked(&text, "gpt-audio", [Chat; 4]);
+            asked(&text, "gpt-4o", of(Responses, Chat));
+        }
+        asked("[providers.azure]\n", "deepseek-r1", [Chat; 4]);
+        asked("[providers.xai]\n", "grok-4.5", [Responses; 4]);
+        asked("[providers.anthropic]\n", "claude-opus-5-5", [Anthropic; 4]);
+        asked("[providers.google]\n", "gemini-3.1-pro-preview", [Gemini; 4]);
+        asked("[providers.deepseek]\n", "deepseek-v4-pro", of(Anthropic, Chat));
+        asked("[providers.perplexity]\n", "sonar-pro", [Chat; 4]);
+        asked("[providers.perplexity]\n", "openai/gpt-5.2", [Responses; 4]);
+    }
+
+    #[test]
+    fn the_configuration_says_in_which_dialects_a_model_is_asked() {
+        use Dialect::{Anthropic, OpenaiChat as Chat};
+        let text = "[providers.anthropic]\nasked_in = { \"claude-haiku*\" = [\"openai-chat\"] }\n";
+        asked(text, "claude-haiku-4-5", [Chat; 4]);
+        asked(text, "claude-opus-5-5", [Anthropic; 4]);
+        // A place of one's own is meant to be used.
+        let text = "[providers.anthropic.dialects.openai-chat]\nbase_url = \"http://lab.test/v1\"\n";
+        asked(text, "claude-opus-5-5", Dialect::ALL.map(|own| if own == Anthropic { own } else { Chat }));
+        let text = "[providers.anthropic]\nasked_in = { \"*\" = [\"gemini\"] }\n";
+        let told = setup(text, &[]).unwrap_err()[0].to_string();
+        let wanted = "providers.anthropic.asked_in.*: it is not known where it speaks gemini: \
+                      set dialects.gemini.base_url";
+        assert_eq!(told, wanted);
     }
 
     #[test]
