@@ -103,6 +103,11 @@ pub trait Encode: Decode {
     /// Encodes a request for the model of `goal`, with everything it cannot carry among the losses.
     fn encode_request(&self, request: &Request, goal: &Goal<'_>) -> Encoded;
 
+    /// What an encoded request must say in headers, where its provider takes it only then: name and value.
+    fn headers_of(&self, _body: &[u8]) -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
     /// Where a client of this dialect would ask for `operation`, streamed or not: what an upstream is asked.
     fn route_for(&self, operation: Operation, model: &str, stream: bool) -> Route;
 

@@ -148,18 +148,27 @@ fn build(
         Fault::new(FaultKind::Internal, "the request cannot be built").detail(error)
     };
     let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(invalid)?;
+    let asks = upstream.headers_of(&body);
     let mut request = Request::new(PiecesBody::new([body].into_iter().collect()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
-    *request.headers_mut() = headers(&admitted.parts.headers, http);
+    *request.headers_mut() = headers(&admitted.parts.headers, http, &asks);
     Ok(request)
 }
 
-/// The headers of the request: what a client says in its own dialect's headers is not for another.
-fn headers(client: &HeaderMap, http: &HttpSetup) -> HeaderMap {
+/// The headers of the request, with those that its body asks for: what a client says in its own dialect's headers is not for
+/// another.
+fn headers(client: &HeaderMap, http: &HttpSetup, asks: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut general = HeaderMap::new();
     if let Some(agent) = client.get(http::header::USER_AGENT) {
         general.insert(http::header::USER_AGENT, agent.clone());
+    }
+    for (name, value) in asks {
+        // What the configuration says there is sent as well.
+        let own = http.headers.get(*name).cloned();
+        own.into_iter().chain([HeaderValue::from_static(value)]).for_each(|value| {
+            general.append(*name, value);
+        });
     }
     let mut headers = for_upstream(&general, http);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

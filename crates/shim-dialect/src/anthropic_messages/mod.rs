@@ -114,6 +114,10 @@ impl Encode for AnthropicMessages {
         encode::request(request, goal)
     }
 
+    fn headers_of(&self, body: &[u8]) -> Vec<(&'static str, &'static str)> {
+        encode::betas(body)
+    }
+
     fn route_for(&self, operation: Operation, _: &str, _: bool) -> Route {
         route::route_for(operation)
     }

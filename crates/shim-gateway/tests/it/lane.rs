@@ -144,3 +144,28 @@ async fn beta_headers_go_where_they_are_taken() {
         assert_eq!(sent.as_deref(), wanted, "{model}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_translated_request_asks_for_the_betas_that_it_needs_where_they_are_taken() {
+    let config = "[providers.anthropic]\nbase_url = \"http://one.test\"\n\
+                  [providers.bedrock]\ndialect = \"anthropic\"\nbase_url = \"http://three.test\"\n\
+                  header_values = { anthropic-beta = [\"interleaved-thinking-*\"] }\n";
+    let lab =
+        Lab::new(config, |_| Some(Told::whole(400, "application/json", r#"{"error":{"message":"no"}}"#)));
+    let file = r#"{"type":"file","file":{"file_id":"file_011CNha8iCJcU1wXNR6q4V8w"}}"#;
+    let text = r#"{"type":"text","text":"\"type\":\"file\",\"file_id\":"}"#;
+    for (model, part, wanted) in [
+        ("anthropic/m", file, Some("files-api-2025-04-14")),
+        ("anthropic/m", text, None),
+        ("bedrock/m", file, None),
+    ] {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":[{part}]}}]}}"#);
+        let mut request = post("/v1/chat/completions", body);
+        // What the client says to its own provider is not for another.
+        request.headers_mut().insert("anthropic-beta", "interleaved-thinking-2025-05-14".parse().unwrap());
+        lab.send(request).await;
+        let got = lab.net.got.lock().unwrap().last().unwrap().clone();
+        let sent = got.headers.get("anthropic-beta").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(sent.as_deref(), wanted, "{model} {part}");
+    }
+}

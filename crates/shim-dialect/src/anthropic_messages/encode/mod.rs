@@ -5,6 +5,7 @@
 //! SDK (<https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types>).
 
 mod answer;
+mod betas;
 mod cite;
 mod content;
 mod ids;
@@ -25,6 +26,7 @@ use shim_ir::{CacheMark, Loss, LossKind, Rest, Traits};
 use shim_wire::{JsonWriter, RawJson};
 
 pub(super) use answer::{id_of, is_for_client, message, start_usage, stop, usage_members};
+pub(super) use betas::betas;
 pub(super) use cite::{NARROWER, citation, is_narrower, told as cited};
 pub(super) use content::{
     admitted, call_members, is_own_call, joined, lose_ids, text_members, thinking_members,
