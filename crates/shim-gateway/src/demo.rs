@@ -7,6 +7,7 @@ use shim_ir::{Fault, FaultKind, Usage};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
 use crate::attempt::{Answered, Attempt};
+use crate::kept::previous;
 use crate::pipeline::Admitted;
 use crate::plan::Step;
 use crate::shared::Shared;
@@ -45,6 +46,7 @@ pub(crate) fn answer(
         text: TEXT,
         created: shared.clock.now_ms() / 1000,
         usage: &usage,
+        previous: previous(admitted),
     };
     let framing = (admitted.head.stream || admitted.route.stream).then_some(admitted.route.framing);
     let body = codec.0.encode_plain(&plain, framing);
