@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use shim_ir::Dialect;
 
-use crate::{Billing, Quirk, SnapshotSuffix};
+use crate::{Billing, Quirk, SnapshotSuffix, fits};
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub struct Provider {
     /// model the first holds.
     #[serde(default)]
     pub asked_in: Vec<AskedIn>,
+    /// From which length on it caches prompts; of several entries that are of a model the first holds.
+    #[serde(default)]
+    pub cached_from: Vec<CachedFrom>,
     /// The dialects it speaks; a client of another dialect is answered by the first.
     pub endpoints: Vec<Endpoint>,
 }
@@ -72,6 +75,20 @@ impl AskedIn {
     pub fn dialects(&self) -> Vec<Dialect> {
         self.dialects.iter().filter_map(|name| name.parse().ok()).collect()
     }
+}
+
+/// From which length on prompts of some models are cached.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct CachedFrom {
+    /// The names of the models, `*` standing for any text.
+    pub models: Vec<String>,
+    /// The shortest prompt that is cached, in tokens.
+    pub tokens_min: u64,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
 }
 
 /// Where requests to a host are processed.
@@ -264,6 +281,13 @@ pub fn provider(id: &str) -> Option<&'static Provider> {
     all.iter().find(|p| p.id == id).or_else(|| all.iter().find(|p| p.aliases.iter().any(|a| a == id)))
 }
 
+/// The shortest prompt of `model` that the provider of this id caches, in tokens; `None` where it does not say.
+#[must_use]
+pub fn cached_from(id: &str, model: &str) -> Option<u64> {
+    let is_of = |row: &&CachedFrom| row.models.iter().any(|pattern| fits(pattern, model));
+    provider(id)?.cached_from.iter().find(is_of).map(|row| row.tokens_min)
+}
+
 /// The region in which requests to `host` are processed, where its provider documents one. All others are unknown.
 #[must_use]
 pub fn region(host: &str) -> Option<&'static str> {
@@ -273,7 +297,7 @@ pub fn region(host: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, FILES, Provider, StreamUsage, provider, providers, region};
+    use super::{Endpoint, FILES, Provider, StreamUsage, cached_from, provider, providers, region};
 
     #[test]
     fn every_file_is_sound() {
@@ -311,6 +335,11 @@ mod tests {
                 let dialects = asked.dialects();
                 assert!(!dialects.is_empty() && dialects.len() == asked.dialects.len(), "{id}: {asked:?}");
                 assert!(dialects.iter().all(|d| provider.endpoint(*d).is_some()), "{id}: {asked:?}");
+            }
+            for row in &provider.cached_from {
+                assert!(row.source.starts_with("https://"), "{id}: {row:?}");
+                assert!(crate::Date::parse(&row.read).is_some(), "{id}: {row:?}");
+                assert!(!row.models.is_empty() && row.tokens_min > 0, "{id}: {row:?}");
             }
             for listed in &provider.header_values {
                 assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");
@@ -355,6 +384,21 @@ mod tests {
             (region("api.openai.com"), region("api.mistral.ai"), region("lab.test")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn each_model_is_cached_from_a_length_of_its_own() {
+        for (provider, model, wanted) in [
+            ("openai", "gpt-5.2", Some(1024)),
+            ("anthropic", "claude-haiku-4-5-20251001", Some(4096)),
+            ("claude", "claude-sonnet-4-6", Some(1024)),
+            ("google", "gemini-2.5-pro", Some(2048)),
+            ("google", "gemini-3.1-pro-preview", Some(4096)),
+            ("groq", "llama", None),
+            ("lab", "m", None),
+        ] {
+            assert_eq!(cached_from(provider, model), wanted, "{provider}/{model}");
+        }
     }
 
     #[test]
