@@ -3,6 +3,7 @@
 //! Sources, read 2026-11-26: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks>,
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls>,
+//! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>,
 //! <https://github.com/NousResearch/hermes-agent/pull/17510> (DeepSeek).
 
 use serde_json::{Value, json};
@@ -28,6 +29,14 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
             );
         }
     }
+    if step == Step::Done && strict.kind == Kind::Anthropic {
+        content.extend(searched(strict, seed));
+        if thinks {
+            let thought = strict.thought(step, seed ^ 1);
+            let bound = prefix(body, messages, &content);
+            content.push(json!({ "type": "thinking", "thinking": thought, "signature": signature(strict, &thought, bound) }));
+        }
+    }
     content.push(json!({ "type": "text", "text": step.says() }));
     for (number, (name, arguments)) in step.calls().iter().enumerate() {
         let input: Value = serde_json::from_str(arguments).unwrap_or_default();
@@ -38,6 +47,19 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
         "id": format!("msg_{seed:016x}"), "type": "message", "role": "assistant", "model": "fake", "content": content,
         "stop_reason": stop, "stop_sequence": null, "usage": { "input_tokens": 10, "output_tokens": 5 },
     }))
+}
+
+/// A search that the provider runs itself, and what it gives.
+fn searched(strict: &Strict, seed: u64) -> [Value; 2] {
+    let id = format!("srvtoolu_{seed:016x}");
+    let found = json!({
+        "type": "web_search_result", "url": "https://a.test", "title": "A", "page_age": null,
+        "encrypted_content": seal(strict.account, &format!("search-{seed:x}")),
+    });
+    [
+        json!({ "type": "server_tool_use", "id": id, "name": "web_search", "input": { "query": "both" } }),
+        json!({ "type": "web_search_tool_result", "tool_use_id": id, "content": [found] }),
+    ]
 }
 
 /// How many results a message holds, as long as it belongs to the turn that goes on.
@@ -90,6 +112,7 @@ fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusa
         }
         if message["role"] == "assistant" {
             calls_answered(at, &blocks, messages.get(at + 1)).map_err(refuse)?;
+            searches_answered(strict, at, &blocks).map_err(refuse)?;
             wanted(strict, at, &blocks).map_err(refuse)?;
         }
     }
@@ -142,6 +165,25 @@ fn calls_answered(at: usize, blocks: &[Value], next: Option<&Value>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Each search that the provider ran has its result behind it, which this account can read.
+fn searches_answered(strict: &Strict, at: usize, blocks: &[Value]) -> Result<(), String> {
+    let results = || blocks.iter().filter(|block| block["type"] == "web_search_tool_result");
+    for call in blocks.iter().filter(|block| block["type"] == "server_tool_use") {
+        if !results().any(|result| result["tool_use_id"] == call["id"]) {
+            let (name, id) = (text(call, "name"), text(call, "id"));
+            return Err(format!(
+                "messages.{at}: `{name}` tool use with id `{id}` was found without a corresponding `{name}_tool_result` block"
+            ));
+        }
+    }
+    let found = results().flat_map(|result| list(result, "content"));
+    let unread = found.filter(|found| unseal(strict.account, text(found, "encrypted_content")).is_none());
+    match unread.count() {
+        0 => Ok(()),
+        _ => Err(format!("messages.{at}: Invalid `encrypted_content` in `search_result` block")),
+    }
 }
 
 /// DeepSeek wants the thinking of a message with calls.

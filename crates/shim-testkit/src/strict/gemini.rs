@@ -22,6 +22,12 @@ pub(super) fn answer(strict: &Strict, body: &Value) -> Result<Value, Refusal> {
     let seed = hash(&spelt(body).to_string());
     let mut parts = vec![json!({ "text": strict.thought(step, seed), "thought": true })];
     let signature = seal(strict.account, &format!("{seed:x}"));
+    if step == Step::Done {
+        let signature = seal(strict.account, &format!("code-{seed:x}"));
+        let code = json!({ "language": "PYTHON", "code": "print(1 + 1)" });
+        parts.push(json!({ "executableCode": code, "thoughtSignature": signature }));
+        parts.push(json!({ "codeExecutionResult": { "outcome": "OUTCOME_OK", "output": "2\n" } }));
+    }
     parts.push(json!({ "text": step.says() }));
     for (name, arguments) in step.calls() {
         let args: Value = serde_json::from_str(arguments).unwrap_or_default();
