@@ -307,6 +307,13 @@ def responses_are_gone_on_from_over_any_provider():
         equal((answer.output_text, answer.previous_response_id), ("Blue.", before.get("previous_response_id")))
     kept = client.responses.retrieve(answer.id)
     equal((kept.id, kept.output_text), (answer.id, "Blue."))
+    events = list(client.responses.retrieve(answer.id, stream=True))
+    equal("".join(event.delta for event in events if event.type == "response.output_text.delta"), "Blue.")
+    equal((events[0].type, events[-1].type), ("response.created", "response.completed"))
+    equal([event.sequence_number for event in events], list(range(len(events))))
+    equal(events[-1].response, kept)
+    rest = list(client.responses.retrieve(answer.id, stream=True, starting_after=events[-2].sequence_number))
+    equal(rest, events[-1:])
     pages = client.responses.input_items.list(answer.id, limit=2, order="asc")
     # An answer of several texts is several messages.
     roles = [role for role, _ in itertools.groupby(item.role for item in pages)]

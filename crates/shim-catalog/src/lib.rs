@@ -28,8 +28,8 @@ pub use model::{Model, Status, model, models};
 pub use nearest::nearest;
 pub use price::{OwnPrice, Price, PriceRow, PriceSource, PriceTier, per_token};
 pub use provider::{
-    Auth, Endpoint, HeaderValues, Probe, Provider, Region, Snapshots, Stated, StreamUsage, provider,
-    providers, region,
+    AskedIn, Auth, CachedFrom, Endpoint, HeaderValues, Probe, Provider, Region, Snapshots, Stated,
+    StreamUsage, cached_from, provider, providers, region,
 };
 pub use quirk::{Quirk, fits};
 pub use template::{Template, template};

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use shim_ir::Dialect;
 
-use crate::{Billing, Quirk, SnapshotSuffix};
+use crate::{Billing, Quirk, SnapshotSuffix, fits};
 
 /// One provider.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct Provider {
     pub key_env: Vec<String>,
     /// Headers of clients that go on to it, beyond those that go to all.
     pub request_headers: Vec<String>,
-    /// Of those that list values, which values go on to it; all of one that is not here.
+    /// Of those that list values, which values go on to it. All go on of a header that is not here: providers that say nothing
+    /// of `anthropic-beta` have Claude Code pointed at them by their own guides, and it sends its betas to whom it talks to.
     #[serde(default)]
     pub header_values: Vec<HeaderValues>,
     /// Whether its chat streams tell their usage.
@@ -42,8 +43,52 @@ pub struct Provider {
     pub regions: Vec<Region>,
     /// What it bills otherwise than by the list prices of tokens.
     pub billing: Option<Billing>,
-    /// The dialects it speaks, its own first.
+    /// In which dialects some of its models are asked, where it is not any that it speaks; of several entries that are of a
+    /// model the first holds.
+    #[serde(default)]
+    pub asked_in: Vec<AskedIn>,
+    /// From which length on it caches prompts; of several entries that are of a model the first holds.
+    #[serde(default)]
+    pub cached_from: Vec<CachedFrom>,
+    /// The dialects it speaks; a client of another dialect is answered by the first.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// In which dialects some models of a provider are asked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct AskedIn {
+    /// The names of the models, `*` standing for any text.
+    pub models: Vec<String>,
+    dialects: Vec<String>,
+    /// Why these, in a sentence.
+    pub why: String,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
+}
+
+impl AskedIn {
+    /// The dialects: a client of one of them is answered in its own, any other by the first.
+    #[must_use]
+    pub fn dialects(&self) -> Vec<Dialect> {
+        self.dialects.iter().filter_map(|name| name.parse().ok()).collect()
+    }
+}
+
+/// From which length on prompts of some models are cached.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct CachedFrom {
+    /// The names of the models, `*` standing for any text.
+    pub models: Vec<String>,
+    /// The shortest prompt that is cached, in tokens.
+    pub tokens_min: u64,
+    /// Where that is documented.
+    pub source: String,
+    /// When that was read, as a date.
+    pub read: String,
 }
 
 /// Where requests to a host are processed.
@@ -236,6 +281,13 @@ pub fn provider(id: &str) -> Option<&'static Provider> {
     all.iter().find(|p| p.id == id).or_else(|| all.iter().find(|p| p.aliases.iter().any(|a| a == id)))
 }
 
+/// The shortest prompt of `model` that the provider of this id caches, in tokens; `None` where it does not say.
+#[must_use]
+pub fn cached_from(id: &str, model: &str) -> Option<u64> {
+    let is_of = |row: &&CachedFrom| row.models.iter().any(|pattern| fits(pattern, model));
+    provider(id)?.cached_from.iter().find(is_of).map(|row| row.tokens_min)
+}
+
 /// The region in which requests to `host` are processed, where its provider documents one. All others are unknown.
 #[must_use]
 pub fn region(host: &str) -> Option<&'static str> {
@@ -245,7 +297,7 @@ pub fn region(host: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, FILES, Provider, StreamUsage, provider, providers, region};
+    use super::{Endpoint, FILES, Provider, StreamUsage, cached_from, provider, providers, region};
 
     #[test]
     fn every_file_is_sound() {
@@ -275,6 +327,19 @@ mod tests {
                 assert!(stated.source.starts_with("https://"), "{id}: {stated:?}");
                 assert!(crate::Date::parse(&stated.read).is_some(), "{id}: {stated:?}");
                 assert_eq!(stated.region, stated.region.to_ascii_lowercase(), "{id}: {stated:?}");
+            }
+            for asked in &provider.asked_in {
+                assert!(asked.source.starts_with("https://"), "{id}: {asked:?}");
+                assert!(crate::Date::parse(&asked.read).is_some(), "{id}: {asked:?}");
+                assert!(asked.why.ends_with('.') && !asked.models.is_empty(), "{id}: {asked:?}");
+                let dialects = asked.dialects();
+                assert!(!dialects.is_empty() && dialects.len() == asked.dialects.len(), "{id}: {asked:?}");
+                assert!(dialects.iter().all(|d| provider.endpoint(*d).is_some()), "{id}: {asked:?}");
+            }
+            for row in &provider.cached_from {
+                assert!(row.source.starts_with("https://"), "{id}: {row:?}");
+                assert!(crate::Date::parse(&row.read).is_some(), "{id}: {row:?}");
+                assert!(!row.models.is_empty() && row.tokens_min > 0, "{id}: {row:?}");
             }
             for listed in &provider.header_values {
                 assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");
@@ -319,6 +384,21 @@ mod tests {
             (region("api.openai.com"), region("api.mistral.ai"), region("lab.test")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn each_model_is_cached_from_a_length_of_its_own() {
+        for (provider, model, wanted) in [
+            ("openai", "gpt-5.2", Some(1024)),
+            ("anthropic", "claude-haiku-4-5-20251001", Some(4096)),
+            ("claude", "claude-sonnet-4-6", Some(1024)),
+            ("google", "gemini-2.5-pro", Some(2048)),
+            ("google", "gemini-3.1-pro-preview", Some(4096)),
+            ("groq", "llama", None),
+            ("lab", "m", None),
+        ] {
+            assert_eq!(cached_from(provider, model), wanted, "{provider}/{model}");
+        }
     }
 
     #[test]

@@ -180,6 +180,9 @@ pub struct Provider {
     /// Of clients' headers that list values, which go on to it: patterns in which `*` stands for any text. A header that is
     /// not here is as the catalogue says.
     pub header_values: BTreeMap<String, Vec<String>>,
+    /// In which dialects its models are asked, the preferred first: patterns in which `*` stands for any text, the longest
+    /// first. What fits none is as the catalogue says.
+    pub asked_in: Vec<(String, Vec<Dialect>)>,
     /// Of which models the reasoning stands in the text, between tags: patterns in which `*` stands for any text, the
     /// longest first. What fits none is as the catalogue says.
     pub think_tags: Vec<(String, ThinkTags)>,

@@ -211,6 +211,10 @@ pub(crate) struct Provider {
     /// Of clients' headers that list values, which go on to it, `*` standing for any text:
     /// `{ anthropic-beta = ["interleaved-thinking-*"] }`. A header that is not here is as the catalogue says.
     pub(crate) header_values: Option<BTreeMap<String, Vec<String>>>,
+    /// In which of its dialects its models are asked, by model, `*` standing for any text; the longest name that fits holds:
+    /// `{ "gpt-4o*" = ["openai-chat"] }`. A client of one of these dialects is answered in its own, any other in the first;
+    /// no other dialect is used. Default: as the catalogue says (`docs/providers.md`), else all that the provider speaks.
+    pub(crate) asked_in: Option<BTreeMap<String, Vec<String>>>,
     /// Of which models the reasoning stands in the text of answers in Chat Completions, between `<think>` and
     /// `</think>`, and is to be told apart where the client speaks another dialect: `none`, `explicit` where the text
     /// begins with the opening tag, `implicit` also where the chat template has swallowed that tag, so that the text

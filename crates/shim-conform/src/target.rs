@@ -1,7 +1,7 @@
 //! What of a configuration is tried: each target of each alias, or without aliases each provider with one model.
 
 use shim_config::Config;
-use shim_gateway::{EndpointSetup, ProviderSetup, ServedBy, Setup};
+use shim_gateway::{ProviderSetup, ServedBy, Setup};
 use shim_ir::{AliasName, Dialect, ModelId, TargetId};
 
 use crate::Wish;
@@ -82,11 +82,10 @@ pub(crate) fn at_depth(config: &Config, depth: usize) -> Config {
     changed
 }
 
-/// Where a client of `client` gets to at a target: the endpoint of its own dialect, or the provider's first.
+/// Where a client of `client` gets to at a target.
 pub(crate) fn place(setup: &Setup, target: &TargetId, client: Dialect) -> Option<Place> {
     let provider = setup.providers.iter().find(|provider| provider.id == target.provider)?;
-    let own = provider.endpoints.iter().find(|endpoint| endpoint.dialect == client);
-    let endpoint: &EndpointSetup = own.or(provider.endpoints.first())?;
+    let endpoint = provider.asked(&target.model, client)?;
     match &endpoint.served_by {
         ServedBy::Demo => None,
         ServedBy::Http(http) => Some(Place {

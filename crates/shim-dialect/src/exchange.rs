@@ -162,6 +162,8 @@ pub struct Plain<'a> {
     pub created: u64,
     /// What it used.
     pub usage: &'a Usage,
+    /// The kept answer it goes on from, where the dialect's answers repeat that.
+    pub previous: Option<&'a str>,
 }
 
 /// One model for a list of models.

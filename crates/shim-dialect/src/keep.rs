@@ -56,6 +56,10 @@ pub trait Keep: Send + Sync {
     /// When the page is to begin behind an item that is not in the list.
     fn page(&self, links: &[Link<'_>], found: &Items, page: &Page) -> Result<Bytes, Fault>;
 
+    /// An answer as a stream of the events that it came in or could have come in, those behind number `after`; `None` where
+    /// it has not come to its end.
+    fn replay(&self, answer: &str, after: Option<u64>) -> Option<Bytes>;
+
     /// Says that the answer of this id is no longer kept.
     fn deleted(&self, id: &str) -> Bytes;
 
@@ -124,8 +128,10 @@ pub enum Wants {
     Answer {
         /// Which.
         id: String,
-        /// As a stream of the events it once was.
+        /// As a stream of events.
         stream: bool,
+        /// Of those only what comes behind the one of this number.
+        after: Option<u64>,
     },
     /// That it is no longer kept.
     Delete {
@@ -189,6 +195,6 @@ pub enum Refusal<'a> {
     Item(&'a str),
     /// It was answered while the client waited: there is nothing to stop.
     Cancel,
-    /// What is kept is the answer, not the events it came in.
+    /// The answer has not come to its end here, so that there is no stream of it.
     Stream,
 }

@@ -11,6 +11,7 @@ use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
 use crate::attempt::{Answered, Attempt};
 use crate::generation::{EndpointSetup, KnownModel, ProviderSetup, ServedBy};
+use crate::kept::previous;
 use crate::pipeline::{Admitted, Coded};
 use crate::plan::Step;
 use crate::shared::Shared;
@@ -64,7 +65,14 @@ fn said(shared: &Shared, admitted: &Admitted, framing: Option<Framing>, ticket: 
     let id = ticket.id().to_string();
     let usage = Usage::default();
     let created = shared.clock.now_ms() / 1000;
-    let plain = Plain { id: &id, model: &admitted.head.model, text: TEXT, created, usage: &usage };
+    let plain = Plain {
+        id: &id,
+        model: &admitted.head.model,
+        text: TEXT,
+        created,
+        usage: &usage,
+        previous: previous(admitted),
+    };
     admitted.codec.0.encode_plain(&plain, framing)
 }
 
@@ -97,6 +105,7 @@ pub(crate) fn provider() -> ProviderSetup {
     ProviderSetup {
         id,
         endpoints: Dialect::ALL.map(endpoint).to_vec(),
+        asked_in: Vec::new(),
         models: hello.into_iter().collect(),
         think_tags: Vec::new(),
         prices: vec![("*".to_owned(), OwnPrice::FREE)],

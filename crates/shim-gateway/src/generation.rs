@@ -223,9 +223,8 @@ impl Snapshot {
             return direct;
         }
         if let Some(targets) = self.bare.get(model) {
-            let speaks =
-                |t: &&Arc<Target>| t.provider.endpoints.first().is_some_and(|e| e.dialect == dialect);
-            let knows = |t: &&Arc<Target>| t.provider.endpoint(dialect).is_some();
+            let speaks = |t: &&Arc<Target>| t.asked.first().is_some_and(|e| e.dialect == dialect);
+            let knows = |t: &&Arc<Target>| t.asked.iter().any(|e| e.dialect == dialect);
             let best =
                 targets.iter().find(speaks).or_else(|| targets.iter().find(knows)).or(targets.first())?;
             return Some(Arc::new(Alias::of_one(model, best.clone())));

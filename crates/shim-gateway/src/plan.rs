@@ -20,8 +20,8 @@ pub(crate) struct Plan {
     pub(crate) alias: Arc<Alias>,
 }
 
-/// One target to try, and the endpoint of its provider: one that speaks the client's dialect where there is one, else
-/// the provider's first that can be asked the same.
+/// One target to try, and the endpoint of its provider: of those at which the model is asked, the one that speaks the client's
+/// dialect, else the first that can be asked the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) target: Arc<Target>,
@@ -62,22 +62,20 @@ fn find(shared: &Shared, snapshot: &Snapshot, admitted: &Admitted) -> Result<Pla
 fn step(target: &Arc<Target>, dialect: Dialect, operation: Operation) -> Option<Step> {
     let asked = endpoint(target, dialect, operation);
     let estimated = asked.is_none() && operation == Operation::CountTokens;
-    let endpoint = asked.or_else(|| target.provider.endpoints.first().filter(|_| estimated))?.clone();
+    let endpoint = asked.or_else(|| target.asked.first().filter(|_| estimated))?.clone();
     Some(Step { target: target.clone(), endpoint, estimated })
 }
 
 /// Where a target is asked for `operation` by a client that speaks `dialect`.
 fn endpoint(target: &Target, dialect: Dialect, operation: Operation) -> Option<&Arc<Endpoint>> {
-    let other = |endpoint: &&Arc<Endpoint>| match operation {
+    let able = |endpoint: &&Arc<Endpoint>| match operation {
         Operation::Generate => true,
         Operation::CountTokens => endpoint.counts,
         Operation::Embed => speaker(endpoint.dialect).embeds().is_some(),
         Operation::Models | Operation::Stored => false,
     };
-    let endpoints = &target.provider.endpoints;
-    let own = target.provider.endpoint(dialect);
-    let own = own.filter(|endpoint| operation != Operation::CountTokens || endpoint.counts);
-    own.or_else(|| endpoints.iter().find(other))
+    let able = || target.asked.iter().filter(able);
+    able().find(|endpoint| endpoint.dialect == dialect).or_else(|| able().next())
 }
 
 /// The fault of a name that stands for nothing: what is near of what the key reaches, or who would have it.
@@ -118,8 +116,8 @@ fn elsewhere(snapshot: &Snapshot, model: &str) -> Option<String> {
 
 fn untranslatable(targets: &[Arc<Target>], admitted: &Admitted) -> Fault {
     let speaks = |t: &Arc<Target>| {
-        let dialects: Vec<_> = t.provider.endpoints.iter().map(|e| e.dialect.name()).collect();
-        format!("{} speaks {}", t.name, dialects.join(", "))
+        let dialects: Vec<_> = t.asked.iter().map(|e| e.dialect.name()).collect();
+        format!("{} is asked in {}", t.name, dialects.join(", "))
     };
     let told: Vec<_> = targets.iter().map(speaks).collect();
     let message = format!(

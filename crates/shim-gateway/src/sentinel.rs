@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shim_catalog::Price;
 use shim_dialect::Operation;
-use shim_ir::{KeyId, PicoUsd};
+use shim_ir::{KeyId, PicoUsd, Tokens};
 use shim_policy::sentinel::{Cause, Collapse, Outline, Turn, Watch, WatchLimits, judge, predecessor};
 use shim_telemetry::{Metrics, Settled};
 use shim_wire::scan::{Limits, ScanError, utf8};
@@ -113,7 +113,7 @@ impl Sentinel {
         let now = Turn { outline, target: target.clone(), at_ms, usage: usage.clone() };
         let find = |name: u64| self.shard(name).find(name).to_vec();
         if let Some(before) = predecessor(&now.outline, owner, find) {
-            if let Some(collapse) = judge(&before, &now, price) {
+            if let Some(collapse) = judge(&before, &now, price, cached_from(&now.target)) {
                 self.tell(&collapse, record, metrics);
             }
             names(&before, owner).for_each(|name| self.shard(name).remove(name, &before));
@@ -170,7 +170,7 @@ impl crate::Shared {
 fn last(collapse: &Collapse, record: &Settled) -> LastCollapse {
     let place = match &collapse.cause {
         Cause::Prompt(place) => Some(place),
-        Cause::Provider | Cause::Model | Cause::Expired | Cause::Evicted => None,
+        Cause::Short | Cause::Provider | Cause::Model | Cause::Expired | Cause::Evicted => None,
     };
     LastCollapse {
         exchange: record.id.to_string(),
@@ -185,6 +185,12 @@ fn last(collapse: &Collapse, record: &Settled) -> LastCollapse {
         read_tokens: collapse.read.0,
         extra_pico_usd: collapse.extra.map(|PicoUsd(extra)| extra),
     }
+}
+
+/// From which length on prompts of a target are cached, where its provider says so.
+fn cached_from(target: &str) -> Option<Tokens> {
+    let (provider, model) = target.split_once('/')?;
+    shim_catalog::cached_from(provider, model).map(Tokens)
 }
 
 /// The names a turn is held under.

@@ -247,8 +247,55 @@ mod tests {
         );
         let azure =
             setup("[providers.azure]\n", &[("AZURE_OPENAI_ENDPOINT", "https://r.example.com/")]).unwrap();
-        assert_eq!(urls(&azure)[0], "openai-chat https://r.example.com:443/openai/v1");
+        assert_eq!(urls(&azure)[0], "openai-responses https://r.example.com:443/openai/v1");
         assert!(setup("[providers.azure]\n", &[]).is_err());
+    }
+
+    /// Where clients of each dialect are answered, in the order of [`Dialect::ALL`].
+    #[track_caller]
+    fn asked(text: &str, model: &str, wanted: [Dialect; 4]) {
+        let made = setup(text, &[("AZURE_OPENAI_ENDPOINT", "https://r.example.com")]).unwrap();
+        let model = shim_ir::ModelId::new(model).unwrap();
+        let told = Dialect::ALL.map(|client| made.providers[0].asked(&model, client).unwrap().dialect);
+        assert_eq!(told, wanted, "{text} {model}");
+    }
+
+    #[test]
+    fn a_model_is_asked_where_its_reasoning_is_kept() {
+        use Dialect::{Anthropic, Gemini, OpenaiChat as Chat, OpenaiResponses as Responses};
+        let of = |client: Dialect, otherwise: Dialect| {
+            Dialect::ALL.map(|own| if own == client { own } else { otherwise })
+        };
+        for provider in ["openai", "azure"] {
+            let text = format!("[providers.{provider}]\n");
+            asked(&text, "gpt-5.2", of(Chat, Responses));
+            asked(&text, "gpt-5-codex", [Responses; 4]);
+            asked(&text, "gpt-audio", [Chat; 4]);
+            asked(&text, "gpt-4o", of(Responses, Chat));
+        }
+        asked("[providers.azure]\n", "deepseek-r1", [Chat; 4]);
+        asked("[providers.xai]\n", "grok-4.5", [Responses; 4]);
+        asked("[providers.anthropic]\n", "claude-opus-5-5", [Anthropic; 4]);
+        asked("[providers.google]\n", "gemini-3.1-pro-preview", [Gemini; 4]);
+        asked("[providers.deepseek]\n", "deepseek-v4-pro", of(Anthropic, Chat));
+        asked("[providers.perplexity]\n", "sonar-pro", [Chat; 4]);
+        asked("[providers.perplexity]\n", "openai/gpt-5.2", [Responses; 4]);
+    }
+
+    #[test]
+    fn the_configuration_says_in_which_dialects_a_model_is_asked() {
+        use Dialect::{Anthropic, OpenaiChat as Chat};
+        let text = "[providers.anthropic]\nasked_in = { \"claude-haiku*\" = [\"openai-chat\"] }\n";
+        asked(text, "claude-haiku-4-5", [Chat; 4]);
+        asked(text, "claude-opus-5-5", [Anthropic; 4]);
+        // A place of one's own is meant to be used.
+        let text = "[providers.anthropic.dialects.openai-chat]\nbase_url = \"http://lab.test/v1\"\n";
+        asked(text, "claude-opus-5-5", Dialect::ALL.map(|own| if own == Anthropic { own } else { Chat }));
+        let text = "[providers.anthropic]\nasked_in = { \"*\" = [\"gemini\"] }\n";
+        let told = setup(text, &[]).unwrap_err()[0].to_string();
+        let wanted = "providers.anthropic.asked_in.*: it is not known where it speaks gemini: \
+                      set dialects.gemini.base_url";
+        assert_eq!(told, wanted);
     }
 
     /// A proxy in front of a provider speaks what it speaks, and its key is not the public host's.

@@ -40,8 +40,19 @@ pub(crate) fn run(args: &Run) -> Result<ExitCode> {
 /// The client's arguments, with the model among them unless they name one.
 fn arguments(name: &str, rest: &[String], model: Option<&str>) -> Vec<String> {
     let mut rest = rest.to_vec();
+    if name == "aider" {
+        // It asks whether to open a page on every model that it has no prices of, and so on every alias.
+        // Source: <https://aider.chat/docs/config/options.html>, read 2026-11-26.
+        rest.insert(0, "--no-show-model-warnings".to_owned());
+    }
+    // With keys of several providers in its environment, aider takes a model of one of them unless it is told.
+    let model = model.or((name == "aider").then_some(ANY_MODEL));
     let (Some(model), Some(flag)) = (model, model_flag(name)) else { return rest };
-    if rest.iter().any(|arg| arg == flag || arg == "-m" || arg == "--model") {
+    // To aider `-m` is a message.
+    let short = (name != "aider").then_some("-m");
+    let says =
+        |arg: &String| arg == flag || Some(arg.as_str()) == short || arg.split('=').next() == Some("--model");
+    if rest.iter().any(says) {
         return rest;
     }
     let own = match name {
@@ -140,7 +151,11 @@ mod tests {
         };
         assert_eq!(told("opencode", &["run", "hello"]), "run -m shim/lab/m hello");
         assert_eq!(told("codex", &["exec", "hello"]), "exec --model lab/m hello");
-        assert_eq!(told("aider", &[]), "--model openai/lab/m");
+        let quiet = "--no-show-model-warnings";
+        assert_eq!(told("aider", &[]), format!("--model openai/lab/m {quiet}"));
+        assert_eq!(told("aider", &["-m", "fix it"]), format!("--model openai/lab/m {quiet} -m fix it"));
+        assert_eq!(told("aider", &["--model=own"]), format!("{quiet} --model=own"));
+        assert_eq!(arguments("aider", &[], None).join(" "), format!("--model openai/chat {quiet}"));
         assert_eq!(told("gemini", &["-m", "own"]), "-m own");
         assert_eq!(told("python", &["app.py"]), "app.py");
     }

@@ -6,15 +6,17 @@ use std::mem::discriminant;
 
 use super::merge::{Cause, Difference, GENAI_DATE, MODELS_DEV_DATE};
 use super::price::Pico;
-use super::provider::{Provider, Quirk};
+use super::provider::{AskedIn, HeaderValues, Provider, Quirk};
 
 /// `docs/providers.md`.
 pub(crate) fn providers(providers: &[Provider], models: &BTreeMap<&str, usize>) -> String {
     let mut text = "# Providers\n\n\
         Written by `cargo xtask catalog` from `crates/shim-catalog/data`. A provider of this list needs only a key; \
-        any other is configured with its `dialect` and `base_url`. The dialect named first is the provider's own, and \
-        `shim up` looks for the key in the variables in the order given. Model servers on this machine need no key: \
+        any other is configured with its `dialect` and `base_url`. `shim up` looks for the key in the variables in the order given. Model servers on this machine need no key: \
         `shim up` looks for them on their usual port, and they tell their models themselves.\n\n\
+        A client whose dialect a provider speaks is answered in it, any other in the dialect named first. Where it says \
+        below that models are `asked in` others, only those are used, and of several lines the first that fits holds; `asked_in` in the configuration says otherwise \
+        ([0008](decisions/0008-where-a-model-is-asked.md)).\n\n\
         Chat streams tell their usage `when asked` by `stream_options.include_usage`, which Shim does where the \
         client did not, or `always`; there Shim leaves the request as it is.\n\n\
         | id | name | dialects | found by | models listed | stream usage |\n\
@@ -62,6 +64,8 @@ fn section(provider: &Provider, text: &mut String) {
     let also = if also.is_empty() { also } else { format!(" Also known as {also}.") };
     let (name, docs, read) = (&provider.name, &provider.docs, &provider.read);
     let _ = writeln!(text, "\n### {name}\n\n<{docs}>, read {read}.{also}\n");
+    provider.asked_in.iter().for_each(|asked| text.push_str(&asked_in(asked)));
+    provider.header_values.iter().for_each(|listed| text.push_str(&header_values(listed)));
     for endpoint in &provider.endpoints {
         let note = endpoint.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default();
         let (dialect, base, source) = (&endpoint.dialect, &endpoint.base_url, &endpoint.source);
@@ -70,8 +74,24 @@ fn section(provider: &Provider, text: &mut String) {
     }
 }
 
+fn code(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn asked_in(asked: &AskedIn) -> String {
+    let all = asked.models == ["*"];
+    let models = if all { "all models".to_owned() } else { code(&asked.models) };
+    let AskedIn { why, source, read, .. } = asked;
+    format!("- {models}: asked in {}. {why} ([source]({source}), read {read})\n", code(&asked.dialects))
+}
+
+fn header_values(listed: &HeaderValues) -> String {
+    let HeaderValues { header, source, read, .. } = listed;
+    let values = if listed.allow.is_empty() { "none".to_owned() } else { code(&listed.allow) };
+    format!("- of the header `{header}` go on: {values} ([source]({source}), read {read})\n")
+}
+
 fn oddity(quirk: &Quirk) -> String {
-    let code = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let models = if quirk.models.is_empty() { String::new() } else { format!("{}: ", code(&quirk.models)) };
     let schema = quirk.schema.map(|keeps| if keeps { "keeps to a schema" } else { "keeps to no schema" });
     let says = [
@@ -185,8 +205,41 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
-    use super::oddity;
-    use crate::catalog::provider::Quirk;
+    use super::{asked_in, header_values, oddity};
+    use crate::catalog::provider::{AskedIn, HeaderValues, Quirk};
+
+    #[test]
+    fn what_is_asked_elsewhere_and_what_is_sent_on_are_lines() {
+        let asked: AskedIn = toml::from_str(
+            r#"
+            models = ["a*"]
+            dialects = ["openai-chat", "anthropic"]
+            why = "It is."
+            source = "https://example.com/docs"
+            read = "2026-11-26"
+            "#,
+        )
+        .unwrap();
+        let line = "- `a*`: asked in `openai-chat`, `anthropic`. It is. ([source](https://example.com/docs), read 2026-11-26)\n";
+        assert_eq!(asked_in(&asked), line);
+        let mut listed: HeaderValues = toml::from_str(
+            r#"
+            header = "anthropic-beta"
+            allow = ["a-*"]
+            source = "https://example.com/docs"
+            read = "2026-11-26"
+            "#,
+        )
+        .unwrap();
+        let line = |values: &str| {
+            format!(
+                "- of the header `anthropic-beta` go on: {values} ([source](https://example.com/docs), read 2026-11-26)\n"
+            )
+        };
+        assert_eq!(header_values(&listed), line("`a-*`"));
+        listed.allow.clear();
+        assert_eq!(header_values(&listed), line("none"));
+    }
 
     #[test]
     fn an_oddity_is_a_line() {

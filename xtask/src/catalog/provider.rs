@@ -20,7 +20,30 @@ pub(crate) struct Provider {
     pub(crate) stream_usage: String,
     pub(crate) stream_usage_source: Option<String>,
     pub(crate) probe: Option<Probe>,
+    #[serde(default)]
+    pub(crate) asked_in: Vec<AskedIn>,
+    #[serde(default)]
+    pub(crate) header_values: Vec<HeaderValues>,
     pub(crate) endpoints: Vec<Endpoint>,
+}
+
+/// In which dialects some of its models are asked.
+#[derive(Deserialize)]
+pub(crate) struct AskedIn {
+    pub(crate) models: Vec<String>,
+    pub(crate) dialects: Vec<String>,
+    pub(crate) why: String,
+    pub(crate) source: String,
+    pub(crate) read: String,
+}
+
+/// Which values of a header go on to it.
+#[derive(Deserialize)]
+pub(crate) struct HeaderValues {
+    pub(crate) header: String,
+    pub(crate) allow: Vec<String>,
+    pub(crate) source: String,
+    pub(crate) read: String,
 }
 
 #[derive(Deserialize)]

@@ -77,7 +77,7 @@ fn settled(body: &str) -> f64 {
     let mut watch = Watch::new(WatchLimits { turns_max: 1024, outline_bytes_max: 2 << 20 });
     measured(|| {
         if let Some(before) = predecessor(&turn.outline, 1, |name| watch.find(name).to_vec()) {
-            black_box(judge(&before, &turn, None));
+            black_box(judge(&before, &turn, None, None));
         }
         if let Some(name) = turn.outline.exact_names(1).first() {
             watch.put(*name, turn.clone());

@@ -62,6 +62,7 @@ impl Parser<'_> {
             self.endpoint(&mut provider, &dialect, place.base_url, path, at);
         }
         provider.models = raw.models.map(|models| self.models(&models, path, at));
+        provider.asked_in = self.asked_in(raw.asked_in.unwrap_or_default(), path, at);
         provider.think_tags = self.think_tags(raw.think_tags.unwrap_or_default(), path, at);
         provider.region = raw.region.and_then(|region| self.region(&region, &format!("{path}.region"), at));
         provider.prices = prices::read(&mut self.gather, raw.prices.unwrap_or_default(), path, at);
@@ -137,6 +138,31 @@ impl Parser<'_> {
         read
     }
 
+    fn asked_in(
+        &mut self,
+        raw: BTreeMap<String, Vec<String>>,
+        path: &str,
+        at: &Range<usize>,
+    ) -> Vec<(String, Vec<Dialect>)> {
+        let mut read = Vec::new();
+        for (models, names) in raw {
+            let path = format!("{path}.asked_in.{models}");
+            if names.is_empty() {
+                self.gather.add(&path, at.clone(), "name at least one dialect");
+            }
+            let mut dialects = Vec::new();
+            for name in names {
+                match name.parse::<Dialect>() {
+                    Ok(dialect) => dialects.push(dialect),
+                    Err(why) => self.gather.add(&path, at.clone(), why.to_string()),
+                }
+            }
+            read.push((models, dialects));
+        }
+        read.sort_by_key(|(models, _)| std::cmp::Reverse(models.len()));
+        read
+    }
+
     fn think_tags(
         &mut self,
         raw: BTreeMap<String, String>,
@@ -191,10 +217,31 @@ impl Parser<'_> {
 
 #[cfg(test)]
 mod tests {
-    use shim_ir::{PicoUsd, ProviderId, ThinkTags};
+    use shim_ir::{Dialect, PicoUsd, ProviderId, ThinkTags};
 
     use super::super::tests::KNOWN;
     use crate::{SecretRef, parse};
+
+    #[test]
+    fn dialects_are_by_model_and_the_longest_name_comes_first() {
+        let with = |asked: &str| {
+            let text = format!("[providers.openai]\nasked_in={asked}\n");
+            parse(&text, "f", &KNOWN)
+        };
+        let config =
+            with(r#"{ "*" = ["openai-chat"], "gpt-5*" = ["openai-responses", "openai-chat"] }"#).unwrap();
+        let openai = &config.providers[&ProviderId::new("openai").unwrap()];
+        let both = vec![Dialect::OpenaiResponses, Dialect::OpenaiChat];
+        let wanted = [("gpt-5*".to_owned(), both), ("*".to_owned(), vec![Dialect::OpenaiChat])];
+        assert_eq!(openai.asked_in, wanted);
+        for (asked, told) in [
+            (r#"{ "*" = ["openai"] }"#, "providers.openai.asked_in.*: no dialect \"openai\""),
+            (r#"{ "a*" = [] }"#, "providers.openai.asked_in.a*: name at least one dialect"),
+        ] {
+            let problem = with(asked).unwrap_err().to_string();
+            assert!(problem.contains(told), "{problem}");
+        }
+    }
 
     #[test]
     fn tags_are_by_model_and_the_longest_name_comes_first() {

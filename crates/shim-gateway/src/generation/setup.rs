@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
-use shim_catalog::OwnPrice;
+use shim_catalog::{OwnPrice, fits};
 use shim_ir::{AliasName, Dialect, ModelId, ProviderId, TargetId, TeamName, ThinkTags};
 use shim_policy::extraction;
 use shim_policy::fidelity::Rule;
@@ -46,6 +46,9 @@ pub struct ProviderSetup {
     pub id: ProviderId,
     /// Where and how it is spoken to, in the order of preference.
     pub endpoints: Vec<EndpointSetup>,
+    /// In which dialects its models are asked, in the order of preference, by pattern: the first that fits holds; what fits
+    /// none is asked in any.
+    pub asked_in: Vec<(String, Vec<Dialect>)>,
     /// The models known of it.
     pub models: Vec<KnownModel>,
     /// Of which models the reasoning stands in the text, between tags, by pattern: the first that fits holds, and where
@@ -195,9 +198,16 @@ impl Setup {
 }
 
 impl ProviderSetup {
+    /// The endpoint at which a client of `dialect` has `model` answer.
+    #[must_use]
+    pub fn asked(&self, model: &ModelId, dialect: Dialect) -> Option<&EndpointSetup> {
+        let asked = asked(&self.asked_in, &self.endpoints, model.as_str(), |e| e.dialect);
+        asked.iter().find(|e| e.dialect == dialect).or(asked.first()).copied()
+    }
+
     fn hash(&self, hasher: &mut Sha256) {
         let told = (&self.timeouts, &self.think_tags, &self.prices, &self.models, &self.credential);
-        hasher.update(format!("{}|{told:?}\n", self.id));
+        hasher.update(format!("{}|{told:?}|{:?}\n", self.id, self.asked_in));
         for EndpointSetup { dialect, served_by, counter, region } in &self.endpoints {
             hasher.update(format!("{dialect} {counter} {region:?}\n"));
             match served_by {
@@ -216,4 +226,18 @@ impl HttpSetup {
         hasher.update(format!("{told:?}\n"));
         self.origin.roots().into_iter().flat_map(|r| r.certificates()).for_each(|c| hasher.update(c));
     }
+}
+
+/// The endpoints at which `model` is asked, best first. Where none is of a dialect it is asked in, that is no reason not to
+/// ask it at all.
+pub(super) fn asked<'e, E>(
+    asked_in: &[(String, Vec<Dialect>)],
+    endpoints: &'e [E],
+    model: &str,
+    dialect: impl Fn(&E) -> Dialect,
+) -> Vec<&'e E> {
+    let own = asked_in.iter().find(|(pattern, _)| fits(pattern, model));
+    let listed = own.into_iter().flat_map(|(_, dialects)| dialects);
+    let listed: Vec<_> = listed.filter_map(|own| endpoints.iter().find(|e| dialect(e) == *own)).collect();
+    if listed.is_empty() { endpoints.iter().collect() } else { listed }
 }

@@ -13,6 +13,7 @@ use shim_policy::vault::Rules;
 use shim_telemetry::{Metrics, Series};
 use shim_upstream::Timeouts;
 
+use super::setup::asked;
 use super::{EndpointSetup, KnownModel, ProviderSetup, ServedBy};
 
 /// A provider, as exchanges use it.
@@ -20,6 +21,7 @@ use super::{EndpointSetup, KnownModel, ProviderSetup, ServedBy};
 pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    asked_in: Vec<(String, Vec<Dialect>)>,
     pub(crate) models: Vec<KnownModel>,
     pub(crate) think_tags: Vec<(String, ThinkTags)>,
     pub(crate) prices: Vec<(String, OwnPrice)>,
@@ -45,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) name: Arc<str>,
     pub(crate) header: HeaderValue,
     pub(crate) provider: Arc<Provider>,
+    /// Where it is asked: a client of one of these dialects in its own, any other at the first that can be asked the same.
+    pub(crate) asked: Vec<Arc<Endpoint>>,
     pub(crate) series: Arc<Series>,
     /// What is known of the model in each dialect of its provider; looked up when first needed.
     traits: OnceLock<Vec<(Dialect, Traits)>>,
@@ -82,10 +86,12 @@ impl Target {
         metrics: &Metrics,
     ) -> Option<Self> {
         let name: Arc<str> = id.to_string().into();
+        let asked = asked(&provider.asked_in, &provider.endpoints, id.model.as_str(), |e| e.dialect);
         Some(Self {
             id: id.clone(),
             header: HeaderValue::from_bytes(name.as_bytes()).ok()?,
             provider: provider.clone(),
+            asked: asked.into_iter().cloned().collect(),
             series: metrics.series(alias, &name),
             name,
             traits: OnceLock::new(),
@@ -148,6 +154,7 @@ impl Provider {
         Self {
             id: setup.id.clone(),
             endpoints: setup.endpoints.iter().map(endpoint).collect(),
+            asked_in: setup.asked_in.clone(),
             models: setup.models.clone(),
             think_tags: setup.think_tags.clone(),
             prices: setup.prices.clone(),

@@ -225,6 +225,11 @@ pub(crate) fn sent(admitted: &Admitted) -> Option<Bytes> {
     }
 }
 
+/// The kept answer that a request goes on from.
+pub(crate) fn previous(admitted: &Admitted) -> Option<&str> {
+    admitted.named.as_ref()?.ask.previous.as_deref()
+}
+
 /// The request as a target of another dialect is asked it: whether its answer is kept is not the target's business.
 pub(crate) fn asked(admitted: &Admitted, mut request: Request) -> Request {
     if admitted.named.as_ref().is_some_and(|named| named.keep) {

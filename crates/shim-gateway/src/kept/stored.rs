@@ -44,7 +44,10 @@ pub(crate) async fn stored(
     }
     let body = match &wants {
         Wants::Answer { stream: false, .. } => Bytes::from(kept.answer.to_string()),
-        Wants::Answer { stream: true, .. } => return Err(keep.refuse(Refusal::Stream)),
+        Wants::Answer { stream: true, after, .. } => {
+            let events = keep.replay(&kept.answer, *after).ok_or_else(|| keep.refuse(Refusal::Stream))?;
+            return Ok(Some(told(events, "text/event-stream", snapshot, ticket)));
+        }
         Wants::Cancel { .. } => return Err(keep.refuse(Refusal::Cancel)),
         Wants::Other { id } => return Err(keep.refuse(Refusal::Answer(id))),
         Wants::Input { page, .. } => {
@@ -56,13 +59,13 @@ pub(crate) async fn stored(
             keep.deleted(id)
         }
     };
-    Ok(Some(told(body, snapshot, ticket)))
+    Ok(Some(told(body, "application/json", snapshot, ticket)))
 }
 
-fn told(body: Bytes, snapshot: &Snapshot, ticket: &Ticket) -> Response<AnswerBody> {
+fn told(body: Bytes, kind: &'static str, snapshot: &Snapshot, ticket: &Ticket) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::whole(body));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     mark(headers, snapshot, ticket);
     exact(headers);
     response

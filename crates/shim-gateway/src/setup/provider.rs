@@ -44,10 +44,14 @@ pub(super) fn provider_setup(
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
     }
+    let asked_in = asked_in(provider, known, &endpoints).map_err(|(models, why)| {
+        SecretError::Unsendable { path: format!("{path}.asked_in.{models}"), why }
+    })?;
     let t = provider.timeouts.unwrap_or(config.timeouts);
     Ok(ProviderSetup {
         id: id.clone(),
         endpoints,
+        asked_in,
         models: models(id, provider),
         think_tags: provider.think_tags.clone(),
         prices: provider.prices.clone(),
@@ -102,6 +106,31 @@ fn places(
         }
     }
     places
+}
+
+/// In which dialects its models are asked: as the configuration says, else as the catalogue does, behind the dialects whose
+/// place the configuration names.
+///
+/// # Errors
+/// With the models and the reason, where the configuration names a dialect of which no place is known.
+fn asked_in(
+    provider: &shim_config::Provider,
+    known: Option<&shim_catalog::Provider>,
+    endpoints: &[EndpointSetup],
+) -> Result<Vec<(String, Vec<Dialect>)>, (String, String)> {
+    for (models, dialects) in &provider.asked_in {
+        if let Some(lost) = dialects.iter().find(|own| endpoints.iter().all(|e| e.dialect != **own)) {
+            let why = format!("it is not known where it speaks {lost}: set dialects.{lost}.base_url");
+            return Err((models.clone(), why));
+        }
+    }
+    let placed = || provider.endpoints.iter().map(|endpoint| endpoint.dialect);
+    let listed = known.into_iter().flat_map(|known| &known.asked_in).flat_map(|asked| {
+        let dialects = placed().chain(asked.dialects().into_iter().filter(|d| placed().all(|own| own != *d)));
+        let dialects: Vec<_> = dialects.collect();
+        asked.models.iter().map(move |models| (models.clone(), dialects.clone()))
+    });
+    Ok(provider.asked_in.iter().cloned().chain(listed).collect())
 }
 
 /// The endpoint at `theirs` when the provider's first endpoint is moved to `base`.

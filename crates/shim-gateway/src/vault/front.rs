@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shim_policy::vault::{Kept, Name, Piece, read, write};
+use shim_policy::vault::{Kept, Name, Piece, part_size, read, write};
 
 /// Most bytes of records in memory.
 pub(super) const FRONT_BYTES_MAX: usize = 32 << 20;
@@ -46,8 +46,9 @@ impl Item {
             Self::Kept(kept) => {
                 let piece = |piece: &Piece| match piece {
                     Piece::Reasoning(r) => texts(&r.text) + texts(&r.summary) + opaque(&r.opaque) + 256,
-                    Piece::Text(list) => opaque(list) + 128,
+                    Piece::Text { opaque: list, .. } => opaque(list) + 128,
                     Piece::Call { name, opaque: list, .. } => name.len() + opaque(list) + 128,
+                    Piece::Own(part) => part_size(part) + 256,
                 };
                 kept.pieces.iter().map(piece).sum::<usize>() + 128
             }

@@ -118,8 +118,12 @@ impl Vault {
         let mut front = self.front();
         let mut found = Vec::new();
         for (name, value) in names.into_iter().zip(values) {
-            let item = value.and_then(|bytes| Item::read(&bytes));
-            front.put(name, item.clone(), 1);
+            // What was remembered while the disk was read is newer than what lay there.
+            let item = front.get(&name).unwrap_or_else(|| {
+                let item = value.and_then(|bytes| Item::read(&bytes));
+                front.put(name, item.clone(), 1);
+                item
+            });
             found.extend(item.map(|item| (name, item)));
         }
         found
@@ -151,4 +155,48 @@ fn origin(step: &Step) -> Origin {
     };
     let (provider, model) = (step.target.provider.id.as_str(), step.target.id.model.as_str());
     Origin::new(provider, account.as_deref().unwrap_or_default(), model)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock, Weak};
+
+    use shim_policy::vault::Name;
+    use shim_store::{Entry, StoreError, VaultStore};
+
+    use super::{Item, Vault};
+
+    /// A disk that has nothing, and while it is read an answer comes.
+    #[derive(Debug, Default)]
+    struct Late(OnceLock<Weak<Vault>>);
+
+    impl VaultStore for Late {
+        fn find(&self, names: &[Name], _: u64) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
+            let vault = self.0.get().and_then(Weak::upgrade).unwrap();
+            vault.put(names.to_vec(), &Item::Target("lab/new".into()), false, 0);
+            Ok(vec![None; names.len()])
+        }
+        fn keep(&self, _: Entry) -> bool {
+            true
+        }
+        fn flush(&self) {}
+        fn lost(&self) -> u64 {
+            0
+        }
+
+        fn queue_bytes(&self) -> usize {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_while_the_disk_is_read_is_not_forgotten() {
+        let (vault, store) = (Arc::new(Vault::default()), Arc::new(Late::default()));
+        store.0.set(Arc::downgrade(&vault)).unwrap();
+        vault.attach(store);
+        let name = Name([7; 16]);
+        for _ in 0..2 {
+            assert_eq!(vault.find(&[name], 0).await.get(&name), Some(&Item::Target("lab/new".into())));
+        }
+    }
 }

@@ -198,7 +198,7 @@ async fn state_that_a_provider_says_it_cannot_read_is_left_out_and_it_is_asked_a
 async fn a_chain_of_one_account_is_said_to_another_without_its_state() {
     let (lab, log) = lab(CONFIG);
     let mut previous = None;
-    for (model, states) in [("openai/gpt-5.2", 0), ("oai-b/gpt-5.2", 0), ("openai/gpt-5.2", 1)] {
+    for (model, states) in [("openai/gpt-5.2", 0), ("oai-b/gpt-5.2", 0), ("openai/gpt-5.2", 2)] {
         let mut body =
             json!({ "model": model, "input": "Go on.", "include": ["reasoning.encrypted_content"] });
         if let Some(id) = previous.take() {

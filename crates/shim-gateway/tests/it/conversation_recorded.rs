@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use shim_dialect::{Goal, Operation, speaker};
-use shim_ir::{Dialect, Executor, Part, Request, Traits};
+use shim_ir::{Dialect, Part, Request, Traits};
 use shim_testkit::recordings::{Recording, of_families};
 
 use crate::lab::{Lab, Told, post, read};
@@ -30,13 +30,12 @@ fn asked(recording: &Recording) -> Option<Request> {
     (route.operation == Operation::Generate).then(|| codec.decode_request(&route, &sent.body).ok()).flatten()
 }
 
-/// The states in parts. What hangs on a tool that the provider runs goes with it: clients of other dialects have no place
-/// for either.
+/// The states in parts.
 fn states<'p>(parts: impl Iterator<Item = &'p Part>) -> Vec<String> {
     let opaque = parts.flat_map(|part| match part {
         Part::Text(text) => text.opaque.clone(),
         Part::Reasoning(reasoning) => reasoning.opaque.clone(),
-        Part::ToolCall(call) if call.executor == Executor::Client => call.opaque.clone(),
+        Part::ToolCall(call) => call.opaque.clone(),
         _ => Vec::new(),
     });
     opaque.map(|opaque| opaque.value).filter(|value| !value.is_empty()).collect()

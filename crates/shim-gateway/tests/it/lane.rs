@@ -153,3 +153,88 @@ async fn beta_headers_go_where_they_are_taken() {
         assert_eq!(sent.as_deref(), wanted, "{model}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_translated_request_asks_for_the_betas_that_it_needs_where_they_are_taken() {
+    let config = "[providers.anthropic]\nbase_url = \"http://one.test\"\n\
+                  [providers.bedrock]\ndialect = \"anthropic\"\nbase_url = \"http://three.test\"\n\
+                  header_values = { anthropic-beta = [\"interleaved-thinking-*\"] }\n";
+    let lab =
+        Lab::new(config, |_| Some(Told::whole(400, "application/json", r#"{"error":{"message":"no"}}"#)));
+    let file = r#"{"type":"file","file":{"file_id":"file_011CNha8iCJcU1wXNR6q4V8w"}}"#;
+    let text = r#"{"type":"text","text":"\"type\":\"file\",\"file_id\":"}"#;
+    for (model, part, wanted) in [
+        ("anthropic/m", file, Some("files-api-2025-04-14")),
+        ("anthropic/m", text, None),
+        ("bedrock/m", file, None),
+    ] {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":[{part}]}}]}}"#);
+        let mut request = post("/v1/chat/completions", body);
+        // What the client says to its own provider is not for another.
+        request.headers_mut().insert("anthropic-beta", "interleaved-thinking-2025-05-14".parse().unwrap());
+        lab.send(request).await;
+        let got = lab.net.got.lock().unwrap().last().unwrap().clone();
+        let sent = got.headers.get("anthropic-beta").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(sent.as_deref(), wanted, "{model} {part}");
+    }
+}
+
+/// Reads on until `count` pieces of an answer are `sign`, nothing else among them.
+async fn signs(response: &mut http::Response<hyper::body::Incoming>, sign: &str, count: usize) {
+    let mut seen = 0;
+    while seen < count {
+        let piece = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+        let told = std::str::from_utf8(&piece).unwrap();
+        assert!(seen == 0 || told == sign, "{told}");
+        seen += usize::from(told == sign);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_silence_of_a_translated_stream_is_filled_with_signs_of_life() {
+    let config = "[providers.ant]\ndialect = \"anthropic\"\nbase_url = \"http://ant.test\"\n\
+                  [providers.chat]\ndialect = \"openai-chat\"\nbase_url = \"http://chat.test/v1\"\n";
+    let user = r#"[{"role":"user","content":"hi"}]"#;
+    for (path, body, sign) in [
+        (
+            "/v1/chat/completions",
+            format!(r#"{{"model":"ant/m","stream":true,"messages":{user}}}"#),
+            ": keep-alive\n\n",
+        ),
+        ("/v1/responses", format!(r#"{{"model":"ant/m","stream":true,"input":{user}}}"#), ": keep-alive\n\n"),
+        (
+            "/v1/messages",
+            format!(r#"{{"model":"chat/m","stream":true,"max_tokens":9,"messages":{user}}}"#),
+            "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        ),
+        (
+            "/v1beta/models/ant/m:streamGenerateContent?alt=sse",
+            r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#.to_owned(),
+            "\n",
+        ),
+    ] {
+        let (told, pieces) = Told::open("text/event-stream");
+        let told = std::sync::Mutex::new(Some(told));
+        let lab = Lab::new(config, move |_| told.lock().unwrap().take());
+        let [begins, ends] = match path {
+            "/v1/messages" => [
+                "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n",
+                "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+            ],
+            _ => [
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
+                "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\n\
+                 event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            ],
+        };
+        pieces.send(Ok(Bytes::from(begins))).unwrap();
+        let mut response = lab.ask(path, &body).await;
+        // Four minutes, in which the upstream says nothing.
+        signs(&mut response, sign, 16).await;
+        pieces.send(Ok(Bytes::from(ends))).unwrap();
+        drop(pieces);
+        let (status, rest) = read(response).await;
+        assert!(status == 200 && !rest.is_empty(), "{path}: {rest}");
+        assert!(lab.control.shared().latest(1)[0].fault.is_none(), "{path}");
+    }
+}

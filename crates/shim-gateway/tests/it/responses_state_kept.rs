@@ -41,8 +41,12 @@ async fn a_kept_answer_is_told_byte_for_byte_listed_and_deleted() {
         assert_eq!(newest, [all[2].clone(), all[1].clone()]);
         assert_eq!(items(&format!("after={}", newest[1])).await, all[..1]);
         assert_eq!(get(&lab, "POST", &format!("{}/cancel", path(&first)), None).await.0, 400);
-        let (status, body) = get(&lab, "GET", &format!("{}?stream=true", path(&first)), None).await;
-        assert_eq!(status, 400, "{body}");
+        let (status, stream) = get(&lab, "GET", &format!("{}?stream=true", path(&first)), None).await;
+        let events = events(&stream);
+        assert_eq!((status, &events.last().unwrap()["response"]), (200, &first), "{dialect}");
+        let behind = format!("{}?stream=true&starting_after={}", path(&first), events.len() - 2);
+        let (status, last) = get(&lab, "GET", &behind, None).await;
+        assert_eq!((status, self::events(&last)), (200, events[events.len() - 1..].to_vec()), "{dialect}");
         let (status, body) = get(&lab, "DELETE", &path(&first), None).await;
         let wanted = json!({ "id": first["id"], "object": "response", "deleted": true });
         assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()), (200, wanted));
@@ -51,6 +55,12 @@ async fn a_kept_answer_is_told_byte_for_byte_listed_and_deleted() {
         let gone = lab.told("/v1/responses", &next(&second["id"])).await;
         assert_eq!((gone.0, error(&gone.1)["code"].as_str()), (400, Some("previous_response_not_found")));
     }
+}
+
+/// The events of a stream.
+fn events(stream: &str) -> Vec<Value> {
+    let data = stream.split("\n\n").filter_map(|frame| frame.split_once("\ndata: "));
+    data.map(|(_, data)| serde_json::from_str(data).unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,7 +297,8 @@ async fn the_demonstration_goes_on_from_what_is_kept_and_from_nothing_else() {
     let (status, told) = lab.told("/v1/responses", &ask(None)).await;
     let first = serde_json::from_str::<Value>(&told).unwrap()["id"].as_str().unwrap().to_owned();
     assert_eq!(status, 200, "{told}");
-    assert_eq!(lab.told("/v1/responses", &ask(Some(&first))).await.0, 200);
+    let second = ok(lab.told("/v1/responses", &ask(Some(&first))).await);
+    assert_eq!(second["previous_response_id"], first);
     let (status, told) = lab.told("/v1/responses", &ask(Some("resp_of_nobody"))).await;
     assert!(status == 400 && told.contains("previous_response_not_found"), "{told}");
 }

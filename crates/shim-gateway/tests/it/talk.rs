@@ -232,7 +232,7 @@ impl Talk {
                         kept = json!({ "role": "assistant", "content": item["content"][0]["text"] });
                     }
                 }
-                "reasoning" if self.habit == Habit::Strips => continue,
+                "reasoning" | "web_search_call" if self.habit == Habit::Strips => continue,
                 _ => {}
             }
             self.said.push(kept);
@@ -267,7 +267,9 @@ impl Talk {
                 (Habit::Strips, Some(call)) => {
                     kept.push(json!({ "functionCall": { "name": call["name"], "args": call["args"] } }));
                 }
-                (Habit::Strips, None) if !thought && part["text"] != "" => {
+                (Habit::Strips, None)
+                    if !thought && part["text"].as_str().is_some_and(|text| !text.is_empty()) =>
+                {
                     kept.push(json!({ "text": part["text"] }))
                 }
                 (Habit::Strips, None) => {}

@@ -7,8 +7,8 @@ use shim_ir::{PicoUsd, Tokens, Usage};
 
 use super::{Outline, Place};
 
-/// Less than this is not worth a word: no provider caches prompts shorter than about that many tokens, and counts go up and
-/// down by a block of the cache (128 tokens with OpenAI).
+/// Less than this is not worth a word: hardly a provider caches shorter prompts, and counts go up and down by a block of the
+/// cache (128 tokens with OpenAI).
 const TOKENS_MIN: u64 = 1024;
 
 /// How long a cached prompt lives without being read: five minutes with Anthropic, and no less with others that say.
@@ -35,6 +35,8 @@ pub struct Turn {
 /// Why less was read from the cache than was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// The prompt is shorter than those that the model's provider caches.
+    Short,
     /// The prompt changed before its end.
     Prompt(Place),
     /// Another provider answered.
@@ -52,6 +54,7 @@ impl Cause {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Short => "too_short",
             Self::Prompt(_) => "prompt_changed",
             Self::Provider => "provider_changed",
             Self::Model => "model_changed",
@@ -65,7 +68,7 @@ impl Cause {
     pub const fn alarms(&self) -> bool {
         match self {
             Self::Prompt(_) | Self::Provider | Self::Model => true,
-            Self::Expired | Self::Evicted => false,
+            Self::Short | Self::Expired | Self::Evicted => false,
         }
     }
 }
@@ -108,11 +111,17 @@ pub fn predecessor(
         .find_map(|name| find(name).into_iter().filter(goes_on).max_by_key(common))
 }
 
-/// Compares a turn with the one before it of the same conversation. `price` is that of the target that answered `now`.
+/// Compares a turn with the one before it of the same conversation. `price` is that of the target that answered `now`, and
+/// `cached_from` the length from which on it caches prompts, where those are known.
 ///
 /// It never says that a prompt changed which only grew: that is told by its hashes, whatever the provider counts.
 #[must_use]
-pub fn judge(before: &Turn, now: &Turn, price: Option<&Price>) -> Option<Collapse> {
+pub fn judge(
+    before: &Turn,
+    now: &Turn,
+    price: Option<&Price>,
+    cached_from: Option<Tokens>,
+) -> Option<Collapse> {
     let (expected, read) = (cached(&before.usage), now.usage.cache_read.0);
     let input = now.usage.input_total().0;
     let lost = expected.saturating_sub(read);
@@ -120,12 +129,15 @@ pub fn judge(before: &Turn, now: &Turn, price: Option<&Price>) -> Option<Collaps
     if expected < TOKENS_MIN || lost < TOKENS_MIN || input.saturating_mul(10) < expected.saturating_mul(8) {
         return None;
     }
-    let cause = cause(before, now);
+    let short = cached_from.is_some_and(|shortest| input < shortest.0);
+    let cause = if short { Cause::Short } else { cause(before, now) };
     // A change late in a prompt leaves most of it in the cache, and is worth knowing all the same. Where nothing changed,
     // providers read now more, now less.
     let collapsed = match &cause {
         Cause::Prompt(_) => lost.saturating_mul(10) >= expected,
-        Cause::Provider | Cause::Model | Cause::Expired | Cause::Evicted => read.saturating_mul(2) < expected,
+        Cause::Short | Cause::Provider | Cause::Model | Cause::Expired | Cause::Evicted => {
+            read.saturating_mul(2) < expected
+        }
     };
     collapsed.then(|| Collapse {
         cause,

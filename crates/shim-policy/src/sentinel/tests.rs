@@ -91,7 +91,7 @@ impl Provider {
 /// What the gateway does with a turn: finds the one before, compares, holds it.
 fn watched(watch: &mut Watch, turn: Turn) -> Option<Collapse> {
     let before = predecessor(&turn.outline, 7, |name| watch.find(name).to_vec());
-    let told = before.as_ref().and_then(|held| judge(held, &turn, None));
+    let told = before.as_ref().and_then(|held| judge(held, &turn, None, None));
     let names = |turn: &Turn| {
         turn.outline
             .exact_names(7)
@@ -248,8 +248,8 @@ proptest! {
     }
 }
 
-#[track_caller]
-fn two(change: impl FnOnce(&mut Turn)) -> Option<Collapse> {
+/// Two turns with the same prompt of 30,000 tokens, of which the second reads nothing.
+fn pair() -> (Turn, Turn) {
     let prompt = prompt(1, &[4000]);
     let usage = |read, write| Usage {
         cache_read: Tokens(read),
@@ -257,10 +257,21 @@ fn two(change: impl FnOnce(&mut Turn)) -> Option<Collapse> {
         input_uncached: Tokens(30_000 - read - write),
         ..Usage::default()
     };
-    let before = turn(&prompt, usage(0, 20_000), 0);
-    let mut now = turn(&prompt, usage(0, 25_000), 1000);
+    (turn(&prompt, usage(0, 20_000), 0), turn(&prompt, usage(0, 25_000), 1000))
+}
+
+#[track_caller]
+fn two(change: impl FnOnce(&mut Turn)) -> Option<Collapse> {
+    let (before, mut now) = pair();
     change(&mut now);
-    judge(&before, &now, None)
+    judge(&before, &now, None, None)
+}
+
+/// The cause where prompts are cached from a length on.
+fn short(change: impl FnOnce(&mut Turn), cached_from: u64) -> Option<Cause> {
+    let (before, mut now) = pair();
+    change(&mut now);
+    judge(&before, &now, None, Some(Tokens(cached_from))).map(|told| told.cause)
 }
 
 #[test]
@@ -270,6 +281,11 @@ fn each_cause_is_told_apart() {
     assert_eq!(cause(|now| now.at_ms = 301_000), Some(Cause::Expired));
     assert_eq!(cause(|now| now.target = "lab/two".into()), Some(Cause::Model));
     assert_eq!(cause(|now| now.target = "other/one".into()), Some(Cause::Provider));
+    assert_eq!(short(|_| (), 30_001), Some(Cause::Short));
+    assert_eq!(short(|_| (), 30_000), Some(Cause::Evicted));
+    assert_eq!(short(|now| now.target = "other/one".into(), 30_001), Some(Cause::Short));
+    assert_eq!(short(|now| now.usage.cache_read = Tokens(19_500), 30_001), None);
+    assert!(!Cause::Short.alarms());
     // Where it is read, nothing is told, whatever else is so.
     assert_eq!(cause(|now| now.usage.cache_read = Tokens(19_500)), None);
     // A prompt much shorter than what was cached is another one.
@@ -319,7 +335,7 @@ fn what_it_costs_is_the_difference_in_price() {
         |write| Usage { cache_write: Tokens(write), input_uncached: Tokens(2_000), ..Usage::default() };
     let (before, now) = (turn(&prompt, usage(20_000), 0), turn(&prompt, usage(20_000), 1));
     let price = prices.price(Tokens(22_000));
-    let told = judge(&before, &now, Some(&price)).unwrap();
+    let told = judge(&before, &now, Some(&price), None).unwrap();
     let wanted = (price.cache_write.unwrap().0 - price.cache_read.unwrap().0) * 20_000;
     assert_eq!(told.extra.unwrap().0, wanted);
     assert_eq!((told.expected, told.read), (Tokens(20_000), Tokens(0)));

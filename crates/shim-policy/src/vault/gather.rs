@@ -88,7 +88,8 @@ impl Gather {
 }
 
 /// About how many bytes a part takes.
-fn size(part: &Part) -> usize {
+#[must_use]
+pub fn size(part: &Part) -> usize {
     let sum = |pieces: &[String]| pieces.iter().map(String::len).sum::<usize>();
     let opaque = |opaque: &[shim_ir::Opaque]| opaque.iter().map(|opaque| opaque.value.len()).sum::<usize>();
     match part {

@@ -1,17 +1,19 @@
 //! What of a conversation goes to whom.
 
+mod weave;
+
 use std::ops::Range;
 
 use shim_ir::{
-    Dialect, Executor, Loss, LossKind, Opaque, OpaqueKind, Part, Reasoning, Request, Role, Text, ToolCall,
-    Turn,
+    Dialect, Executor, Loss, LossKind, Opaque, OpaqueKind, Part, Reasoning, Request, Role, ToolCall, Turn,
 };
 
-use super::kept::{Kept, Piece};
+use super::kept::{Kept, Piece, is_provider_run};
 use super::names::minted;
 use super::origin::Origin;
 use super::rules::Rules;
 use super::spans::Span;
+use weave::{returned, weave};
 
 /// What goes to a target in place of what the client sent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -118,6 +120,7 @@ struct Giver<'r> {
 }
 
 /// A part of an answer, and the turn it is in; one that was put in stands before that of the next.
+#[derive(Clone)]
 struct Placed {
     turn: usize,
     part: Part,
@@ -162,6 +165,10 @@ impl Giver<'_> {
     fn sift(&mut self, own: Vec<Placed>) -> Vec<Placed> {
         let mut sifted = Vec::with_capacity(own.len());
         for mut placed in own {
+            if is_provider_run(&placed.part) {
+                self.lose(placed.turn, LossKind::Dropped, ORIGINS_ALONE);
+                continue;
+            }
             if !opaque_of(&placed.part).iter().any(self.foreign) {
                 strip_item(&mut placed.part);
                 sifted.push(placed);
@@ -191,12 +198,16 @@ impl Giver<'_> {
     fn return_own(&self, own: Vec<Placed>, kept: &Kept) -> Vec<Placed> {
         let taken = |reasoning: &Reasoning| !reasoning.opaque.is_empty() || self.rules.readable;
         let returns = kept.pieces.iter().any(|piece| matches!(piece, Piece::Reasoning(r) if taken(r)));
+        let own = returned(own, kept);
         weave(own, kept, (returns, true), |reasoning| taken(reasoning).then(|| reasoning.clone()))
     }
 
     /// Of another's answer only what can be read is told.
     fn tell_others(&mut self, mut own: Vec<Placed>, kept: &Kept, span: &Span) -> Vec<Placed> {
         own.iter_mut().for_each(|placed| strip(&mut placed.part));
+        if kept.pieces.iter().any(Piece::is_provider_run) {
+            own.retain(|placed| !is_provider_run(&placed.part));
+        }
         let mut sealed = kept.pieces.iter().any(Piece::is_sealed);
         let readable = self.rules.readable;
         let mut unread = false;
@@ -284,7 +295,8 @@ impl Piece {
     fn is_sealed(&self) -> bool {
         match self {
             Self::Reasoning(reasoning) => !reasoning.opaque.is_empty(),
-            Self::Text(opaque) | Self::Call { opaque, .. } => !opaque.is_empty(),
+            Self::Text { opaque, .. } | Self::Call { opaque, .. } => !opaque.is_empty(),
+            Self::Own(_) => true,
         }
     }
 }
@@ -333,105 +345,6 @@ fn strip(part: &mut Part) {
 fn strip_item(part: &mut Part) {
     if let Part::ToolCall(call) = part {
         call.item = None;
-    }
-}
-
-/// Puts what is kept of an answer between the parts of it that the client sent: reasoning where it stood before text and
-/// calls, and where `hung`, what hung on these; what hung on a text that the client has put together with another hangs
-/// on an empty one, as Google sends it too. Where `replaces`, the client's own reasoning gives way to it.
-fn weave(
-    own: Vec<Placed>,
-    kept: &Kept,
-    (replaces, hung): (bool, bool),
-    mut put: impl FnMut(&Reasoning) -> Option<Reasoning>,
-) -> Vec<Placed> {
-    let last = own.last().map_or(0, |placed| placed.turn);
-    let kept_own = |placed: &Placed| !replaces || !matches!(placed.part, Part::Reasoning(_));
-    let mut own = own.into_iter().filter(kept_own).peekable();
-    let mut woven: Vec<Placed> = Vec::new();
-    for piece in &kept.pieces {
-        match piece {
-            Piece::Reasoning(reasoning) if replaces => {
-                if let Some(reasoning) = put(reasoning) {
-                    let turn = own.peek().map_or(last, |placed| placed.turn);
-                    woven.push(Placed { turn, part: Part::Reasoning(reasoning), put_in: true });
-                }
-            }
-            Piece::Reasoning(_) => {}
-            Piece::Text(opaque) => {
-                let opaque = if hung { opaque.as_slice() } else { &[] };
-                if !pass(&mut own, &mut woven, |part| hang_on_text(part, opaque)) && !opaque.is_empty() {
-                    let text = Text { opaque: opaque.to_vec(), ..Text::default() };
-                    let turn = own.peek().map_or(last, |placed| placed.turn);
-                    woven.push(Placed { turn, part: Part::Text(text), put_in: true });
-                }
-            }
-            Piece::Call { name, item, opaque } => {
-                let hung = if hung { (item.as_ref(), opaque.as_slice()) } else { (None, &[][..]) };
-                pass(&mut own, &mut woven, |part| hang_on_call(part, name, hung));
-            }
-        }
-    }
-    woven.extend(own);
-    woven
-}
-
-/// Whether a part is the one that is looked for, is passed on the way to it, or stands behind it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Met {
-    It,
-    Before,
-    Behind,
-}
-
-/// Passes the client's parts up to the one that `meets` finds; tells whether it did.
-fn pass(
-    own: &mut std::iter::Peekable<impl Iterator<Item = Placed>>,
-    woven: &mut Vec<Placed>,
-    mut meets: impl FnMut(&mut Part) -> Met,
-) -> bool {
-    while let Some(next) = own.peek_mut() {
-        let met = meets(&mut next.part);
-        if met != Met::Behind {
-            woven.extend(own.next());
-        }
-        if met != Met::Before {
-            return met == Met::It;
-        }
-    }
-    false
-}
-
-/// Texts may have been put together, so one that has no place of its own hangs on nothing.
-fn hang_on_text(part: &mut Part, opaque: &[Opaque]) -> Met {
-    match part {
-        Part::Text(text) | Part::Refusal(text) => {
-            hang(&mut text.opaque, opaque);
-            Met::It
-        }
-        Part::ToolCall(_) => Met::Behind,
-        Part::Reasoning(_)
-        | Part::Media(_)
-        | Part::ToolResult(_)
-        | Part::ServerResult(_)
-        | Part::Foreign(_) => Met::Before,
-    }
-}
-
-fn hang_on_call(part: &mut Part, name: &str, (item, opaque): (Option<&String>, &[Opaque])) -> Met {
-    let Part::ToolCall(call) = part else { return Met::Before };
-    if call.name != name || call.executor != Executor::Client {
-        return Met::Before;
-    }
-    hang(&mut call.opaque, opaque);
-    call.item = call.item.take().or_else(|| item.cloned());
-    Met::It
-}
-
-fn hang(own: &mut Vec<Opaque>, kept: &[Opaque]) {
-    if !kept.is_empty() && own != kept {
-        own.clear();
-        own.extend_from_slice(kept);
     }
 }
 

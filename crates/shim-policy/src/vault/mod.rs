@@ -17,7 +17,7 @@ mod record;
 mod rules;
 mod spans;
 
-pub use gather::{Gather, KEEP_BYTES_MAX};
+pub use gather::{Gather, KEEP_BYTES_MAX, size as part_size};
 pub use give::{Given, UNTOLD, give};
 pub use kept::{Kept, Piece};
 pub use names::{Name, Names, Partition, PlaceName, conversation, named, trace};

@@ -3,7 +3,10 @@
 //! Fields follow each other without names; each text is its length, as a varint, and its bytes. The first byte is the
 //! version. Reading is total: bytes that this did not write give an error.
 
-use shim_ir::{Dialect, Opaque, OpaqueKind, Reasoning, Rest};
+use shim_ir::{
+    Dialect, Executor, Foreign, Opaque, OpaqueKind, Part, Reasoning, Rest, ServerResult, ToolCall,
+    ToolCallKind,
+};
 use shim_wire::RawJson;
 use thiserror::Error;
 
@@ -15,7 +18,7 @@ use super::origin::Origin;
 #[error("the record cannot be read")]
 pub struct RecordError;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The bytes of what is kept.
 #[must_use]
@@ -34,9 +37,10 @@ pub fn write(kept: &Kept) -> Vec<u8> {
                 put_opaque(&mut out, &reasoning.opaque);
                 put_rest(&mut out, &reasoning.rest);
             }
-            Piece::Text(opaque) => {
+            Piece::Text { opaque, bytes } => {
                 out.push(2);
                 put_opaque(&mut out, opaque);
+                put_number(&mut out, *bytes);
             }
             Piece::Call { name, item, opaque } => {
                 out.push(3);
@@ -44,9 +48,48 @@ pub fn write(kept: &Kept) -> Vec<u8> {
                 put_maybe(&mut out, item.as_deref());
                 put_opaque(&mut out, opaque);
             }
+            Piece::Own(part) => put_own(&mut out, part),
         }
     }
     out
+}
+
+/// A part that only its dialect has. Of all others nothing is kept this way.
+fn put_own(out: &mut Vec<u8>, part: &Part) {
+    match part {
+        Part::ToolCall(call) => {
+            out.push(4);
+            put(out, &call.id);
+            put_maybe(out, call.item.as_deref());
+            put(out, &call.name);
+            put(out, &call.arguments);
+            put(out, word_of(&call.kind));
+            put_opaque(out, &call.opaque);
+            put_rest(out, &call.rest);
+        }
+        Part::ServerResult(result) => {
+            out.push(5);
+            for text in [&result.call, &result.kind, result.raw.get(), result.origin.name()] {
+                put(out, text);
+            }
+        }
+        Part::Foreign(foreign) => {
+            out.push(6);
+            for text in [&foreign.kind, foreign.raw.get(), foreign.dialect.name()] {
+                put(out, text);
+            }
+        }
+        Part::Text(_) | Part::Refusal(_) | Part::Media(_) | Part::Reasoning(_) | Part::ToolResult(_) => {}
+    }
+}
+
+/// The kind of a call in a word: a provider's own, which none of them begins with a space, or one of ours.
+fn word_of(kind: &ToolCallKind) -> &str {
+    match kind {
+        ToolCallKind::Function => " function",
+        ToolCallKind::Custom => " custom",
+        ToolCallKind::Native(word) => word,
+    }
 }
 
 /// What bytes tell that [`write`] made.
@@ -190,7 +233,7 @@ impl<'a> Reader<'a> {
         let origin = self.maybe()?;
         let member = |from: &mut Self| {
             let key = from.borrowed()?.into();
-            Ok((key, RawJson::parse(from.borrowed()?).map_err(|_| RecordError)?))
+            Ok((key, from.raw()?))
         };
         let members = self.list(member)?;
         match origin {
@@ -209,17 +252,57 @@ impl<'a> Reader<'a> {
                 opaque: self.opaque()?,
                 rest: self.rest()?,
             }),
-            2 => Piece::Text(self.opaque()?),
+            2 => Piece::Text { opaque: self.opaque()?, bytes: self.number()? },
             3 => Piece::Call { name: self.text()?, item: self.maybe()?, opaque: self.opaque()? },
+            4 => Piece::Own(Part::ToolCall(self.call()?)),
+            5 => Piece::Own(Part::ServerResult(ServerResult {
+                call: self.text()?,
+                kind: self.text()?,
+                raw: self.raw()?,
+                origin: self.dialect()?,
+            })),
+            6 => Piece::Own(Part::Foreign(Foreign {
+                kind: self.text()?,
+                raw: self.raw()?,
+                dialect: self.dialect()?,
+            })),
             _ => return Err(RecordError),
         })
+    }
+
+    fn call(&mut self) -> Result<ToolCall, RecordError> {
+        Ok(ToolCall {
+            id: self.text()?,
+            item: self.maybe()?,
+            name: self.text()?,
+            arguments: self.text()?,
+            kind: match self.borrowed()? {
+                " function" => ToolCallKind::Function,
+                " custom" => ToolCallKind::Custom,
+                word => ToolCallKind::Native(word.to_owned()),
+            },
+            executor: Executor::Provider,
+            opaque: self.opaque()?,
+            cache: None,
+            rest: self.rest()?,
+        })
+    }
+
+    fn raw(&mut self) -> Result<RawJson, RecordError> {
+        RawJson::parse(self.borrowed()?).map_err(|_| RecordError)
+    }
+
+    fn dialect(&mut self) -> Result<Dialect, RecordError> {
+        self.borrowed()?.parse().map_err(|_| RecordError)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shim_ir::{Dialect, Opaque, Reasoning, Rest};
+    use shim_ir::{
+        Dialect, Executor, Foreign, Opaque, Part, Reasoning, Rest, ServerResult, ToolCall, ToolCallKind,
+    };
     use shim_wire::RawJson;
 
     use super::{KINDS, read, write};
@@ -245,7 +328,40 @@ mod tests {
         );
         let call = (".*", proptest::option::of(".*"), opaque())
             .prop_map(|(name, item, opaque)| Piece::Call { name, item, opaque });
-        prop_oneof![reasoning, opaque().prop_map(Piece::Text), call]
+        let text = (opaque(), any::<u32>())
+            .prop_map(|(opaque, bytes)| Piece::Text { opaque, bytes: bytes as usize });
+        prop_oneof![reasoning, text, call, own().prop_map(Piece::Own)]
+    }
+
+    fn own() -> impl Strategy<Value = Part> {
+        let raw = || ".*".prop_map(|text: String| RawJson::string(&text));
+        let kind = prop_oneof![
+            Just(ToolCallKind::Function),
+            Just(ToolCallKind::Custom),
+            "[a-z_]*".prop_map(ToolCallKind::Native),
+        ];
+        let call = (".*", proptest::option::of(".*"), ".*", ".*", kind, opaque(), rest()).prop_map(
+            |(id, item, name, arguments, kind, opaque, rest)| {
+                let executor = Executor::Provider;
+                Part::ToolCall(ToolCall {
+                    id,
+                    item,
+                    name,
+                    arguments,
+                    kind,
+                    executor,
+                    opaque,
+                    cache: None,
+                    rest,
+                })
+            },
+        );
+        let result = (".*", ".*", raw()).prop_map(|(call, kind, raw)| {
+            Part::ServerResult(ServerResult { call, kind, raw, origin: Dialect::Anthropic })
+        });
+        let foreign = (".*", raw())
+            .prop_map(|(kind, raw)| Part::Foreign(Foreign { dialect: Dialect::OpenaiResponses, kind, raw }));
+        prop_oneof![call, result, foreign]
     }
 
     fn kept() -> impl Strategy<Value = Kept> {

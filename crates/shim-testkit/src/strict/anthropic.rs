@@ -3,6 +3,7 @@
 //! Sources, read 2026-11-26: <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>,
 //! <https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks>,
 //! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls>,
+//! <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>,
 //! <https://github.com/NousResearch/hermes-agent/pull/17510> (DeepSeek).
 
 use serde_json::{Value, json};
@@ -16,6 +17,14 @@ pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Resu
     let next = script.next(&told(body, messages)).map_err(refuse)?;
     let seed = hash(&spelt(body).to_string());
     let mut content = think(strict, body, messages, &next, seed);
+    if next.searches && strict.kind == Kind::Anthropic {
+        content.extend(searched(strict, seed));
+        if thinks(body) {
+            let thought = strict.thought(&next, seed ^ 1);
+            let signed = signature(strict, &thought, prefix(body, messages, &content));
+            content.push(json!({ "type": "thinking", "thinking": thought, "signature": signed }));
+        }
+    }
     content.push(json!({ "type": "text", "text": next.says }));
     for (number, call) in next.calls.iter().enumerate() {
         let id = format!("toolu_{seed:016x}{number}");
@@ -31,7 +40,7 @@ pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Resu
 /// What it thinks, signed; before a single call some of it cannot be read.
 fn think(strict: &Strict, body: &Value, messages: &[Value], next: &Next, seed: u64) -> Vec<Value> {
     let mut content = Vec::new();
-    if text(body.get("thinking").unwrap_or(&Value::Null), "type") == "disabled" {
+    if !thinks(body) {
         return content;
     }
     let thought = strict.thought(next, seed);
@@ -58,6 +67,24 @@ fn told(body: &Value, messages: &[Value]) -> Told {
     }
     let open = messages.iter().rev().map_while(results_since).sum();
     met.told(open, list(body, "tools").iter().map(|tool| text(tool, "name").to_owned()).collect())
+}
+
+/// Whether it is to think.
+fn thinks(body: &Value) -> bool {
+    text(body.get("thinking").unwrap_or(&Value::Null), "type") != "disabled"
+}
+
+/// A search that the provider runs itself, and what it gives.
+fn searched(strict: &Strict, seed: u64) -> [Value; 2] {
+    let id = format!("srvtoolu_{seed:016x}");
+    let found = json!({
+        "type": "web_search_result", "url": "https://a.test", "title": "A", "page_age": null,
+        "encrypted_content": seal(strict.account, &format!("search-{seed:x}")),
+    });
+    [
+        json!({ "type": "server_tool_use", "id": id, "name": "web_search", "input": { "query": "both" } }),
+        json!({ "type": "web_search_tool_result", "tool_use_id": id, "content": [found] }),
+    ]
 }
 
 /// How many results a message holds, as long as it belongs to the turn that goes on.
@@ -117,6 +144,7 @@ fn check(strict: &Strict, body: &Value, messages: &[Value]) -> Result<(), Refusa
         calls_asked(at, &blocks, messages.get(..at).and_then(<[Value]>::last)).map_err(refuse)?;
         if message["role"] == "assistant" {
             calls_answered(at, &blocks, messages.get(at + 1)).map_err(refuse)?;
+            searches_answered(strict, at, &blocks).map_err(refuse)?;
             wanted(strict, at, &blocks).map_err(refuse)?;
         }
     }
@@ -184,6 +212,25 @@ fn calls_asked(at: usize, blocks: &[Value], before: Option<&Value>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Each search that the provider ran has its result behind it, which this account can read.
+fn searches_answered(strict: &Strict, at: usize, blocks: &[Value]) -> Result<(), String> {
+    let results = || blocks.iter().filter(|block| block["type"] == "web_search_tool_result");
+    for call in blocks.iter().filter(|block| block["type"] == "server_tool_use") {
+        if !results().any(|result| result["tool_use_id"] == call["id"]) {
+            let (name, id) = (text(call, "name"), text(call, "id"));
+            return Err(format!(
+                "messages.{at}: `{name}` tool use with id `{id}` was found without a corresponding `{name}_tool_result` block"
+            ));
+        }
+    }
+    let found = results().flat_map(|result| list(result, "content"));
+    let unread = found.filter(|found| unseal(strict.account, text(found, "encrypted_content")).is_none());
+    match unread.count() {
+        0 => Ok(()),
+        _ => Err(format!("messages.{at}: Invalid `encrypted_content` in `search_result` block")),
+    }
 }
 
 /// DeepSeek wants the thinking of a message with calls.

@@ -18,6 +18,12 @@ pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Resu
     let seed = hash(&spelt(body).to_string());
     let mut parts = vec![json!({ "text": strict.thought(&next, seed), "thought": true })];
     let signature = seal(strict.account, &format!("{seed:x}"));
+    if next.searches {
+        let signature = seal(strict.account, &format!("code-{seed:x}"));
+        let code = json!({ "language": "PYTHON", "code": "print(1 + 1)" });
+        parts.push(json!({ "executableCode": code, "thoughtSignature": signature }));
+        parts.push(json!({ "codeExecutionResult": { "outcome": "OUTCOME_OK", "output": "2\n" } }));
+    }
     parts.push(json!({ "text": next.says }));
     for call in &next.calls {
         parts.push(json!({ "functionCall": { "name": call.name, "args": call.arguments } }));

@@ -236,6 +236,20 @@ mod tests {
         );
         assert!(told.contains("not found"), "{told}");
 
+        let search = json!({ "type": "server_tool_use", "id": "srv", "name": "web_search", "input": {} });
+        let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([search])));
+        assert!(told.contains("without a corresponding `web_search_tool_result`"), "{told}");
+        let found = json!([{ "type": "web_search_result", "encrypted_content": seal("b", "1") }]);
+        let result = json!({ "type": "web_search_tool_result", "tool_use_id": "srv", "content": found });
+        let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([search, result])));
+        assert!(told.contains("Invalid `encrypted_content`"), "{told}");
+        let thought = json!({ "type": "reasoning", "id": "rs_a_search-1", "summary": [], "encrypted_content": seal("a", "search-1") });
+        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, thought] }));
+        assert!(told.contains("without its required following item"), "{told}");
+        let search = json!({ "type": "web_search_call", "id": "ws_a_search-1", "status": "completed" });
+        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, search] }));
+        assert!(told.contains("without its required 'reasoning' item"), "{told}");
+
         let gemini = json!({ "contents": [
             { "role": "user", "parts": [{ "text": "hi" }] },
             { "role": "model", "parts": [{ "functionCall": { "name": "look", "args": {} } }] },

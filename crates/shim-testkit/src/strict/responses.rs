@@ -14,14 +14,25 @@ pub(super) fn answer(strict: &Strict, script: &dyn Script, body: &Value) -> Resu
     let next = script.next(&told(body, input)).map_err(|why| refuse(400, "invalid", why))?;
     let seed = format!("{:016x}", hash(&spelt(body).to_string()));
     let summary = strict.thought(&next, hash(&seed));
-    let mut reasoning = json!({
-        "type": "reasoning", "id": format!("rs_{}_{seed}", strict.account),
-        "summary": [{ "type": "summary_text", "text": summary }],
-    });
-    if list(body, "include").iter().any(|wanted| wanted == "reasoning.encrypted_content") {
-        reasoning["encrypted_content"] = json!(seal(strict.account, &seed));
+    let reasoning = |seed: &str, summary: &str| {
+        let mut reasoning = json!({
+            "type": "reasoning", "id": format!("rs_{}_{seed}", strict.account),
+            "summary": [{ "type": "summary_text", "text": summary }],
+        });
+        if list(body, "include").iter().any(|wanted| wanted == "reasoning.encrypted_content") {
+            reasoning["encrypted_content"] = json!(seal(strict.account, seed));
+        }
+        reasoning
+    };
+    let mut output = Vec::new();
+    if next.searches {
+        output.push(reasoning(&format!("{SEARCH}{seed}"), "Let me search."));
+        output.push(json!({
+            "type": "web_search_call", "id": format!("ws_{}_{SEARCH}{seed}", strict.account), "status": "completed",
+            "action": { "type": "search", "query": "both" },
+        }));
     }
-    let mut output = vec![reasoning];
+    output.push(reasoning(&seed, &summary));
     output.push(json!({
         "type": "message", "id": format!("msg_{}_{seed}", strict.account), "role": "assistant", "status": "completed",
         "content": [{ "type": "output_text", "text": next.says, "annotations": [] }],
@@ -61,6 +72,9 @@ fn told(body: &Value, input: &[Value]) -> Told {
     met.told(open, list(body, "tools").iter().map(|tool| text(tool, "name").to_owned()).collect())
 }
 
+/// What the seed of the reasoning before a search begins with.
+const SEARCH: &str = "search-";
+
 fn refuse(status: u16, code: &str, message: String) -> Refusal {
     (
         status,
@@ -71,7 +85,13 @@ fn refuse(status: u16, code: &str, message: String) -> Refusal {
 fn check(strict: &Strict, body: &Value, input: &[Value]) -> Result<(), Refusal> {
     for (at, item) in input.iter().enumerate() {
         match text(item, "type") {
-            "reasoning" => check_reasoning(strict, body, item)?,
+            "reasoning" => {
+                check_reasoning(strict, body, item)?;
+                check_followed(strict, item, input.get(at + 1))?;
+            }
+            "web_search_call" => {
+                check_searched(strict, item, at.checked_sub(1).and_then(|at| input.get(at)))?
+            }
             "function_call" => check_call(strict, input, at, item)?,
             "function_call_output" => check_output(input, at, item)?,
             _ => {}
@@ -109,6 +129,35 @@ fn check_output(input: &[Value], at: usize, item: &Value) -> Result<(), Refusal>
         return Ok(());
     }
     let message = format!("No tool call found for function call output with call_id {call}.");
+    Err(refuse(400, "invalid", message))
+}
+
+/// Reasoning before a search has the search behind it.
+/// Source: <https://github.com/vercel/ai/issues/7099>, read 2026-11-26.
+fn check_followed(strict: &Strict, item: &Value, next: Option<&Value>) -> Result<(), Refusal> {
+    let id = text(item, "id");
+    let sealed = item.get("encrypted_content").and_then(Value::as_str);
+    let seed = sealed.and_then(|sealed| unseal(strict.account, sealed)).unwrap_or_default();
+    let wanted = format!("ws_{}_{seed}", strict.account);
+    if !seed.starts_with(SEARCH) || next.is_some_and(|next| next["id"] == *wanted) {
+        return Ok(());
+    }
+    let message =
+        format!("Item '{id}' of type 'reasoning' was provided without its required following item.");
+    Err(refuse(400, "invalid", message))
+}
+
+/// A search has the reasoning before it that led to it.
+fn check_searched(strict: &Strict, item: &Value, before: Option<&Value>) -> Result<(), Refusal> {
+    let id = text(item, "id");
+    let Some(seed) = id.strip_prefix(&format!("ws_{}_", strict.account)) else { return Ok(()) };
+    let wanted = format!("rs_{}_{seed}", strict.account);
+    if before.is_some_and(|before| before["encrypted_content"] == *seal(strict.account, seed)) {
+        return Ok(());
+    }
+    let message = format!(
+        "Item '{id}' of type 'web_search_call' was provided without its required 'reasoning' item: '{wanted}'."
+    );
     Err(refuse(400, "invalid", message))
 }
 

@@ -38,6 +38,8 @@ pub struct Next {
     pub says: String,
     /// What is called, all at once; nothing at the end.
     pub calls: Vec<Call>,
+    /// Whether the provider runs a tool of its own before it says that.
+    pub searches: bool,
 }
 
 /// A plan of what is said and called.
@@ -56,7 +58,9 @@ pub struct Looks;
 impl Script for Looks {
     fn next(&self, told: &Told) -> Result<Next, String> {
         let call = |name: &str, arguments: Value| Call { name: name.to_owned(), arguments };
-        let next = |says: &str, calls| Ok(Next { says: says.to_owned(), calls });
+        let next = |says: &str, calls: Vec<Call>| {
+            Ok(Next { says: says.to_owned(), searches: calls.is_empty(), calls })
+        };
         match told.open {
             0 | 1 if !told.tools.is_empty() => next(
                 "Let me look at both.",

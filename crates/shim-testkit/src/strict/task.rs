@@ -108,21 +108,21 @@ impl Tool {
 impl Script for Task {
     fn next(&self, told: &Told) -> Result<Next, String> {
         if told.tools.is_empty() {
-            return Ok(Next { says: self.title.clone(), calls: Vec::new() });
+            return Ok(Next { says: self.title.clone(), calls: Vec::new(), searches: false });
         }
         let (mut done, mut words) = (told.done.iter(), Vec::new());
         for turn in &self.turns {
             let call = |act| self.call(act, &told.tools, &words);
             let calls = turn.calls.iter().map(call).collect::<Result<Vec<_>, _>>()?;
             if done.len() == 0 {
-                return Ok(Next { says: turn.says.clone(), calls });
+                return Ok(Next { says: turn.says.clone(), calls, searches: false });
             }
             for call in &calls {
                 words.push(checked(call, done.next())?);
             }
         }
         match done.next() {
-            None => Ok(Next { says: filled(&self.says, &words)?, calls: Vec::new() }),
+            None => Ok(Next { says: filled(&self.says, &words)?, calls: Vec::new(), searches: false }),
             Some(more) => Err(format!("a call was not asked for: {:?}", more.call)),
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         let tools = tools.iter().map(|&name| name.to_owned()).collect();
         let (mut told, mut turns) = (Told { tools, ..Told::default() }, Vec::new());
         loop {
-            let Next { says, calls } = task.next(&told).unwrap();
+            let Next { says, calls, .. } = task.next(&told).unwrap();
             if calls.is_empty() {
                 return (turns, says);
             }

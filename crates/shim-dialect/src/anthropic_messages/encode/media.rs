@@ -102,7 +102,10 @@ fn source(w: &mut JsonWriter<'_>, media: &Media, at: Place<'_>, cx: &mut Cx<'_>)
         },
         Source::Plain(text) => data_source(w, "text", media.mime.as_deref().unwrap_or("text/plain"), text),
         Source::Url(url) => kept_source(w, "url", "url", url),
-        Source::Handle(id) => kept_source(w, "file", "file_id", id),
+        Source::Handle(id) => {
+            cx.names_file = true;
+            kept_source(w, "file", "file_id", id);
+        }
         Source::Parts(parts) => {
             w.string("type", "content");
             w.array("content", |w| list(w, parts, at, cx));

@@ -98,6 +98,8 @@ pub(super) struct Cx<'a> {
     answering: bool,
     /// How many of the next cache marks are left out, being too many.
     marks_over: usize,
+    /// Whether a file is named that Anthropic keeps.
+    names_file: bool,
 }
 
 impl<'a> Cx<'a> {

@@ -21,8 +21,14 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let ask = Ask::of(request, goal, &mut cx);
     let mut body = Vec::with_capacity(2048);
     JsonWriter::new(&mut body).object(|w| ask.write(w, &mut cx));
-    Encoded { body, echo: ask.offers.echo(), losses: cx.losses, headers: ask.offers.headers() }
+    // Code execution and the fetching of pages were betas once and are none any more.
+    let files = cx.names_file.then_some(FILES_BETA);
+    let headers = ask.offers.headers().into_iter().chain(files).collect();
+    Encoded { body, echo: ask.offers.echo(), losses: cx.losses, headers }
 }
+
+/// Without it no file is known by its id: <https://platform.claude.com/docs/en/build-with-claude/files>, read 2026-11-26.
+const FILES_BETA: (&str, &str) = ("anthropic-beta", "files-api-2025-04-14");
 
 /// A request as it is sent.
 struct Ask<'r> {

@@ -101,7 +101,8 @@ fn a_plain_text_is_an_answer() {
         output_text: Tokens(4),
         ..Usage::default()
     };
-    let plain = Plain { id: "7", model: "demo/hello", text: "hi \"you\"", created: 9, usage: &usage };
+    let plain =
+        Plain { id: "7", model: "demo/hello", text: "hi \"you\"", created: 9, usage: &usage, previous: None };
     let whole = AnthropicMessages.encode_plain(&plain, None);
     let whole = whole_laws(&AnthropicMessages, std::str::from_utf8(&whole).unwrap());
     let streamed = AnthropicMessages.encode_plain(&plain, Some(Framing::Sse));

@@ -140,7 +140,14 @@ fn a_fault_is_told_as_google_does() {
 #[test]
 fn a_plain_text_is_an_answer() {
     let usage = Usage { input_uncached: Tokens(5), output_text: Tokens(4), ..Usage::default() };
-    let plain = Plain { id: "7", model: "demo/hello", text: "hi \"you\"\u{2028}", created: 9, usage: &usage };
+    let plain = Plain {
+        id: "7",
+        model: "demo/hello",
+        text: "hi \"you\"\u{2028}",
+        created: 9,
+        usage: &usage,
+        previous: None,
+    };
     let whole = GeminiGenerate.encode_plain(&plain, None);
     let mut all = vec![whole_laws(&GeminiGenerate, std::str::from_utf8(&whole).unwrap())];
     for framing in [Framing::Sse, Framing::JsonArray] {

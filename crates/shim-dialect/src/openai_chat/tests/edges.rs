@@ -163,7 +163,8 @@ fn a_plain_text_is_an_answer() {
         output_text: Tokens(4),
         ..Usage::default()
     };
-    let plain = Plain { id: "7", model: "demo/hello", text: "hi \"you\"", created: 9, usage: &usage };
+    let plain =
+        Plain { id: "7", model: "demo/hello", text: "hi \"you\"", created: 9, usage: &usage, previous: None };
     let whole = OpenaiChat.encode_plain(&plain, None);
     let whole = whole_laws(&OpenaiChat, std::str::from_utf8(&whole).unwrap());
     let streamed = OpenaiChat.encode_plain(&plain, Some(Framing::Sse));

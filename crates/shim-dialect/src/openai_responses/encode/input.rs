@@ -6,7 +6,7 @@ use shim_ir::{
 };
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::decode::DIALECT;
+use super::super::decode::{DIALECT, call_form};
 use super::ask::Ask;
 use super::content::{Side, data_url, is_bare, lose_beside, lose_unsaid, put_part, put_parts};
 use super::item::{CallItem, put_reasoning_item};
@@ -154,7 +154,7 @@ fn role_word(role: &Role, own: bool) -> &str {
 fn put_item(w: &mut JsonWriter<'_>, part: &Part, place: (usize, usize), at: At<'_>, ask: &mut Ask<'_>) {
     match part {
         Part::Reasoning(reasoning) => put_reasoning(w, reasoning, at, ask),
-        Part::ToolCall(call) if ask.own && !is_reshaped(call, ask) => {
+        Part::ToolCall(call) if is_provider_run(call) || ask.own && !is_reshaped(call, ask) => {
             w.element().object(|w| CallItem::own(call).put(w));
         }
         Part::ToolCall(call) => put_call(w, call, place, at, ask),
@@ -168,6 +168,12 @@ fn put_item(w: &mut JsonWriter<'_>, part: &Part, place: (usize, usize), at: At<'
         Part::Foreign(foreign) => ask.losses.unsupported(at, why_foreign(foreign)),
         Part::Text(_) | Part::Refusal(_) => {}
     }
+}
+
+/// Whether a call is of a tool that a provider of this dialect ran: it is known by its word, whatever dialect asks.
+fn is_provider_run(call: &ToolCall) -> bool {
+    let own = |word: &str| !call_form(word, "").member.is_empty();
+    call.executor == Executor::Provider && matches!(&call.kind, ToolCallKind::Native(word) if own(word))
 }
 
 /// Whether a call of this dialect goes under another name or in another form, as its tool does.

@@ -140,6 +140,7 @@ fn response(plain: &Plain<'_>, status: &str, output: &[Value]) -> Value {
         "model": plain.model,
         "output": output,
         "parallel_tool_calls": true,
+        "previous_response_id": plain.previous,
         "temperature": null,
         "tool_choice": "auto",
         "tools": [],

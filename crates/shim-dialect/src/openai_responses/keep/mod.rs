@@ -7,6 +7,7 @@ mod ask;
 mod chain;
 mod gather;
 mod page;
+mod replay;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -53,6 +54,10 @@ impl Keep for OpenaiResponses {
 
     fn page(&self, links: &[Link<'_>], found: &Items, page: &Page) -> Result<Bytes, Fault> {
         page::page(links, found, page)
+    }
+
+    fn replay(&self, answer: &str, after: Option<u64>) -> Option<Bytes> {
+        replay::replay(answer, after)
     }
 
     fn deleted(&self, id: &str) -> Bytes {

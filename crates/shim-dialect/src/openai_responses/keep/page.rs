@@ -20,11 +20,24 @@ pub(super) fn wants(method: &str, route: &Route) -> Result<Wants, Fault> {
     let (id, what) = rest.split_once('/').map_or((rest, None), |(id, what)| (id, Some(what)));
     let id = id.to_owned();
     Ok(match (method, what) {
-        ("GET", None) => Wants::Answer { id, stream: query(route, "stream").as_deref() == Some("true") },
+        ("GET", None) => {
+            let stream = query(route, "stream").as_deref() == Some("true");
+            let after = query(route, "starting_after").filter(|_| stream);
+            Wants::Answer { id, stream, after: after.map(|text| number(&text)).transpose()? }
+        }
         ("DELETE", None) => Wants::Delete { id },
         ("GET", Some("input_items")) => Wants::Input { id, page: asked(route)? },
         ("POST", Some("cancel")) => Wants::Cancel { id },
         _ => Wants::Other { id },
+    })
+}
+
+/// The number of an event.
+fn number(text: &str) -> Result<u64, Fault> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(32).collect();
+        let message = format!("starting_after: expected the number of an event, not \"{shown}\"");
+        Fault::new(FaultKind::InvalidRequest, message).at("starting_after")
     })
 }
 

@@ -122,11 +122,17 @@ fn wants(method: &str, path: &str) -> Result<Wants, shim_ir::Fault> {
 #[test]
 fn what_is_asked_of_a_kept_answer_is_read() {
     let id = || "resp_1".to_owned();
-    assert_eq!(wants("GET", "/v1/responses/resp_1").unwrap(), Wants::Answer { id: id(), stream: false });
+    assert_eq!(
+        wants("GET", "/v1/responses/resp_1").unwrap(),
+        Wants::Answer { id: id(), stream: false, after: None }
+    );
     assert_eq!(
         wants("GET", "/v1/responses/resp_1?stream=true").unwrap(),
-        Wants::Answer { id: id(), stream: true }
+        Wants::Answer { id: id(), stream: true, after: None }
     );
+    let path = "/v1/responses/resp_1?stream=true&starting_after=7";
+    assert_eq!(wants("GET", path).unwrap(), Wants::Answer { id: id(), stream: true, after: Some(7) });
+    assert!(wants("GET", "/v1/responses/resp_1?stream=true&starting_after=-1").is_err());
     assert_eq!(wants("DELETE", "/v1/responses/resp_1").unwrap(), Wants::Delete { id: id() });
     assert_eq!(wants("POST", "/v1/responses/resp_1/cancel").unwrap(), Wants::Cancel { id: id() });
     let page = Page { items_max: 3, newest_first: false, after: Some("a b".to_owned()) };
@@ -136,6 +142,98 @@ fn what_is_asked_of_a_kept_answer_is_read() {
     for bad in ["limit=0", "limit=101", "limit=x", "order=up"] {
         assert!(wants("GET", &format!("/v1/responses/resp_1/input_items?{bad}")).is_err(), "{bad}");
     }
+}
+
+/// The data of the events of a replay.
+fn replayed(answer: &str, after: Option<u64>) -> Vec<Value> {
+    let stream = CODEC.replay(answer, after).unwrap();
+    let stream = std::str::from_utf8(&stream).unwrap().to_owned();
+    let mut events = Vec::new();
+    for frame in stream.split_terminator("\n\n") {
+        let (kind, data) = frame.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+        let event = parsed(data);
+        assert!(event["type"] == kind && !data.contains(['\n', '\r']), "{frame}");
+        events.push(event);
+    }
+    events
+}
+
+/// Every kind of item, as an answer of a provider has it: over several lines, with what no event of ours knows.
+fn full() -> String {
+    let output = json!([
+        { "id": "rs_1", "type": "reasoning", "encrypted_content": "c2VhbGVk", "summary": [{ "type": "summary_text", "text": "First." }],
+          "content": [{ "type": "reasoning_text", "text": "Indeed." }] },
+        { "id": "ws_1", "type": "web_search_call", "status": "completed", "action": { "type": "search", "query": "x" } },
+        { "id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [
+            { "type": "output_text", "text": "Blue\n\"sky\".", "logprobs": [], "annotations": [
+                { "type": "url_citation", "url": "https://a.test", "title": "A", "start_index": 0, "end_index": 4 }] },
+            { "type": "refusal", "refusal": "No more." },
+        ] },
+        { "id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{\"at\":1}", "status": "completed" },
+        { "id": "ct_1", "type": "custom_tool_call", "call_id": "call_2", "name": "run", "input": "ls\n" },
+        { "id": "cmp_1", "type": "compaction", "encrypted_content": "c2VhbGVk" },
+    ]);
+    let answer = json!({ "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m",
+        "odd": 1.50, "output": output, "usage": { "input_tokens": 1, "output_tokens": 2, "total_tokens": 3 } });
+    serde_json::to_string_pretty(&answer).unwrap().replace("1.5,", "1.50,")
+}
+
+#[test]
+fn a_kept_answer_is_replayed_as_the_stream_it_could_have_been() {
+    let answer = full();
+    let events = replayed(&answer, None);
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence_number"], number);
+    }
+    assert!(events[0]["type"] == "response.created" && events[0]["response"]["output"] == json!([]));
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["response"]), (&json!("response.completed"), &parsed(&answer)));
+    // What reads along with it keeps the very answer, but for the ends of its lines.
+    let stream = CODEC.replay(&answer, None).unwrap();
+    let kept = gathered(std::str::from_utf8(&stream).unwrap()).unwrap();
+    assert_eq!(kept.text, answer.replace('\n', " "));
+    // Whoever decodes the stream has the answer.
+    let told: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    for kind in [
+        "output_text.annotation.added",
+        "refusal.delta",
+        "reasoning_summary_text.done",
+        "reasoning_text.delta",
+        "function_call_arguments.done",
+        "custom_tool_call_input.delta",
+        "content_part.added",
+    ] {
+        assert!(told.contains(&&*format!("response.{kind}")), "{kind}");
+    }
+    for after in 0..events.len() {
+        assert_eq!(replayed(&answer, u64::try_from(after).ok()), events[after + 1..]);
+    }
+    for (status, kind) in [("incomplete", "response.incomplete"), ("failed", "response.failed")] {
+        let other = answer.replacen("\"completed\"", &format!("\"{status}\""), 1);
+        let of_answer = parsed(&other)["status"] == status;
+        assert!(of_answer && replayed(&other, None).last().unwrap()["type"] == kind, "{status}");
+    }
+    assert_eq!(CODEC.replay(&answer.replacen("\"completed\"", "\"queued\"", 1), None), None);
+    // Whatever was kept, nothing breaks.
+    for odd in
+        ["{}", r#"{"output":3}"#, r#"{"output":[1,{"type":"message","content":4},{"type":"reasoning"}]}"#]
+    {
+        assert!(CODEC.replay(odd, None).is_some(), "{odd}");
+    }
+}
+
+#[test]
+fn a_replay_decodes_to_the_answer() {
+    let answer = full().replace('\n', " ");
+    let mut decoder = CODEC.decoder();
+    let mut events = Vec::new();
+    let stream = CODEC.replay(&answer, None).unwrap();
+    let mut framer = shim_wire::frame::Framer::new(shim_wire::frame::Framing::Sse, 1 << 20);
+    framer.push(&stream, &mut |frame| decoder.push(frame, &mut events).unwrap()).unwrap();
+    decoder.finish(&mut events);
+    let (folded, _) = shim_ir::fold(events).unwrap();
+    let whole = CODEC.decode_response(&answer).unwrap();
+    assert_eq!((folded.candidates, folded.usage, folded.id), (whole.candidates, whole.usage, whole.id));
 }
 
 #[test]

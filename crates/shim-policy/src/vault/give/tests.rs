@@ -1,10 +1,12 @@
 use proptest::prelude::*;
 use shim_ir::{
-    Dialect, Executor, Opaque, OpaqueKind, Part, Reasoning, Request, Rest, Role, Text, ToolCall,
-    ToolCallKind, ToolResult, Turn,
+    Dialect, Executor, Foreign, Opaque, OpaqueKind, Part, Reasoning, Request, Rest, Role, ServerResult, Text,
+    ToolCall, ToolCallKind, ToolResult, Turn,
 };
+use shim_wire::RawJson;
 
 use super::{DUMMY, UNTOLD, give};
+use crate::vault::kept::is_provider_run;
 use crate::vault::{Kept, Names, Origin, Partition, Rules, spans};
 
 fn opaque(kind: OpaqueKind, value: &str) -> Vec<Opaque> {
@@ -28,6 +30,28 @@ fn call(id: &str, name: &str, state: Vec<Opaque>) -> Part {
         cache: None,
         rest: Rest::default(),
     })
+}
+
+/// A search that the provider ran.
+fn search(id: &str) -> Part {
+    let Part::ToolCall(call) = call(id, "web_search", Vec::new()) else { unreachable!() };
+    let kind = ToolCallKind::Native("server_tool_use".into());
+    Part::ToolCall(ToolCall { kind, executor: Executor::Provider, ..call })
+}
+
+/// What it gave.
+fn searched(id: &str) -> Part {
+    let raw =
+        format!(r#"{{"type":"web_search_tool_result","tool_use_id":"{id}","encrypted_content": "Eq=="}}"#);
+    let (call, kind) = (id.to_owned(), "web_search_tool_result".to_owned());
+    let raw = RawJson::parse(&raw).unwrap();
+    Part::ServerResult(ServerResult { call, kind, raw, origin: Dialect::Anthropic })
+}
+
+/// A conversation's beginning, compacted.
+fn compacted(state: &str) -> Part {
+    let raw = RawJson::parse(&format!(r#"{{"type":"compaction","encrypted_content":"{state}"}}"#)).unwrap();
+    Part::Foreign(Foreign { dialect: Dialect::OpenaiResponses, kind: "compaction".into(), raw })
 }
 
 fn gave(id: &str) -> Part {
@@ -68,7 +92,7 @@ fn answer() -> Vec<Part> {
 
 /// The conversation after `answer`, as a client sends it that keeps nothing of reasoning.
 fn stripped(answer: &[Part]) -> Request {
-    let is_kept = |part: &&Part| !matches!(part, Part::Reasoning(_));
+    let is_kept = |part: &&Part| !matches!(part, Part::Reasoning(_)) && !is_provider_run(part);
     let mut parts: Vec<_> = answer.iter().filter(is_kept).cloned().collect();
     for part in &mut parts {
         if let Part::ToolCall(call) = part {
@@ -124,6 +148,50 @@ fn another_origin_gets_no_state_and_what_can_be_read_where_it_takes_it() {
         let Part::Reasoning(told) = &parts[0] else { panic!("{parts:?}") };
         assert_eq!((told.text.concat().as_str(), &told.opaque, parts.len(), losses), ("hm", &vec![], 5, 1));
     }
+}
+
+/// The same conversation, as a client of Chat Completions sends it: what was said is one text, before the calls.
+fn joined(answer: &[Part]) -> Request {
+    let mut request = stripped(answer);
+    let said: String =
+        crate::vault::spans::texts(request.turns[1].parts.iter()).map(|text| &*text.text).collect();
+    let calls = std::mem::take(&mut request.turns[1].parts).into_iter();
+    let text = (!said.is_empty()).then(|| Part::Text(Text::new(said)));
+    let calls = calls.filter(|part| matches!(part, Part::ToolCall(_)));
+    request.turns[1].parts = text.into_iter().chain(calls).collect();
+    request
+}
+
+#[test]
+fn what_a_provider_ran_itself_comes_back_to_it_and_to_nobody_else() {
+    let answer = vec![
+        compacted("c2VhbGVk"),
+        thought("hm", OpaqueKind::Signature, "sig=="),
+        Part::Text(Text::new("I search. ")),
+        search("s1"),
+        searched("s1"),
+        thought("so", OpaqueKind::Signature, "sig2"),
+        Part::Text(Text::new("It is blue.")),
+        call("c1", "look", Vec::new()),
+    ];
+    let (home, rules) = (origin("anthropic"), Rules { signed: true, ..Rules::default() });
+    let kept = Kept::of(&home, &answer).unwrap();
+    let all = Request { turns: whole(&answer), ..Request::default() };
+    for request in [stripped(&answer), joined(&answer), all.clone()] {
+        assert_eq!(given(&request, Some(&kept), &home, rules), (answer.clone(), 0));
+    }
+    for request in [stripped(&answer), all] {
+        let (parts, losses) = given(&request, Some(&kept), &origin("other"), rules);
+        assert_eq!((&parts, losses), (&stripped(&answer).turns[1].parts, 1));
+    }
+    // Alone it is state as well, and a text that is another one now is left as it is.
+    let alone =
+        [search("s1"), searched("s1"), Part::Text(Text::new("It is ")), Part::Text(Text::new("blue."))];
+    let kept = Kept::of(&home, &alone).unwrap();
+    let mut request = joined(&alone);
+    request.turns[1].parts = vec![Part::Text(Text::new("It is red."))];
+    let (parts, _) = given(&request, Some(&kept), &home, rules);
+    assert_eq!(parts, [alone[0].clone(), alone[1].clone(), Part::Text(Text::new("It is red."))]);
 }
 
 #[test]
@@ -199,25 +267,31 @@ proptest! {
     /// origin gets the answer it gave.
     #[test]
     fn an_answer_comes_back_whole(
-        kinds in proptest::collection::vec((0_u8..3, "[a-z]{1,6}", any::<bool>()), 1..8),
-        drops in any::<bool>(),
+        kinds in proptest::collection::vec((0_u8..6, "[a-zé]{1,6}", any::<bool>()), 1..8),
+        habit in 0_u8..3,
     ) {
         let parts: Vec<_> = kinds.iter().enumerate().map(|(at, (kind, word, sealed))| match kind {
             0 => thought(word, OpaqueKind::Encrypted, &format!("{word}{at}")),
             1 => Part::Text(Text::new(word.as_str())),
+            2 => search(&format!("s{at}")),
+            3 => searched(&format!("s{at}")),
+            4 => compacted(word),
             _ => {
                 let state = if *sealed { opaque(OpaqueKind::ThoughtSignature, word) } else { Vec::new() };
                 call(&format!("c{at}"), &format!("tool{at}"), state)
             }
         }).collect();
-        // Texts in a row would be one to many clients, and an answer of reasoning alone is none to go on from.
+        // An answer of reasoning alone is none to go on from.
         let mut parts = parts;
-        parts.dedup_by(|a, b| matches!((a, b), (Part::Text(_), Part::Text(_))));
         parts.push(call("last", "last", Vec::new()));
         let partition = Partition::of(Some("key"));
         let before = Request { turns: vec![asked()], ..Request::default() };
         let names = Names::of(&partition, &before).of_answer("0198c0ffee007abc8def0123456789ab", &parts);
-        let request = if drops { stripped(&parts) } else { Request { turns: whole(&parts), ..Request::default() } };
+        let request = match habit {
+            0 => stripped(&parts),
+            1 => joined(&parts),
+            _ => Request { turns: whole(&parts), ..Request::default() },
+        };
         let span = spans(&request).remove(0);
         let again = Names::of(&partition, &request).of_span(&span);
         prop_assert!(again.iter().all(|name| names.contains(name)), "{names:?} {again:?}");
