@@ -1,11 +1,10 @@
 //! A ledger with its thread, from opening to the next opening.
 
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use shim_ir::PicoUsd;
 
-use super::{DAY_MS, admission, check, exchange, id, open, run, settings, until};
+use super::{DAY_MS, admission, check, exchange, flush, id, open, run, settings, wait};
 use crate::ledger::{
     Day, Durability, Facet, Facets, Feedback, FeedbackError, Filter, Reader, Settings, Subject,
 };
@@ -76,13 +75,9 @@ fn strict_gives_receipts_that_are_ready_when_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let strict = Settings { durability: Durability::Strict, ..settings(folder.path()) };
     let ledger = open(&strict);
-    let admitted = ledger.admitted(admission(0));
-    until("the admission", || admitted.is_ready());
+    wait(ledger.admitted(admission(0)));
     assert_eq!(Reader::new(folder.path()).verify(false).unwrap().to_json()["open"], 1);
-    let mut receipt = ledger.settled(exchange(0));
-    until("the settlement", || receipt.is_ready());
-    let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(receipt.poll_ready(&mut cx), Poll::Ready(()));
+    wait(ledger.settled(exchange(0)));
     // No closing: it is there all the same.
     check(folder.path(), 1, 0, 0);
     let window = open(&settings(&folder.path().join("other")));
@@ -202,16 +197,13 @@ fn a_reader_follows_while_it_is_written() {
     let (mut seen, mut last) = (Vec::new(), None);
     for n in 0..5 {
         run(&ledger, n..n + 1);
-        until("the row", || {
-            let before = seen.len();
-            last = reader
-                .each(&Filter::default(), last, |row| {
-                    seen.push(row.id);
-                    Ok(())
-                })
-                .unwrap();
-            seen.len() > before
+        flush(&ledger);
+        let all = reader.each(&Filter::default(), last, |row| {
+            seen.push(row.id);
+            Ok(())
         });
+        last = all.unwrap();
+        assert_eq!(seen.len() as u64, n + 1);
     }
     assert_eq!(seen, (0..5).map(|n| id(n).to_string()).collect::<Vec<_>>());
     assert!(ledger.close(true));

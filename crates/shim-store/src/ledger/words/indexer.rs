@@ -160,9 +160,16 @@ impl Work {
             if over.contains(&day) {
                 continue;
             }
-            let _gate = self.gate.lock();
-            if waits(&self.folder, day, day < today)? {
-                return chunk(&self.folder, day).map(|rows| rows > 0);
+            match self.some_of(day, day < today) {
+                Ok(0) => {}
+                Ok(_) => return Ok(true),
+                Err(error) => {
+                    // A file that cannot be read keeps nobody from those before it.
+                    if schema::trouble(&error) == schema::Trouble::Damaged {
+                        over.insert(day);
+                    }
+                    return Err(error);
+                }
             }
             // What was admitted on the day before may still be settled.
             if day.next() < today {
@@ -170,6 +177,12 @@ impl Work {
             }
         }
         Ok(false)
+    }
+
+    /// Indexes some rows of a day, where there are enough; how many.
+    fn some_of(&self, day: Day, is_over: bool) -> Result<i64, StoreError> {
+        let _gate = self.gate.lock();
+        if waits(&self.folder, day, is_over)? { chunk(&self.folder, day) } else { Ok(0) }
     }
 }
 
