@@ -16,6 +16,9 @@ const TAIL_ROWS: i64 = 1024;
 /// Most bytes of bodies that are looked at without an index, but for one row.
 const TAIL_BYTES: i64 = 1 << 20;
 
+/// Rows that are not indexed and are looked at together, before it is asked whether to go on.
+const PIECE_ROWS: i64 = 128;
+
 /// What is looked for in a day.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Asked<'a> {
@@ -55,10 +58,10 @@ pub(in super::super) fn look(
     let last = end(source)?.min(asked.before - 1);
     if indexed < last && asked.within(indexed + 1, last).is_some() {
         let from = tail(source, indexed, last)?;
-        looked.unindexed = asked.rows(indexed + 1, from - 1);
-        let memory = gathered(source, from, last)?;
-        let stopped = rows(&memory, TAIL, asked, (from, last), &mut take)?;
-        looked.stopped = stopped.or_else(|| enough().then_some(from));
+        looked.stopped = look_at(source, asked, (from, last), &mut take, &enough)?;
+        if looked.stopped.is_none() {
+            looked.unindexed = asked.rows(indexed + 1, from - 1);
+        }
     }
     let Some(words) = words.filter(|_| looked.stopped.is_none()) else { return Ok(looked) };
     for part in parts(&words)?.iter().filter(|part| part.first <= last) {
@@ -89,6 +92,27 @@ fn tail(source: &Connection, indexed: i64, last: i64) -> rusqlite::Result<i64> {
         from = row.get(0)?;
     }
     Ok(from)
+}
+
+/// Looks at the rows from `first` to `last`, which are not indexed, some at a time; where that stopped.
+fn look_at(
+    source: &Connection,
+    asked: &Asked<'_>,
+    (first, last): (i64, i64),
+    take: &mut impl FnMut(i64) -> Result<bool, StoreError>,
+    enough: &impl Fn() -> bool,
+) -> Result<Option<i64>, StoreError> {
+    let mut last = last;
+    while last >= first {
+        let from = first.max(last - PIECE_ROWS + 1);
+        let memory = gathered(source, from, last)?;
+        let stopped = rows(&memory, TAIL, asked, (from, last), take)?.or_else(|| enough().then_some(from));
+        if stopped.is_some() {
+            return Ok(stopped);
+        }
+        last = from - 1;
+    }
+    Ok(None)
 }
 
 /// An index in memory of the rows from `from` to `last`: what is not indexed yet is found by the same rules.
