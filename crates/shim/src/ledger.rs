@@ -16,7 +16,7 @@ use shim_gateway::{Control, Shared};
 use shim_ir::ExchangeId;
 use shim_store::StoreError;
 use shim_store::ledger::{
-    Durability, Filter, Ledger, ParquetWriter, Reader, Row, Settings, csv_columns, csv_line, time,
+    Durability, Filter, Ledger, ParquetWriter, Reader, Row, Search, Settings, csv_columns, csv_line, time,
 };
 
 use crate::check::{read, validate};
@@ -65,6 +65,10 @@ enum Verb {
         /// Words; "in quotes" a phrase; `begin*` their beginning.
         #[arg(required = true, num_args = 1..)]
         words: Vec<String>,
+        /// Look at everything, however long that takes; what is not indexed yet is indexed before. Otherwise the search
+        /// answers in about a second, and says what it has not looked at.
+        #[arg(long)]
+        whole: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -125,6 +129,9 @@ struct Which {
 /// Exchanges shown where nobody says how many.
 const SHOWN: usize = 20;
 
+/// How long a search takes before it answers with what it has.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often a ledger that is followed is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 
@@ -174,7 +181,7 @@ pub(crate) fn ledger(args: &LedgerArgs) -> Result<ExitCode> {
         Verb::Verify { deep } => return verify(&reader, *deep, args.json),
         Verb::Reprice(reprice) => reprice::reprice(args, reprice, &store)?,
         Verb::Export { format, bodies, which } => export(&reader, *format, *bodies, which)?,
-        Verb::Search { words, which } => search(&reader, words, which, args.json)?,
+        Verb::Search { words, whole, which } => search(&reader, words, *whole, which, args.json)?,
         Verb::Show { id } => show(&reader, id, args.json)?,
         Verb::Tail { follow, which } => tail(&reader, *follow, which, args.json)?,
     }
@@ -297,16 +304,22 @@ fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn search(reader: &Reader, words: &[String], which: &Which, json: bool) -> Result<()> {
+fn search(reader: &Reader, words: &[String], whole: bool, which: &Which, json: bool) -> Result<()> {
     // A word with a space in it was a phrase in quotes, which the shell took away.
     let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let words = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
-    let found = reader.search(&words, &which.filter()?, which.limit.unwrap_or(SHOWN))?;
-    for found in found.context("there is no word to look for")? {
+    let limit = which.limit.unwrap_or(SHOWN);
+    let patience = if whole { Duration::MAX } else { PATIENCE };
+    if whole {
+        reader.index(patience)?;
+    }
+    let search = Search { words: &words, filter: &which.filter()?, before: None, limit, patience };
+    let searched = reader.search(&search)?.context("there is no word to look for")?;
+    for found in &searched.found {
         if json {
             let mut row = found.row.to_json();
             if let Some(members) = row.as_object_mut() {
-                members.insert("snippet".to_owned(), found.snippet.into());
+                members.insert("snippet".to_owned(), found.snippet.as_str().into());
             }
             say(&row.to_string());
         } else {
@@ -314,6 +327,7 @@ fn search(reader: &Reader, words: &[String], which: &Which, json: bool) -> Resul
             say(&format!("    {}", print::clean(&found.snippet)));
         }
     }
+    print::not_looked_at(&searched, limit);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shim_ir::{Basis, Dialect, ExchangeId, Generation, KeyId, PicoUsd, Tokens, Usage};
 use shim_policy::record::Record;
 use shim_store::StoreError;
-use shim_store::ledger::{Day, Exchange, Filter, Kept, Ledger, Reader, Settings};
+use shim_store::ledger::{Day, Exchange, Filter, Kept, Ledger, Reader, Search, Settings};
 use shim_telemetry::{LedgerMetrics, Outcome, Settled};
 
 /// Fills a ledger and times it. Prints one JSON object.
@@ -29,9 +29,12 @@ struct Options {
     /// Bytes of a request's body; the answer's is a quarter. 0 records no bodies.
     #[arg(long, default_value_t = 400)]
     body_bytes: usize,
-    /// Index all words before the search is timed; otherwise the first search does.
+    /// Look at every row and page, too, when it is verified.
     #[arg(long)]
-    index: bool,
+    deep: bool,
+    /// Let go of the older half in the end, and time that.
+    #[arg(long)]
+    retain: bool,
 }
 
 /// 2026-11-01T00:00:00Z.
@@ -60,34 +63,98 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let filled = since.elapsed();
     let cpu_us = (cpu() - before).as_micros() as f64 / options.rows.max(1) as f64;
     let shed = metrics.bodies_shed.get() + metrics.rows_shed.get();
-    let told = json!({
+    let folder = options.store.join("ledger");
+    let reader = Reader::new(&options.store);
+    let mut told = json!({
         "rows": options.rows, "open_ms": open_ms, "fill_s": filled.as_secs_f64(), "shed": shed,
-        "us_per_exchange_of_all_threads": cpu_us, "timed": timed(&options)?,
-        "bytes_on_disk": size(&options.store.join("ledger"))?, "memory_max_kib": memory_max_kib(),
+        "us_per_exchange_of_all_threads": cpu_us, "memory_max_kib_of_filling": memory_max_kib(),
+        "ms": timed(&reader)?, "ms_before_all_is_indexed": searches(&reader)?, "index": index(&reader)?,
+        "ms_when_all_is_indexed": searches(&reader)?, "bytes_on_disk": size(&folder)?,
     });
+    if options.deep {
+        told["verify_deep_s"] = (clock(|| reader.verify(true))? / 1000.0).into();
+    }
+    if options.retain {
+        told["retention"] = retention(&options, &folder)?;
+    }
+    told["memory_max_kib"] = memory_max_kib().into();
     writeln!(io::stdout(), "{told}")?;
     Ok(())
 }
 
 /// How long what operators ask takes, in milliseconds.
-fn timed(options: &Options) -> Result<Value, StoreError> {
-    let reader = Reader::new(&options.store);
-    let verify = clock(|| reader.verify(false))?;
+fn timed(reader: &Reader) -> Result<Value, StoreError> {
     let any = Filter::default();
-    let facets = clock(|| reader.facets(&any))?;
-    let rare = Filter { key: Some("key-rare".to_owned()), ..Filter::default() };
-    let list = clock(|| reader.list(&any, None, 100))?;
-    let filtered = clock(|| reader.list(&rare, None, 100))?;
-    let spend = clock(|| reader.spend(Day(0)))?;
-    let index = if options.index { Some(clock(|| reader.index(Duration::MAX / 4))?) } else { None };
-    let search = |words: &str| clock(|| reader.search(words, &any, 20));
-    let first = search("needle")?;
     Ok(json!({
-        "verify": verify, "facets": facets, "list": list, "list_of_a_rare_key": filtered, "spend": spend,
-        "index_all": index, "search_first": first, "search_rare": search("needle")?,
-        "search_common": search("question")?, "search_two_words": search("needle question")?,
-        "search_key": clock(|| reader.search("question", &rare, 20))?,
+        "verify": clock(|| reader.verify(false))?,
+        "facets": clock(|| reader.facets(&any))?,
+        "list": clock(|| reader.list(&any, None, 100))?,
+        "list_of_a_rare_key": clock(|| reader.list(&of_key("key-rare"), None, 100))?,
+        "spend": clock(|| reader.spend(Day(0)))?,
     }))
+}
+
+fn of_key(key: &str) -> Filter {
+    Filter { key: Some(key.to_owned()), ..Filter::default() }
+}
+
+/// How long searches take, in milliseconds; how much they found and did not look at.
+fn searches(reader: &Reader) -> Result<Value, StoreError> {
+    let (any, rare, one) = (Filter::default(), of_key("key-rare"), of_key("key-7"));
+    let mut told = json!({});
+    for (name, words, filter) in [
+        ("common", "question", &any),
+        ("rare", "needle", &any),
+        ("absent", "haystack", &any),
+        ("two_common", "question user", &any),
+        ("common_and_rare", "question needle", &any),
+        ("phrase", "\"question 4999999 of\"", &any),
+        ("common_phrase", "\"of user\"", &any),
+        ("absent_phrase", "\"user question of\"", &any),
+        ("common_beginning", "w1*", &any),
+        ("rare_beginning", "need*", &any),
+        ("absent_beginning", "hays*", &any),
+        ("common_beginning_and_absent", "w1* haystack", &any),
+        ("common_of_a_key", "question", &one),
+        ("common_of_a_rare_key", "question", &rare),
+        ("absent_of_a_key", "haystack", &one),
+        ("common_beginning_of_a_rare_key", "w1*", &rare),
+        ("never_together", "needle w77", &any),
+    ] {
+        let search = Search { words, filter, before: None, limit: 20, patience: PATIENCE };
+        let since = Instant::now();
+        let found = reader.search(&search)?.unwrap_or_default();
+        let whole = found.next.is_none() || found.found.len() == search.limit;
+        told[name] =
+            json!([ms(since), found.found.len(), found.unindexed, if whole { "whole" } else { "part" }]);
+    }
+    Ok(told)
+}
+
+/// What the command line gives a search.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Indexes what is not indexed yet.
+fn index(reader: &Reader) -> Result<Value, StoreError> {
+    let (indexed, rows) = reader.indexed()?;
+    let (since, before) = (Instant::now(), cpu());
+    reader.index(Duration::MAX)?;
+    let cpu_us = (cpu() - before).as_micros() as f64 / (rows - indexed).max(1) as f64;
+    Ok(json!({ "rows_before": indexed, "s": since.elapsed().as_secs_f64(), "cpu_us_per_exchange": cpu_us }))
+}
+
+/// Opens the ledger with half the room it takes; how long until it has no more, and what the disk has free by it.
+fn retention(options: &Options, folder: &std::path::Path) -> Result<Value, Box<dyn std::error::Error>> {
+    let before = size(folder)?;
+    let settings = Settings { bytes_max: before / 2, days_max: u32::MAX, ..Settings::new(&options.store) };
+    let since = Instant::now();
+    let ledger = Ledger::open(settings, LedgerMetrics::default())?;
+    while size(folder)? > before / 2 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let took = ms(since);
+    ledger.close(true);
+    Ok(json!({ "ms": took, "bytes_before": before, "bytes_after": size(folder)? }))
 }
 
 fn clock<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<f64, StoreError> {
@@ -177,5 +244,6 @@ fn memory_max_kib() -> Option<u64> {
 
 /// Bytes of a folder's files.
 fn size(folder: &std::path::Path) -> io::Result<u64> {
-    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+    // A file may go while it is looked at.
+    std::fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata().map_or(0, |meta| meta.len()))).sum()
 }

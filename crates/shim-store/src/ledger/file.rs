@@ -235,12 +235,7 @@ impl DayFile {
                 break;
             }
         }
-        // It frees a page with every step.
-        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
-        let mut freed = vacuum.query([])?;
-        while freed.next()?.is_some() {}
-        drop(freed);
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        schema::give_back(&self.connection)?;
         Ok(enough)
     }
 

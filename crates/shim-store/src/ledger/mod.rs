@@ -1,7 +1,7 @@
 //! The ledger: every admitted exchange is accounted exactly once, crash or no crash.
 //!
 //! `ledger/` in the store's folder holds a SQLite file a UTC day. One thread writes, in group commits, what a bounded
-//! queue hands it ([`Ledger`]); whoever reads has connections of their own, in this process or another ([`Reader`]).
+//! queue hands it ([`Ledger`]), another indexes words; whoever reads has connections of their own, in this process or another ([`Reader`]).
 //! `docs/ledger.md` describes the files, what survives what, and what is kept for how long.
 //!
 //! An exchange that is admitted is told at once; it gets an `open` row only if it is not settled within the same commit.
@@ -11,6 +11,7 @@ mod body;
 mod day;
 mod entry;
 mod export;
+mod facets;
 mod feedback;
 mod file;
 mod health;
@@ -24,6 +25,7 @@ mod reprice;
 mod retain;
 mod row;
 mod schema;
+mod search;
 mod settings;
 mod spend;
 mod sums;
@@ -46,18 +48,21 @@ use shim_telemetry::LedgerMetrics;
 use crate::StoreError;
 use health::Health;
 use queue::{Entry, Queue};
+use words::Indexer;
 use writer::Writer;
 
 pub use day::{Day, NoDay, NoTime, time};
 pub use entry::{Admission, Exchange, Kept};
 pub use export::{csv_columns, csv_line};
+pub use facets::{Facet, Facets};
 pub use feedback::{FEEDBACK_EACH_MAX, Feedback, FeedbackError, Subject};
 pub use file::Crashed;
 pub use parquet::ParquetWriter;
-pub use read::{Cursor, Facet, Filter, Found, Reader, Shown};
+pub use read::{Cursor, Filter, Reader, Shown};
 pub use receipt::Receipt;
 pub use reprice::{Apply, Change, Money, Price, Priced, RepriceReport, Repriced, Resting};
 pub use row::Row;
+pub use search::{Found, Search, Searched};
 pub use settings::{Durability, Faults, Settings, Step};
 pub use spend::SpendRow;
 pub use verify::{FileVerified, Verified};
@@ -72,10 +77,11 @@ struct Inner {
     health: Arc<Health>,
     settings: Settings,
     crashed: Vec<Crashed>,
+    indexer: Indexer,
 }
 
 impl Ledger {
-    /// Opens the ledger, settles what a crash left open, and starts the writer.
+    /// Opens the ledger, settles what a crash left open, and starts the writer and what indexes words beside it.
     ///
     /// # Errors
     /// When the folder cannot be used, a newer program wrote a file, or no thread can be started.
@@ -84,13 +90,15 @@ impl Ledger {
         let (writer, crashed) = Writer::open(settings.clone(), health.clone(), thread::now_ms())?;
         let queue = Arc::new(Queue::new(settings.queue_bytes_max));
         let folder = settings.ledger();
+        let indexer =
+            Indexer::start(folder.clone(), writer.gate(), health.clone()).map_err(StoreError::Thread)?;
         let run = {
             let (queue, health, settings) = (queue.clone(), health.clone(), settings.clone());
             move || thread::run(writer, &queue, &health, &settings)
         };
         let started = std::thread::Builder::new().name("ledger".into()).spawn(run);
-        started.map_err(|source| StoreError::Folder { path: folder, source })?;
-        Ok(Self(Arc::new(Inner { queue, health, settings, crashed })))
+        started.map_err(StoreError::Thread)?;
+        Ok(Self(Arc::new(Inner { queue, health, settings, crashed, indexer })))
     }
 
     /// Tells that an exchange was admitted. The receipt is ready once that is on the disk, where `strict` asks for it. Where
@@ -184,6 +192,7 @@ impl Ledger {
     /// Whether all was written.
     pub fn close(&self, orderly: bool) -> bool {
         self.0.queue.close(orderly);
+        self.0.indexer.stop();
         self.0.queue.ended(CLOSE)
     }
 }

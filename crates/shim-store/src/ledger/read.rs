@@ -11,9 +11,9 @@ use super::body::{Gone, Segments};
 use super::day::{Day, NoDay, days, hour};
 use super::row::{COLUMNS, Row};
 use super::spend::SpendRow;
-use super::sums::{self, Owned, Sums};
+use super::sums::{self, Of};
 use super::verify::{Verified, verify};
-use super::{feedback, schema, settings, spend, text, words};
+use super::{feedback, schema, settings, spend, words};
 use crate::StoreError;
 
 /// Reads a ledger.
@@ -87,26 +87,6 @@ pub struct Shown {
     pub gone: Option<&'static str>,
     /// What was said of it, as JSON.
     pub feedback: Vec<serde_json::Value>,
-}
-
-/// An exchange that holds what was looked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    /// Its row.
-    pub row: Row,
-    /// Where it holds it.
-    pub snippet: String,
-}
-
-/// The sums of one hour, key, team, model, target and outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facet {
-    /// Hours since 1970.
-    pub hour: u64,
-    /// Key, team, model, target and outcome; empty where there is none.
-    pub names: [String; 5],
-    /// The sums, by name.
-    pub sums: Vec<(&'static str, u64)>,
 }
 
 impl Reader {
@@ -231,41 +211,6 @@ impl Reader {
         Ok(Some(shown))
     }
 
-    /// Exchanges whose bodies or fault hold all of `words`, newest first, up to `limit`. `None` where there is no word to
-    /// look for. What is not indexed yet is indexed before.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or an index not written.
-    pub fn search(
-        &self,
-        words: &str,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Option<Vec<Found>>, StoreError> {
-        let Some((query, terms)) = words::query(words) else { return Ok(None) };
-        let mut found = Vec::new();
-        for day in self.days()?.into_iter().rev().filter(|day| filter.has(*day)) {
-            words::index(&self.folder, day, || false)?;
-            let Some(connection) = schema::read(&day.file(&self.folder))? else { continue };
-            let ranges = ranges(&connection, filter)?;
-            let mut segments = Segments::default();
-            words::search(&self.folder, day, &query, |number| {
-                if ranges.iter().any(|(from, to)| (*from..=*to).contains(&number)) {
-                    select(&connection, filter, (number, number), "ASC", 1, |row| {
-                        let snippet = snippet(&connection, &mut segments, &row, &terms)?;
-                        found.push(Found { row, snippet });
-                        Ok(())
-                    })?;
-                }
-                Ok(found.len() < limit)
-            })?;
-            if found.len() >= limit {
-                break;
-            }
-        }
-        Ok(Some(found))
-    }
-
     /// How many rows of all days are indexed for the search, of how many.
     ///
     /// # Errors
@@ -275,20 +220,6 @@ impl Reader {
             let (more_done, more) = words::progress(&self.folder, day)?;
             Ok((done + more_done, all + more))
         })
-    }
-
-    /// The sums of what passes `filter`, oldest hour first: what a console shows, without a look at any row.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn facets(&self, filter: &Filter) -> Result<Vec<Facet>, StoreError> {
-        let mut facets = Vec::new();
-        for day in self.days()?.into_iter().filter(|day| filter.has(*day)) {
-            let Some(connection) = schema::read(&day.file(&self.folder))? else { continue };
-            let kept = sums::kept(&connection)?.into_iter().filter(|(of, _)| filter.sums(of));
-            facets.extend(kept.map(|(of, sums)| facet(&of, &sums)));
-        }
-        Ok(facets)
     }
 
     /// What was spent by day, key and alias, from `from` on.
@@ -307,14 +238,14 @@ impl Reader {
         verify(&self.folder, deep)
     }
 
-    /// Indexes words until all are, or the time is up; whether all are.
+    /// Indexes words, of the youngest day first, until all are, or the time is up; whether all are.
     ///
     /// # Errors
     /// When a file cannot be read, or an index not written.
     pub fn index(&self, most: Duration) -> Result<bool, StoreError> {
-        let until = Instant::now() + most;
-        for day in self.days()? {
-            if !words::index(&self.folder, day, words::at(until))? {
+        let until = Instant::now().checked_add(most);
+        for day in self.days()?.into_iter().rev() {
+            if !words::index(&self.folder, day, || until.is_some_and(|until| Instant::now() >= until))? {
                 return Ok(false);
             }
         }
@@ -322,28 +253,9 @@ impl Reader {
     }
 }
 
-fn end(connection: &Connection) -> rusqlite::Result<i64> {
+/// The last row of a day's file.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(row), 0) FROM exchanges", [], |row| row.get(0))
-}
-
-fn facet(of: &Owned, sums: &Sums) -> Facet {
-    let of = of.borrowed();
-    let names = [of.key, of.team, of.model, of.target, of.outcome].map(str::to_owned);
-    Facet { hour: of.hour, names, sums: sums::VALUES.into_iter().zip(sums.values).collect() }
-}
-
-fn snippet(
-    connection: &Connection,
-    segments: &mut Segments,
-    row: &Row,
-    terms: &[String],
-) -> Result<String, StoreError> {
-    let detail = row.detail.as_deref();
-    let Some(place) = &row.place else { return Ok(text::snippet(detail.unwrap_or(""), terms)) };
-    Ok(match segments.bodies(connection, place)? {
-        Ok((request, answer)) => text::snippet(&text::words(request, answer, detail), terms),
-        Err(_) => text::snippet(detail.unwrap_or(""), terms),
-    })
 }
 
 impl Filter {
@@ -365,8 +277,7 @@ impl Filter {
     }
 
     /// Whether exchanges summed under `of` may pass. Those summed under `(other)` may have any name.
-    fn sums(&self, of: &Owned) -> bool {
-        let of = of.borrowed();
+    pub(super) fn sums(&self, of: &Of<'_>) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_deref().is_none_or(|w| w == found || found == "(other)")
         };
@@ -381,7 +292,7 @@ impl Filter {
 }
 
 /// Where in a file rows that pass are, by its sums: apart from each other, in order.
-fn ranges(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<(i64, i64)>> {
+pub(super) fn ranges(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<(i64, i64)>> {
     if *filter == Filter::default() {
         return Ok(vec![(0, i64::MAX)]);
     }
@@ -416,7 +327,7 @@ fn ranges(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<(i64
 }
 
 /// Gives the rows between two that pass to `take`, up to `limit`.
-fn select(
+pub(super) fn select(
     connection: &Connection,
     filter: &Filter,
     (from, to): (i64, i64),

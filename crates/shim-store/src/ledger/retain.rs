@@ -41,11 +41,27 @@ pub(super) fn retain(settings: &Settings, open: &[DayFile], today: Day) -> Resul
         retained.bytes = retained.bytes.saturating_sub(*bytes);
         retained.gone.push(*day);
     }
+    sweep(&folder)?;
     retained.within = retained.bytes <= settings.bytes_max;
     if !retained.within {
         trim(settings, open, &folder, &mut retained)?;
     }
     Ok(retained)
+}
+
+/// Removes indexes of days that are gone: who searched just then may have made one anew.
+fn sweep(folder: &Path) -> Result<(), StoreError> {
+    let unusable = |source| StoreError::Folder { path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(unusable)? {
+        let name = entry.map_err(unusable)?.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".words.db"));
+        if let Some(day) = stem.and_then(|stem| stem.parse::<Day>().ok())
+            && !day.file(folder).exists()
+        {
+            remove(&day.words_file(folder)).map_err(unusable)?;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of all that belongs to a day.

@@ -171,12 +171,7 @@ pub(super) fn read(file: &Path) -> Result<Option<Connection>, StoreError> {
     if !file.exists() {
         return Ok(None);
     }
-    // Readers, too, may have to make the index of the write-ahead log that a killed process left.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -4096)?;
+    let connection = reading(file)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     match version(&connection)? {
         0 => Ok(None),
@@ -197,7 +192,22 @@ fn complete(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+/// A connection that only reads.
+///
+/// # Errors
+/// When there is no such file, or it is damaged.
+pub(super) fn reading(file: &Path) -> Result<Connection, StoreError> {
+    // Readers, too, may have to make the index of the write-ahead log that a killed process left.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -4096)?;
+    Ok(connection)
+}
+
+/// The schema's number of a file.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
@@ -255,6 +265,19 @@ pub(super) fn sound(connection: &Connection) -> rusqlite::Result<()> {
     }
     let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
     Err(rusqlite::Error::SqliteFailure(damaged, Some(told)))
+}
+
+/// Gives the disk the room back that is free in a file.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    // It frees a page with every step.
+    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut freed = vacuum.query([])?;
+    while freed.next()?.is_some() {}
+    drop(freed);
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// What kind of trouble an error is.

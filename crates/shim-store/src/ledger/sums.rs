@@ -32,7 +32,7 @@ pub(super) const VALUES: [&str; COUNT] = [
     "charged",
 ];
 
-const COUNT: usize = 16;
+pub(super) const COUNT: usize = 16;
 
 /// Most rows of sums in a file; what comes beyond is summed under `(other)`, so that no client can fill the disk by
 /// inventing models.
@@ -184,47 +184,49 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    /// How it ended.
-    pub(super) fn outcome(&self) -> &str {
-        self.borrowed().outcome
-    }
-
     pub(super) fn borrowed(&self) -> Of<'_> {
         let [key, team, model, target, outcome] = self.names.each_ref().map(String::as_str);
         Of { hour: self.hour, key, team, model, target, outcome }
     }
 }
 
-/// The sums of all rows of a file, added up anew.
-pub(super) fn of_rows(connection: &Connection) -> rusqlite::Result<BTreeMap<Owned, Sums>> {
+/// Gives each row of a file to `take`, as the sums it adds to.
+pub(super) fn each_row(connection: &Connection, take: impl FnMut(&Of<'_>, &Sums)) -> rusqlite::Result<()> {
     let values = VALUES.iter().skip(1).copied().collect::<Vec<_>>().join(", ");
-    let sql =
-        format!("SELECT at_ms, key, team, model, target, outcome, row, row, 1, {values} FROM main.exchanges");
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut found: BTreeMap<Owned, Sums> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let at_ms = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
-        let name = |at: usize| row.get::<_, Option<String>>(at).map(Option::unwrap_or_default);
-        let of = Owned { hour: hour(at_ms), names: [name(1)?, name(2)?, name(3)?, name(4)?, name(5)?] };
-        let sums = Sums::read(row, 6)?;
-        found.entry(of).and_modify(|sum| sum.add(&sums)).or_insert(sums);
-    }
-    Ok(found)
+    let hour = "at_ms / 3600000, key, team, model, target, outcome";
+    each(connection, &format!("SELECT {hour}, row, row, 1, {values} FROM main.exchanges"), take)
 }
 
-/// The sums a file keeps.
-pub(super) fn kept(connection: &Connection) -> rusqlite::Result<Vec<(Owned, Sums)>> {
+/// Gives the sums a file keeps to `take`.
+pub(super) fn each_kept(connection: &Connection, take: impl FnMut(&Of<'_>, &Sums)) -> rusqlite::Result<()> {
     let columns = &*COLUMNS;
-    let sql =
-        format!("SELECT hour, key, team, model, target, outcome, first_row, last_row, {columns} FROM sums");
-    let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map([], |row| {
+    let of = "hour, key, team, model, target, outcome";
+    each(connection, &format!("SELECT {of}, first_row, last_row, {columns} FROM sums"), take)
+}
+
+fn each(connection: &Connection, sql: &str, mut take: impl FnMut(&Of<'_>, &Sums)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
         let hour = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
-        let names = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-        Ok((Owned { hour, names }, Sums::read(row, 6)?))
+        let name =
+            |at: usize| -> rusqlite::Result<&str> { Ok(row.get_ref(at)?.as_str_or_null()?.unwrap_or("")) };
+        let (key, team, model) = (name(1)?, name(2)?, name(3)?);
+        let of = Of { hour, key, team, model, target: name(4)?, outcome: name(5)? };
+        take(&of, &Sums::read(row, 6)?);
+    }
+    Ok(())
+}
+
+/// The sums of all rows of a file, added up anew.
+pub(super) fn of_rows(connection: &Connection) -> rusqlite::Result<BTreeMap<Owned, Sums>> {
+    let mut found: BTreeMap<Owned, Sums> = BTreeMap::new();
+    each_row(connection, |of, sums| {
+        let names = [of.key, of.team, of.model, of.target, of.outcome].map(str::to_owned);
+        let sum = found.entry(Owned { hour: of.hour, names });
+        sum.and_modify(|sum| sum.add(sums)).or_insert(*sums);
     })?;
-    rows.collect()
+    Ok(found)
 }
 
 /// How many exchanges ended how.

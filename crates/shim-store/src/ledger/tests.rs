@@ -9,6 +9,7 @@ mod words;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use shim_ir::{Dialect, ExchangeId, Generation, KeyId, PicoUsd, Tokens, Usage};
 use shim_policy::record::Record;
 use shim_telemetry::{LedgerMetrics, Outcome, Settled};
 
-use super::{Admission, Exchange, Faults, Kept, Ledger, Reader, Settings, Step};
+use super::{Admission, Exchange, Faults, Feedback, Kept, Ledger, Reader, Receipt, Settings, Step, Subject};
 
 /// 2026-11-26T00:00:00Z.
 const DAY_MS: u64 = 1_795_651_200_000;
@@ -118,16 +119,45 @@ fn check(folder: &Path, settled: u64, abandoned: u64, open: u64) {
     assert_eq!(found, [settled, abandoned, open, settled + abandoned + open]);
 }
 
-/// Waits until `done`, which another thread brings about.
+/// Waits until all that was told is written: who says something of an exchange is answered behind it.
+fn flush(ledger: &Ledger) {
+    let unheard = Feedback {
+        subject: Subject::Exchange(id(86_000)),
+        key: None,
+        at_ms: DAY_MS,
+        score: None,
+        value: None,
+        label: None,
+        correction: None,
+        comment: None,
+    };
+    assert!(ledger.add_feedback(unheard).is_err());
+}
+
+/// Waits for an alarm of a disk that fails: who waits for such a disk is told nothing.
 #[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+fn until_alarmed(ledger: &Ledger) {
     for _ in 0..4000 {
-        if done() {
+        if !ledger.alarms().is_empty() {
             return;
         }
         std::thread::park_timeout(Duration::from_millis(5));
     }
-    panic!("waited in vain for {what}");
+    panic!("waited in vain for an alarm");
+}
+
+/// Waits for a receipt.
+fn wait(mut receipt: Receipt) {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    while receipt.poll_ready(&mut Context::from_waker(&waker)).is_pending() {
+        std::thread::park();
+    }
 }
 
 /// A disk that fails when it is told to.

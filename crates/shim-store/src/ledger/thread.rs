@@ -12,9 +12,6 @@ use super::writer::{Batch, Writer};
 /// How long the writer sleeps when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long nothing must have come before words are indexed.
-const QUIET: Duration = Duration::from_secs(1);
-
 /// Milliseconds since 1970.
 pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -28,23 +25,22 @@ pub(super) fn run(mut writer: Writer, queue: &Arc<Queue>, health: &Health, setti
         // Who waits makes it urgent; what nobody waits for may wait for those.
         Durability::Strict => settings.commit_every.min(Duration::from_millis(5)),
     };
-    let mut words = true;
+    let mut idle = true;
     loop {
-        let taken = queue.take(if words { QUIET } else { IDLE }, window);
-        if taken.entries.is_empty() {
+        writer.care(now_ms(), idle);
+        health.metrics.queue_bytes.set(i64::try_from(queue.bytes()).unwrap_or(i64::MAX));
+        let taken = queue.take(IDLE, window);
+        idle = taken.entries.is_empty();
+        if idle {
             if taken.closed {
                 break;
             }
-            words = words && writer.index(now_ms());
         } else {
-            words = true;
             let mut bytes = taken.bytes;
             let mut batch = Batch::of(taken.entries);
             write(&mut writer, &mut batch, &mut bytes, (queue, health, settings));
             queue.written(bytes);
         }
-        writer.care(now_ms());
-        health.metrics.queue_bytes.set(i64::try_from(queue.bytes()).unwrap_or(i64::MAX));
     }
     writer.close(queue.orderly());
     queue.end();

@@ -9,7 +9,7 @@ use shim_telemetry::Outcome;
 
 use super::day::{Day, days};
 use super::schema;
-use super::sums::{self, Owned, Sums};
+use super::sums::{self, Of, Sums};
 use super::writer::told;
 use crate::StoreError;
 
@@ -142,20 +142,23 @@ fn deeply(
     );
     let both = number("SELECT count(*) FROM open WHERE id IN (SELECT id FROM exchanges)")?;
     problem(both == 0, format!("{both} exchanges are open and settled"));
-    let kept = sums::kept(connection)?;
-    let told = by_hour(kept.iter().map(|(of, sums)| (of, sums)));
-    let found = sums::of_rows(connection)?;
-    let found = by_hour(found.iter());
+    let (mut told, mut found) = (ByHour::default(), ByHour::default());
+    sums::each_kept(connection, |of, sums| told.add(of, sums))?;
+    sums::each_row(connection, |of, sums| found.add(of, sums))?;
     problem(told == found, "the sums are not those of the rows".to_owned());
     Ok(())
 }
 
 /// Sums by hour and outcome: names beyond a bound are summed under one.
-fn by_hour<'a>(sums: impl Iterator<Item = (&'a Owned, &'a Sums)>) -> BTreeMap<(u64, String), Sums> {
-    let mut by_hour: BTreeMap<(u64, String), Sums> = BTreeMap::new();
-    for (of, sums) in sums {
-        let sum = by_hour.entry((of.hour, of.outcome().to_owned()));
-        sum.and_modify(|sum| sum.add(sums)).or_insert(*sums);
+#[derive(Debug, Default, PartialEq, Eq)]
+struct ByHour(BTreeMap<u64, BTreeMap<String, Sums>>);
+
+impl ByHour {
+    fn add(&mut self, of: &Of<'_>, sums: &Sums) {
+        let by_outcome = self.0.entry(of.hour).or_default();
+        match by_outcome.get_mut(of.outcome) {
+            Some(sum) => sum.add(sums),
+            None => drop(by_outcome.insert(of.outcome.to_owned(), *sums)),
+        }
     }
-    by_hour
 }

@@ -20,7 +20,7 @@ use super::reprice::{self, Change};
 use super::retain::retain;
 use super::schema::{self, Trouble, trouble};
 use super::settings::{Durability, Settings, Step};
-use super::words;
+use super::words::Gate;
 use crate::{StoreError, private};
 
 /// Most days' files open at once: an exchange is written into the day it was admitted on.
@@ -121,6 +121,7 @@ pub(super) struct Writer {
     /// Oldest day first.
     files: Vec<DayFile>,
     packer: Packer,
+    gate: Gate,
     cared: Option<Instant>,
 }
 
@@ -138,7 +139,8 @@ impl Writer {
         let unusable = |source| StoreError::Folder { path: folder.clone(), source };
         private(&folder).map_err(unusable)?;
         let packer = Packer::new().map_err(unusable)?;
-        let mut writer = Self { settings, health, files: Vec::new(), packer, cared: None };
+        let mut writer =
+            Self { settings, health, files: Vec::new(), packer, gate: Gate::default(), cared: None };
         let mut crashed = Vec::new();
         for day in days(&folder).map_err(unusable)? {
             if day.next() < Day::of_ms(now_ms) && at_rest(&folder, day) {
@@ -152,6 +154,11 @@ impl Writer {
         }
         crashed.truncate(CRASHED_MAX);
         Ok((writer, crashed))
+    }
+
+    /// What is held while files are replaced or removed.
+    pub(super) fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     fn recover(&mut self, day: Day, now_ms: u64) -> Result<Vec<Crashed>, StoreError> {
@@ -258,6 +265,7 @@ impl Writer {
     /// Sets the file of `day` aside; what can be read of it goes into a new one.
     fn set_aside(&mut self, day: Day, why: &StoreError, now_ms: u64) -> Result<(), StoreError> {
         self.files.retain(|file| file.day != day);
+        let _gate = self.gate.lock();
         let mended = mend(&self.settings.ledger(), day, now_ms)?;
         self.health.metrics.set_aside.inc();
         let words = format!(
@@ -281,11 +289,13 @@ impl Writer {
         self.health.raise(DISK, &words);
     }
 
-    /// Looks after the files, every now and then.
-    pub(super) fn care(&mut self, now_ms: u64) {
+    /// Looks after the files, every now and then. Who indexes words is waited for only where there is `time`.
+    pub(super) fn care(&mut self, now_ms: u64, time: bool) {
         if self.cared.is_some_and(|cared| cared.elapsed() < CARE_EVERY) {
             return;
         }
+        let gate = self.gate.clone();
+        let Some(_gate) = (if time { Some(gate.lock()) } else { gate.try_lock() }) else { return };
         self.cared = Some(Instant::now());
         let today = Day::of_ms(now_ms);
         while let Some(file) = self.files.first().filter(|file| file.day < today && !file.is_open()) {
@@ -308,19 +318,6 @@ impl Writer {
                 self.health.raise(LARGE, &words);
             }
             Err(error) => self.refused(&error),
-        }
-    }
-
-    /// Indexes words of bodies for a short while; whether there are more.
-    pub(super) fn index(&mut self, now_ms: u64) -> bool {
-        let until = words::at(Instant::now() + INDEX_FOR);
-        match words::index(&self.settings.ledger(), Day::of_ms(now_ms), until) {
-            Ok(all) => !all,
-            Err(error) => {
-                // Whoever searches is told; recording does not depend on it.
-                tracing::info!(error = %told(&error), "the ledger's words were not indexed");
-                false
-            }
         }
     }
 
@@ -364,6 +361,3 @@ const LARGE: &str = "large";
 
 /// How often the files are looked after.
 const CARE_EVERY: Duration = Duration::from_secs(10);
-
-/// How long words are indexed at a time.
-const INDEX_FOR: Duration = Duration::from_millis(50);

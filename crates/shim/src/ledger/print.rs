@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde_json::Value;
 use shim_ir::ExchangeId;
-use shim_store::ledger::{Reader, Row, Shown, Verified};
+use shim_store::ledger::{Reader, Row, Searched, Shown, Verified};
 
-use crate::console::say;
+use crate::console::{error, say};
 
 /// Bytes of a body shown on a terminal.
 const SHOWN_BYTES_MAX: usize = 16 << 10;
@@ -85,6 +85,22 @@ pub(super) fn shown_json(shown: &Shown) -> Value {
         members.insert("feedback".to_owned(), shown.feedback.clone().into());
     }
     json
+}
+
+/// Says what a search has not looked at, beside what it found: nothing is left out in silence.
+pub(super) fn not_looked_at(searched: &Searched, limit: usize) {
+    if searched.unindexed > 0 {
+        error(&format!(
+            "{} exchanges are not indexed yet and were not looked at; a gateway that runs indexes them, and so does --whole",
+            searched.unindexed
+        ));
+    }
+    if let Some(next) = searched.next.filter(|_| searched.found.len() < limit) {
+        let day = next.day;
+        error(&format!(
+            "the time was up: looked back into {day} and no further; --whole looks at everything"
+        ));
+    }
 }
 
 /// A row with its bodies, as JSON.

@@ -5,6 +5,7 @@
 mod command;
 mod exposition;
 mod keys;
+mod kills;
 mod ledger;
 mod process;
 mod serving;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR};
 
-use super::{DAY_MS, Disk, admission, check, exchange, id, open, run, settings, until};
+use super::{DAY_MS, Disk, admission, check, exchange, flush, id, open, run, settings, until_alarmed, wait};
 use crate::ledger::{Day, Durability, Reader, Settings, Step};
 
 #[test]
@@ -17,19 +17,19 @@ fn a_full_disk_stops_recording_with_an_alarm_and_it_resumes_by_itself() {
         let disk = Disk::new();
         let ledger = open(&Settings { faults: Some(disk.clone()), ..settings(folder.path()) });
         run(&ledger, 0..10);
-        until("the first rows", || {
-            Reader::new(folder.path()).end().unwrap().is_some_and(|end| end.row == 10)
-        });
+        flush(&ledger);
         disk.fail(Some((step, code)));
         run(&ledger, 10..20);
-        until("the alarm", || ledger.alarms().iter().any(|alarm| alarm.contains("not recording")));
+        until_alarmed(&ledger);
+        let alarm = || ledger.alarms().iter().any(|alarm| alarm.contains("not recording"));
+        assert!(alarm());
         // Serving goes on, and so does what is told of it.
         run(&ledger, 20..30);
         disk.fail(None);
-        until("the rest", || Reader::new(folder.path()).end().unwrap().is_some_and(|end| end.row == 30));
-        until("the end of the alarm", || {
-            !ledger.alarms().iter().any(|alarm| alarm.contains("not recording"))
-        });
+        // The alarm ends behind the answer to who waited for it.
+        flush(&ledger);
+        flush(&ledger);
+        assert!(!alarm());
         check(folder.path(), 30, 0, 0);
         let first = ledger.reader().show(id(10)).unwrap().unwrap();
         assert_eq!(
@@ -82,7 +82,7 @@ fn while_the_disk_refuses_bodies_are_shed_first_and_rows_last() {
     let ledger = open(&small);
     disk.fail(Some((Step::Write, SQLITE_FULL)));
     run(&ledger, 0..1);
-    until("the alarm", || !ledger.alarms().is_empty());
+    until_alarmed(&ledger);
     let metrics = &ledger.0.health.metrics;
     let mut n = 1;
     while metrics.rows_shed.get() == 0 {
@@ -115,11 +115,10 @@ fn strict_does_not_wait_for_a_disk_that_refuses() {
         Settings { durability: Durability::Strict, faults: Some(disk.clone()), ..settings(folder.path()) };
     let ledger = open(&strict);
     disk.fail(Some((Step::Commit, SQLITE_FULL)));
-    let admitted = ledger.admitted(admission(0));
-    until("the admission's end", || admitted.is_ready());
+    wait(ledger.admitted(admission(0)));
     let receipt = ledger.settled(exchange(0));
     disk.fail(None);
-    until("the settlement", || receipt.is_ready());
+    wait(receipt);
     assert!(ledger.close(true));
     check(folder.path(), 1, 0, 0);
 }
@@ -193,12 +192,12 @@ fn damage_found_while_writing_sets_the_file_aside_and_writing_goes_on() {
     let disk = Disk::new();
     let ledger = open(&Settings { faults: Some(disk.clone()), ..settings(folder.path()) });
     run(&ledger, 0..10);
-    until("the first rows", || Reader::new(folder.path()).end().unwrap().is_some_and(|end| end.row == 10));
     drop(ledger.admitted(admission(50)));
-    until("the open row", || Reader::new(folder.path()).verify(false).unwrap().to_json()["open"] == 1);
+    flush(&ledger);
+    check(folder.path(), 10, 0, 1);
     disk.fail(Some((Step::Write, SQLITE_CORRUPT)));
     run(&ledger, 10..11);
-    until("the alarm", || !ledger.alarms().is_empty());
+    until_alarmed(&ledger);
     disk.fail(None);
     run(&ledger, 11..20);
     drop(ledger.settled(exchange(50)));

@@ -1,12 +1,13 @@
 //! A ledger with its thread, from opening to the next opening.
 
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use shim_ir::PicoUsd;
 
-use super::{DAY_MS, admission, check, exchange, id, open, run, settings, until};
-use crate::ledger::{Day, Durability, Feedback, FeedbackError, Filter, Reader, Settings, Subject};
+use super::{DAY_MS, admission, check, exchange, flush, id, open, run, settings, wait};
+use crate::ledger::{
+    Day, Durability, Facet, Facets, Feedback, FeedbackError, Filter, Reader, Settings, Subject,
+};
 
 #[test]
 fn what_was_settled_is_there_with_its_bodies_after_the_end() {
@@ -74,13 +75,9 @@ fn strict_gives_receipts_that_are_ready_when_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let strict = Settings { durability: Durability::Strict, ..settings(folder.path()) };
     let ledger = open(&strict);
-    let admitted = ledger.admitted(admission(0));
-    until("the admission", || admitted.is_ready());
+    wait(ledger.admitted(admission(0)));
     assert_eq!(Reader::new(folder.path()).verify(false).unwrap().to_json()["open"], 1);
-    let mut receipt = ledger.settled(exchange(0));
-    until("the settlement", || receipt.is_ready());
-    let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(receipt.poll_ready(&mut cx), Poll::Ready(()));
+    wait(ledger.settled(exchange(0)));
     // No closing: it is there all the same.
     check(folder.path(), 1, 0, 0);
     let window = open(&settings(&folder.path().join("other")));
@@ -103,6 +100,48 @@ fn days_are_files_and_old_ones_go_but_for_their_sums() {
     let after = open(&settings(folder.path())).spend(Day(0)).unwrap();
     assert_eq!(after, before);
     assert_eq!(after.iter().map(|row| row.requests).collect::<Vec<_>>(), [10, 5]);
+}
+
+#[test]
+fn an_index_whose_day_is_gone_goes_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&settings(folder.path()));
+    run(&ledger, 0..2);
+    assert!(ledger.close(true));
+    assert!(Reader::new(folder.path()).index(Duration::MAX).unwrap());
+    let words = Day::of_ms(DAY_MS).words_file(&settings(folder.path()).ledger());
+    assert!(words.exists());
+    std::fs::remove_file(Day::of_ms(DAY_MS).file(&settings(folder.path()).ledger())).unwrap();
+    super::super::retain::retain(&settings(folder.path()), &[], Day::of_ms(DAY_MS)).unwrap();
+    assert!(!words.exists());
+}
+
+#[test]
+fn facets_are_the_sums_of_what_passes_a_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&settings(folder.path()));
+    for n in 0..30 {
+        let mut of_key = exchange(n * 600);
+        of_key.settled.key = shim_ir::KeyId::new(["one", "two"][usize::from(n % 2 == 1)]).ok();
+        of_key.settled.model = ["chat", "code", "triage"][usize::try_from(n % 3).unwrap()].into();
+        drop(ledger.settled(of_key));
+    }
+    assert!(ledger.close(true));
+    let reader = Reader::new(folder.path());
+    let requests = |facets: &Facets, of: usize| {
+        let names = facets.names[of].iter().map(|(name, facet)| (name.clone(), facet.requests()));
+        names.collect::<Vec<_>>()
+    };
+    let of = |name: &str, requests: u64| (name.to_owned(), requests);
+    let all = reader.facets(&Filter::default()).unwrap();
+    assert_eq!(requests(&all, 0), [of("one", 15), of("two", 15)]);
+    assert_eq!(requests(&all, 2), [of("chat", 10), of("code", 10), of("triage", 10)]);
+    assert_eq!(all.hours.values().map(|hour| hour.requests()).collect::<Vec<_>>(), [6, 6, 6, 6, 6]);
+    let cost = |facet: &Facet| facet.sums().find(|(name, _)| *name == "cost").unwrap().1;
+    assert_eq!(all.names[4].values().map(cost).sum::<u64>(), (0..30).map(|n| 1000 + n * 600).sum::<u64>());
+    let one = Filter { key: Some("one".to_owned()), until_ms: Some(DAY_MS + 3_599_999), ..Filter::default() };
+    let one = reader.facets(&one).unwrap();
+    assert_eq!((requests(&one, 0), one.hours.len()), (vec![of("one", 3)], 1));
 }
 
 #[test]
@@ -158,16 +197,13 @@ fn a_reader_follows_while_it_is_written() {
     let (mut seen, mut last) = (Vec::new(), None);
     for n in 0..5 {
         run(&ledger, n..n + 1);
-        until("the row", || {
-            let before = seen.len();
-            last = reader
-                .each(&Filter::default(), last, |row| {
-                    seen.push(row.id);
-                    Ok(())
-                })
-                .unwrap();
-            seen.len() > before
+        flush(&ledger);
+        let all = reader.each(&Filter::default(), last, |row| {
+            seen.push(row.id);
+            Ok(())
         });
+        last = all.unwrap();
+        assert_eq!(seen.len() as u64, n + 1);
     }
     assert_eq!(seen, (0..5).map(|n| id(n).to_string()).collect::<Vec<_>>());
     assert!(ledger.close(true));
@@ -186,8 +222,9 @@ fn invented_models_do_not_fill_the_sums() {
     }
     assert!(ledger.close(true));
     let facets = Reader::new(folder.path()).facets(&Filter::default()).unwrap();
-    assert!(facets.len() <= 10_001, "{}", facets.len());
-    assert!(facets.iter().any(|facet| facet.names[2] == "(other)"));
+    let models = &facets.names[2];
+    assert!(models.len() <= 10_001, "{}", models.len());
+    assert!(models["(other)"].requests() >= 49, "{:?}", models["(other)"]);
     check(folder.path(), 10_050, 0, 0);
     let late = Filter { model: Some("model-10049".to_owned()), ..Filter::default() };
     assert_eq!(Reader::new(folder.path()).list(&late, None, 9).unwrap().len(), 1, "it is found all the same");

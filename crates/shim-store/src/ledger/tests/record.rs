@@ -1,10 +1,13 @@
 //! What is asked not to be recorded is never stored.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use shim_ir::{FaultKind, Loss, LossKind};
 use shim_policy::record::Record;
 use shim_telemetry::Outcome;
 
+use super::words::search;
 use super::{exchange, id, open, settings};
 
 proptest! {
@@ -28,7 +31,7 @@ proptest! {
         }
         prop_assert!(ledger.close(true));
         let reader = ledger.reader();
-        reader.search("private", &Default::default(), 100).unwrap();
+        prop_assert!(reader.index(Duration::MAX).unwrap());
         let mut bytes = Vec::new();
         for file in std::fs::read_dir(folder.path().join("ledger")).unwrap() {
             bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
@@ -52,7 +55,7 @@ proptest! {
                 prop_assert!(!stored.contains(&said), "{}", said);
             }
         }
-        let found = reader.search("private", &Default::default(), 100).unwrap().unwrap();
+        let found = search(&reader, "private", &Default::default(), 100);
         prop_assert_eq!(found.len(), levels.iter().filter(|level| **level == 2).count());
     }
 }

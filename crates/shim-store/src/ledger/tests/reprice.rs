@@ -193,11 +193,9 @@ fn beside_a_running_gateway_its_writer_does_it() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&settings(folder.path()));
     run(&ledger, 0..9000);
+    super::flush(&ledger);
     std::thread::scope(|scope| {
         scope.spawn(|| run(&ledger, 9000..12_000));
-        super::until("the first exchanges", || {
-            ledger.reader().spend(Day(0)).unwrap().iter().map(|r| r.requests).sum::<u64>() >= 9000
-        });
         let report = through(&ledger, each_token(2)).unwrap();
         let told = one(&report);
         assert!(
@@ -227,7 +225,7 @@ fn a_disk_that_refuses_leaves_everything_as_it_was() {
     let disk = Disk::new();
     let ledger = open(&super::Settings { faults: Some(disk.clone()), ..settings(folder.path()) });
     run(&ledger, 0..5);
-    super::until("the exchanges", || spent(&ledger.reader()).0 > 5000);
+    super::flush(&ledger);
     let before = rows(&ledger.reader());
     disk.fail(Some((Step::Write, rusqlite::ffi::SQLITE_FULL)));
     assert!(through(&ledger, each_token(2)).is_err());
