@@ -254,6 +254,14 @@ fn a_key_takes_a_fixed_room_whatever_it_asks() {
 }
 
 #[test]
+fn nothing_of_what_was_said_is_held() {
+    let mut key = Key::new(1, rule());
+    key.asks(&user("Xylophonist, think step by step: what is a lease?"), 90);
+    let held = format!("{:?}", key.sketch).to_lowercase();
+    assert!(!held.contains("xylophonist") && !held.contains("lease"), "{held}");
+}
+
+#[test]
 fn a_clock_that_is_set_back_stands_still() {
     let mut key = Key::new(1, rule());
     key.alarmed_after(6_000, elicits);
