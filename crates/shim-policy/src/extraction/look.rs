@@ -8,7 +8,7 @@ use memchr::memmem;
 use super::phrases::{ANCHORS, ELSEWHERE, PHRASES};
 
 /// How much of a question is looked at for phrases, lines and words, in bytes; all of it goes into its hash.
-const LOOKED_AT_BYTES: usize = 4 << 10;
+const LOOKED_AT_BYTES: usize = 2 << 10;
 
 /// Words of a question that are counted.
 const WORDS_MAX: usize = 256;
@@ -47,6 +47,10 @@ impl<'s> Look<'s> {
     pub(super) fn over(&mut self, said: &[&str]) {
         let mut word = String::new();
         for char in head(said).chain(['\n']).chain(tail(said)).chain(['\n']) {
+            if char.is_ascii_alphanumeric() {
+                word.push(char.to_ascii_lowercase());
+                continue;
+            }
             if char.is_alphanumeric() && !ideographic(char) {
                 word.extend(char.to_lowercase());
                 continue;

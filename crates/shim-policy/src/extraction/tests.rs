@@ -55,9 +55,9 @@ proptest! {
     }
 
     /// Law: a fixed benchmark is at most noticed, however often it is run, with reasoning asked for in each question: up to
-    /// seven times the floor, which is the size of MMLU at the default.
+    /// six and a half times the floor, which is 13,000 at the default.
     #[test]
-    fn a_benchmark_is_at_most_noticed(seed in any::<u64>(), size in 20..1400_u64, young in any::<bool>()) {
+    fn a_benchmark_is_at_most_noticed(seed in any::<u64>(), size in 20..1300_u64, young in any::<bool>()) {
         let key = Key::new(seed, rule());
         let mut key = if young { key } else { key.grown(100, 2000) };
         for day in 0..3 {
@@ -102,7 +102,7 @@ proptest! {
             (request, 1)
         });
         prop_assert_eq!(found.1, Reason::Probing);
-        let found = grown().alarmed_after(20_000, |dice| (user(&dice.text(12, 300)), 20));
+        let found = grown().alarmed_after(28_000, |dice| (user(&dice.text(12, 300)), 20));
         prop_assert_eq!(found.1, Reason::Volume);
         let found = grown().alarmed_after(2_000, |dice| {
             let words: Vec<_> = (0..20).map(|_| word(dice.below(100_000))).collect();
@@ -210,7 +210,7 @@ fn volume_is_known_from_before_the_start() {
     let alarmed = |days: &[PastDay]| {
         let (mut watch, mut dice) = (Watch::new(8), Dice(1));
         watch.begin(START_MS, days, |id| *id == key);
-        (0..20_000).any(|n| {
+        (0..28_000).any(|n| {
             let request = user(&dice.text(12, 300));
             let asked = Asked { question: Question::of(&request, Salt(1)), output_tokens: Some(20) };
             let event = watch.takes(&key, START_MS + n * 400, &asked, &rule());
@@ -251,6 +251,14 @@ fn a_key_takes_a_fixed_room_whatever_it_asks() {
         key.day(50, |dice| (user(&dice.text(300, u64::MAX / 2)), 1));
         assert!(key.sketch.waiting() <= 6);
     }
+}
+
+#[test]
+fn nothing_of_what_was_said_is_held() {
+    let mut key = Key::new(1, rule());
+    key.asks(&user("Xylophonist, think step by step: what is a lease?"), 90);
+    let held = format!("{:?}", key.sketch).to_lowercase();
+    assert!(!held.contains("xylophonist") && !held.contains("lease"), "{held}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_key_that_harvests_is_shown_held_back_and_lifted() {
         let line = "extraction app          alarmed, throttled · score 0.";
         assert!(shown.out.contains(line) && shown.out.contains("elicitation"), "{}", shown.out);
     }
-    let status = gateway.json(at, &["status", "--json"]);
+    let status = gateway.json(at, &["status"]);
     let extraction = &status["extraction"];
     assert_eq!((&extraction["alarmed"], &extraction["throttled"]), (&Value::from(1), &Value::from(1)));
     let reason = &extraction["keys"][0]["reasons"][0];
