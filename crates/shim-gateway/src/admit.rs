@@ -74,13 +74,16 @@ where
     })
 }
 
-/// Who asks, and what it calls its exchange: all that the head of a request says of that.
+/// The key of who asks, where one is wanted, and what it calls its exchange.
+type Introduced = (Option<Arc<Key>>, Option<Box<str>>);
+
+/// Who asks: all that the head of a request says of that.
 fn introduced(
     shared: &Shared,
     snapshot: &Snapshot,
     codec: &dyn Codec,
     parts: &Parts,
-) -> Result<(Option<Arc<Key>>, Option<Box<str>>), Fault> {
+) -> Result<Introduced, Fault> {
     bounded(parts)?;
     Ok((identify(shared, snapshot, codec, parts)?, client_id(parts)?))
 }
