@@ -409,11 +409,32 @@ impl Relay {
     }
 }
 
+impl Relay {
+    /// Whether the client was handed its stream's last event, and all before it.
+    fn is_handed_over(&self) -> bool {
+        let over = match &self.reader {
+            Reader::Stream(stream) => {
+                let reading = stream.meter.reading();
+                let spared = stream.sparing.as_ref().is_none_or(BytesMut::is_empty);
+                reading.complete && reading.fault.is_none() && stream.lost.is_none() && spared
+            }
+            Reader::Translated(translation) => translation.over() && translation.reading().fault.is_none(),
+            Reader::Large { .. } => false,
+        };
+        over && self.waiting.is_empty() && self.end.is_empty()
+    }
+}
+
 impl Drop for Relay {
     /// The client left: what was read until then is noted, and the ticket settles itself as abandoned. The upstream's
     /// connection is dropped with the answer, which tells the upstream to stop. At the end of a drain it is the gateway
     /// that left.
+    ///
+    /// Who leaves with the last event was given all of it: Codex does not wait for the stream's own end.
     fn drop(&mut self) {
+        if self.ticket.is_some() && self.is_handed_over() {
+            return self.settle(None);
+        }
         let Some(mut ticket) = self.ticket.take() else { return };
         match &self.reader {
             Reader::Stream(stream) => ticket.reads(stream.meter.reading()),

@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::lab::{CONFIG, Lab, Told, post, read};
+use crate::tongues;
 
 const CHAT: &str = "/v1/chat/completions";
 const GOOD: &str = r#"{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}]}"#;
@@ -235,6 +236,34 @@ async fn a_client_that_leaves_stops_the_upstream_and_is_settled() {
     tokio::time::timeout(Duration::from_secs(5), sender.closed()).await.expect("the upstream is let go");
     assert_eq!(lab.counts()["abandoned"], 1);
     assert_eq!(lab.counts()["in_flight"], 0);
+}
+
+/// Codex closes its connection when it has read the last event, whether or not the stream's own end has come.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_with_the_last_event_was_given_the_whole_answer() {
+    let messages =
+        r#"{"model":"chat","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+    for (path, body, last) in
+        [(CHAT, r#"{"model":"chat","stream":true}"#, "[DONE]"), ("/v1/messages", messages, "message_stop\"}")]
+    {
+        let (told, sender) = Told::open("text/event-stream");
+        for piece in [tongues::CHAT.begin, tongues::CHAT.end] {
+            sender.send(Ok(piece.into())).unwrap();
+        }
+        let told = Mutex::new(Some(told));
+        let lab = Lab::new(CONFIG, move |_| told.lock().unwrap().take());
+        let mut client = lab.client().await;
+        let mut response = client.send_request(post(path, body)).await.unwrap();
+        let mut heard = String::new();
+        while !heard.contains(last) {
+            let frame = response.body_mut().frame().await.unwrap_or_else(|| panic!("{path}: {heard}"));
+            heard.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
+        }
+        drop((client, response));
+        tokio::time::timeout(Duration::from_secs(5), sender.closed()).await.expect("the upstream is let go");
+        let counts = lab.counts();
+        assert_eq!((counts["delivered"], counts["abandoned"], counts["in_flight"]), (1, 0, 0), "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
