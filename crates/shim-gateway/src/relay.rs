@@ -407,17 +407,11 @@ impl Relay {
             None => ticket.deliver(),
         };
     }
-}
 
-impl Relay {
     /// Whether the client was handed its stream's last event, and all before it.
     fn is_handed_over(&self) -> bool {
         let over = match &self.reader {
-            Reader::Stream(stream) => {
-                let reading = stream.meter.reading();
-                let spared = stream.sparing.as_ref().is_none_or(BytesMut::is_empty);
-                reading.complete && reading.fault.is_none() && stream.lost.is_none() && spared
-            }
+            Reader::Stream(stream) => stream.passed_whole(),
             Reader::Translated(translation) => translation.over() && translation.reading().fault.is_none(),
             Reader::Large { .. } => false,
         };

@@ -37,6 +37,13 @@ impl Stream {
         reading.complete || reading.fault.is_some()
     }
 
+    /// Whether all of a good answer was passed on.
+    pub(super) fn passed_whole(&self) -> bool {
+        let reading = self.meter.reading();
+        let spared = self.sparing.as_ref().is_none_or(BytesMut::is_empty);
+        reading.complete && reading.fault.is_none() && self.lost.is_none() && spared
+    }
+
     /// Reads `data` along and returns what goes to the client.
     pub(super) fn take(&mut self, data: Bytes, ticket: &mut Option<Ticket>) -> Bytes {
         let pass = if self.sparing.is_some() { self.spare(&data) } else { self.read(data) };
