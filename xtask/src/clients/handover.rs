@@ -91,7 +91,7 @@ pub(super) fn run(
     }
     let log = lab.log();
     let wrong = lab.end(kills).err();
-    tell("agents handed over", "each exchange answered whole, and accounted once", wrong, &log, tally)
+    tell("agents handed over", "each exchange delivered, and accounted once", wrong, &log, tally)
 }
 
 fn tell(name: &str, check: &str, wrong: Option<anyhow::Error>, log: &Path, tally: &mut Tally) -> Result<()> {

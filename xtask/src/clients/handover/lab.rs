@@ -99,16 +99,17 @@ impl<'p> Lab<'p> {
         Ok(())
     }
 
-    /// Ends the gateway and judges its ledger: it accounts each request of the providers once, and all of them were
-    /// answered whole but those that were under way when it was killed, of which each kill may leave one.
+    /// Ends the gateway and judges its ledger: it accounts each request of the providers once, and all answers were
+    /// delivered but those that were under way when it was killed, of which each kill may leave one.
     pub(super) fn end(mut self, kills: usize) -> Result<()> {
         self.serving.take().context("the gateway does not serve")?.end()?;
         self.told(&["ledger", "verify", "--store", "data"])?;
         let rows = self.told(&["ledger", "export", "--store", "data"])?;
         let rows = rows.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
-        let others: Vec<_> = rows.iter().filter(|row| !is_whole(row)).collect();
+        let delivered = |row: &&Value| row["outcome"] == "delivered" && row["status"] == 200;
+        let others: Vec<_> = rows.iter().filter(|row| !delivered(row)).collect();
         let killed = others.iter().filter(|row| row["reason"] == "crash").count();
-        ensure!(killed == others.len() && killed <= kills, "not answered whole: {others:?}");
+        ensure!(killed == others.len() && killed <= kills, "not delivered: {others:?}");
         let seen = self.seen()?.len();
         ensure!(rows.len() == seen, "{} exchanges, but {seen} requests", rows.len());
         Ok(())
@@ -135,13 +136,6 @@ impl<'p> Lab<'p> {
             std::thread::yield_now();
         }
     }
-}
-
-/// Whether an exchange gave its client the whole answer. Codex leaves as soon as it has read the last event, and where the
-/// stream's own end has not come by then, the ledger says that it was abandoned, which is less than the client had.
-fn is_whole(row: &Value) -> bool {
-    let left = row["outcome"] == "abandoned" && row["reason"] == "client_left" && row["finish"].is_string();
-    row["status"] == 200 && (row["outcome"] == "delivered" || left)
 }
 
 fn serve(places: &Places, folder: &Path) -> Result<Service> {
