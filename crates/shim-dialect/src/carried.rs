@@ -291,3 +291,47 @@ pub(crate) fn answers_are_carried(codec: &dyn Encode) {
     }
     none(&found);
 }
+
+/// Law: what an answer says beside the parts of the first one of its candidates is carried word by word or told, whole and
+/// streamed.
+#[track_caller]
+pub(crate) fn ends_are_carried(codec: &dyn Encode) {
+    let request = Request::default();
+    let asker = asker(&request, Framing::Sse);
+    let mut words = Words::new(origin(codec), "");
+    let answer = Response {
+        service_tier: Some(words.word("service_tier")),
+        rest: words.rest(),
+        candidates: vec![ended(&mut words, 0), ended(&mut words, 1)],
+        ..Response::default()
+    };
+    let told = codec.encode_response(&answer, &asker);
+    let missing = words.missing(&told.body, &told.losses);
+    let mut found: Vec<_> = missing.iter().map(|path| format!("whole: {path}")).collect();
+    // What a candidate keeps beside its parts is an event of its own in a stream.
+    ["candidates[0].odd", "candidates[1].odd"].iter().for_each(|path| words.unsay(path));
+    let raw = words.raw("odd_event");
+    let foreign = Event::Foreign(shim_ir::Foreign { dialect: words.origin, kind: "odd_event".into(), raw });
+    let mut events = shim_ir::unfold(answer);
+    let late = events.len().saturating_sub(1);
+    events.splice(late..late, [foreign, Event::Rest(words.inside("late", Words::rest))]);
+    words.said.iter_mut().for_each(|(_, path)| *path = path.replace("late.", ""));
+    let mut encoder = codec.encoder(&asker);
+    let mut out = Vec::new();
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    let missing = words.missing(&out, encoder.losses());
+    found.extend(missing.iter().map(|path| format!("streamed: {path}")));
+    none(&found);
+}
+
+/// A candidate that a stop sequence ended.
+fn ended(w: &mut Words, number: usize) -> Candidate {
+    w.inside(&format!("candidates[{number}]"), |w| {
+        let sequence = Some(w.word("finish.sequence"));
+        Candidate {
+            parts: vec![Part::Text(shim_ir::Text::new(w.word("parts[0]")))],
+            finish: Some(Finish { reason: FinishReason::Sequence, words: None, sequence }),
+            rest: w.rest(),
+        }
+    })
+}

@@ -4,7 +4,7 @@ use shim_ir::{Candidate, Request, Response, Rest};
 use shim_wire::{JsonWriter, RawJson};
 
 use super::cite::Kind;
-use super::end::{finish_word, usage};
+use super::end::{finish_word, unsaid, usage};
 use super::losses::{Losses, is_own};
 use super::message::Message;
 use super::request::tier;
@@ -123,7 +123,10 @@ fn choice(
                 w.string("finish_reason", finish_word(finish, message.ending(), at, losses));
                 w.maybe("stop_reason", finish.sequence.as_deref(), JsonWriter::string);
             }
-            None => w.null("finish_reason"),
+            None => {
+                let finish = unsaid(at, losses);
+                w.string("finish_reason", finish_word(&finish, message.ending(), at, losses));
+            }
         }
         of_choice.iter().for_each(|(key, raw)| w.raw(key, raw));
     });

@@ -1,6 +1,6 @@
 //! What ends an answer: usage, and why it ended.
 
-use shim_ir::{Finish, FinishReason, Usage};
+use shim_ir::{Finish, FinishReason, LossKind, Usage};
 use shim_wire::JsonWriter;
 
 use super::losses::Losses;
@@ -51,6 +51,14 @@ pub(crate) struct Told {
     pub(crate) refused: bool,
     /// Whether calls are told in the deprecated form.
     pub(crate) legacy: bool,
+}
+
+/// The end of an answer that did not say why it ended. Clients need a reason, and take a stream without one for one that was
+/// cut.
+pub(crate) fn unsaid(candidate: usize, losses: &mut Losses) -> Finish {
+    let why = "an answer that is complete says why it ended";
+    losses.add(format_args!("candidates[{candidate}].finish"), LossKind::Defaulted, why);
+    Finish { reason: FinishReason::Stop, words: None, sequence: None }
 }
 
 /// Why an answer ended, in OpenAI's word.

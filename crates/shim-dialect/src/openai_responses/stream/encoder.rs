@@ -19,6 +19,9 @@ use super::turns::Turns;
 use crate::common::each_member;
 use crate::{Asker, Encoder};
 
+/// More kinds of events than any dialect has.
+const LEFT_OUT_MAX: usize = 64;
+
 /// Writes the events of a streamed answer.
 pub(in super::super) struct EventEncoder {
     state: State,
@@ -41,8 +44,8 @@ pub(in super::super) struct EventEncoder {
     parts: usize,
     /// Number of candidates that were met.
     candidates: u32,
-    /// Whether an event was left out; the first is told of.
-    left_out: bool,
+    /// The kinds of events that were left out; each is told of once.
+    left_out: Vec<String>,
     losses: Losses,
 }
 
@@ -104,7 +107,7 @@ impl EventEncoder {
             message: None,
             parts: 0,
             candidates: 1,
-            left_out: false,
+            left_out: Vec::new(),
             losses: Losses::default(),
         }
     }
@@ -323,8 +326,9 @@ impl EventEncoder {
     fn foreign(&mut self, foreign: &Foreign, out: &mut Vec<u8>) {
         // What stood beside the members that are known belongs to an event that was told already.
         if foreign.dialect != DIALECT || foreign.kind == "beside" {
-            if !std::mem::replace(&mut self.left_out, true) {
-                self.losses.dropped(At::of("events"), "no other dialect has it");
+            if self.left_out.len() < LEFT_OUT_MAX && !self.left_out.contains(&foreign.kind) {
+                self.losses.dropped(At::of(&foreign.kind), "no other dialect has it");
+                self.left_out.push(foreign.kind.clone());
             }
             return;
         }

@@ -110,4 +110,5 @@ fn every_word_is_carried_or_told() {
     carried::turns_are_carried(&AnthropicMessages, &QUIRKS);
     carried::requests_are_carried(&AnthropicMessages, &QUIRKS);
     carried::answers_are_carried(&AnthropicMessages);
+    carried::ends_are_carried(&AnthropicMessages);
 }

@@ -98,4 +98,5 @@ fn every_word_is_carried_or_told() {
     carried::turns_are_carried(&GeminiGenerate, QUIRKS);
     carried::requests_are_carried(&GeminiGenerate, QUIRKS);
     carried::answers_are_carried(&GeminiGenerate);
+    carried::ends_are_carried(&GeminiGenerate);
 }

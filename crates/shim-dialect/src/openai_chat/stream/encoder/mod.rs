@@ -13,17 +13,16 @@ mod whole;
 
 use std::collections::BTreeMap;
 
-use shim_ir::{
-    Citation, Event, Finish, FinishReason, Foreign, Loss, LossKind, Media, PartId, Rest, Start, ToolCall,
-    Usage,
-};
+use shim_ir::{Citation, Event, Finish, Foreign, Loss, Media, PartId, Rest, Start, ToolCall, Usage};
 use shim_wire::{JsonWriter, RawJson};
 
 use self::chunk::Chunks;
 use self::cite::Note;
 use self::part::Open;
 use super::super::decode::DIALECT;
-use super::super::encode::{Ending, Losses, Sources, finish_word, id_of, is_legacy, service_tier, usage};
+use super::super::encode::{
+    Ending, Losses, Sources, finish_word, id_of, is_legacy, service_tier, unsaid, usage,
+};
 use super::super::errors;
 use crate::common::each_member;
 use crate::{Asker, Encoder};
@@ -236,7 +235,10 @@ impl ChunkEncoder {
                 // An empty word says nothing in a chunk.
                 Some(finish) if finish.words.as_deref() != Some("") => self.end(candidate, at, finish, out),
                 None if nobodys => {}
-                Some(_) | None => self.end_unsaid(candidate, at, out),
+                Some(_) | None => {
+                    let finish = unsaid(at, &mut self.losses);
+                    self.end(candidate, at, &finish, out);
+                }
             }
         }
         if self.chunks.has_beside() {
@@ -252,14 +254,6 @@ impl ChunkEncoder {
             self.chunks.beside(|w| w.nested("usage", |w| usage(&used, w)));
             self.chunks.empty(out);
         }
-    }
-
-    /// The end of an answer that did not say why it ended: clients take one without a reason for one that was cut.
-    fn end_unsaid(&mut self, candidate: u32, at: usize, out: &mut Vec<u8>) {
-        let why = "an answer that is complete says why it ended";
-        self.losses.add(format_args!("candidates[{at}].finish"), LossKind::Defaulted, why);
-        let stop = Finish { reason: FinishReason::Stop, words: None, sequence: None };
-        self.end(candidate, at, &stop, out);
     }
 
     fn end(&mut self, candidate: u32, at: usize, finish: &Finish, out: &mut Vec<u8>) {

@@ -262,10 +262,13 @@ fn what_only_a_stream_can_lose_is_told() {
 
 /// A client takes a stream that ends without a reason for one that was cut.
 #[test]
-fn a_stream_always_says_why_it_ended() {
+fn an_answer_always_says_why_it_ended() {
     let unsaid = ("candidates[0].finish", Defaulted, "an answer that is complete says why it ended");
     let start = || Event::Start(Start::default());
     let stop = &[Has("\"finish_reason\":\"stop\"")];
+    let mut whole = answer_of(vec![], FinishReason::Stop);
+    whole.candidates[0].finish = None;
+    told_to(&Request::default(), &whole, &[unsaid], stop);
     for ends in [vec![], vec![None]] {
         streamed(&Request::default(), &[start(), Event::Finish(ends)], &[unsaid], stop);
     }

@@ -51,4 +51,5 @@ fn every_word_is_carried_or_told() {
     carried::turns_are_carried(&OpenaiChat, QUIRKS);
     carried::requests_are_carried(&OpenaiChat, QUIRKS);
     carried::answers_are_carried(&OpenaiChat);
+    carried::ends_are_carried(&OpenaiChat);
 }

@@ -272,8 +272,8 @@ fn events_that_nobody_else_has_are_told() {
     let end = || Event::Finish(vec![finish(FinishReason::Stop)]);
     let other = "no other dialect has it";
     streamed(
-        &[Event::Start(Start::default()), foreign("delta"), foreign("choice"), end()],
-        ("events", Dropped, other),
+        &[Event::Start(Start::default()), foreign("choice"), foreign("choice"), end()],
+        ("choice", Dropped, other),
         &[Gone("strange")],
     );
     streamed(

@@ -60,4 +60,5 @@ fn every_word_is_carried_or_told() {
     carried::turns_are_carried(&OpenaiResponses, QUIRKS);
     carried::requests_are_carried(&OpenaiResponses, QUIRKS);
     carried::answers_are_carried(&OpenaiResponses);
+    carried::ends_are_carried(&OpenaiResponses);
 }
