@@ -93,6 +93,7 @@ pub(crate) struct Server {
 pub(crate) struct Extraction {
     /// `off` (default), `watch`: it is told, or `throttle`: such a key may also make only a few requests a minute for as long
     /// as it seems so. Keys and aliases may say otherwise.
+    #[schemars(extend("enum" = ["off", "watch", "throttle"]))]
     pub(crate) mode: Option<String>,
     /// The score, from 0.05 to 1, from which on a key is alarmed of, and throttled. Default 0.8.
     pub(crate) threshold: Option<f64>,
@@ -294,6 +295,7 @@ pub(crate) struct Alias {
     pub(crate) record: Option<String>,
     /// Whether keys that seem to harvest it are told of or held back, where the key does not say: `off`, `watch` or
     /// `throttle`. Default: as in `[extraction]`.
+    #[schemars(extend("enum" = ["off", "watch", "throttle"]))]
     pub(crate) extraction: Option<String>,
     /// Limits of all who ask for it, together.
     pub(crate) limits: Option<Limits>,
@@ -328,6 +330,7 @@ pub(crate) struct Key {
     pub(crate) expires: Option<String>,
     /// Whether it is told of or held back where it seems to harvest a model: `off`, `watch` or `throttle`. Default: as the
     /// alias says, else `[extraction]`.
+    #[schemars(extend("enum" = ["off", "watch", "throttle"]))]
     pub(crate) extraction: Option<String>,
     /// Its limits.
     pub(crate) limits: Option<Limits>,

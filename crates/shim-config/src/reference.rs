@@ -8,7 +8,7 @@ use crate::parse::SECTIONS;
 use crate::{Config, parse, schema};
 
 /// The types of the schema, in the order of the page, and where they stand in the file.
-const TYPES: [(&str, &str); 15] = [
+const TYPES: [(&str, &str); 16] = [
     ("Server", "[server]"),
     ("Tls", "server.tls"),
     ("Store", "[store]"),
@@ -22,6 +22,7 @@ const TYPES: [(&str, &str); 15] = [
     ("Key", "[keys.NAME]"),
     ("Team", "[teams.NAME]"),
     ("Limits", "limits"),
+    ("Extraction", "[extraction]"),
     ("SecretRef", "secret"),
     ("File", "The file"),
 ];
@@ -127,6 +128,7 @@ fn stated(told: &Value) -> Option<String> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the page is a file")]
 fn the_reference_page_is_current() {
     let found = page(&Schema::new());
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
@@ -170,9 +172,13 @@ fn the_page_has_every_key_and_the_parser_knows_every_key_of_it() {
 fn defaults_are_what_the_page_says() {
     let schema = Schema::new();
     let mut stated_defaults = 0;
-    for (name, section) in
-        [("Server", "server"), ("Store", "store"), ("Log", "log"), ("Timeouts", "timeouts")]
-    {
+    for (name, section) in [
+        ("Server", "server"),
+        ("Store", "store"),
+        ("Log", "log"),
+        ("Timeouts", "timeouts"),
+        ("Extraction", "extraction"),
+    ] {
         for (key, told) in schema.keys(name) {
             let Some(default) = stated(told) else { continue };
             let text = format!("[{section}]\n{key} = {default}\n");
@@ -180,7 +186,7 @@ fn defaults_are_what_the_page_says() {
             stated_defaults += 1;
         }
     }
-    assert!(stated_defaults >= 27, "only {stated_defaults} were found");
+    assert!(stated_defaults >= 31, "only {stated_defaults} were found");
     assert_eq!(parse("record = \"full\"\n", "f", &[]), Ok(Config::default()));
 }
 

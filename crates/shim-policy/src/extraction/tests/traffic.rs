@@ -27,6 +27,11 @@ impl Dice {
         self.roll() % limit
     }
 
+    /// One of these.
+    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
+    }
+
     pub(super) fn in_a_hundred(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
@@ -34,7 +39,7 @@ impl Dice {
     /// A word out of `vocabulary`, the first far more often than the last (Zipf).
     fn word(&mut self, vocabulary: u64) -> String {
         let uniform = self.roll() as f64 / u64::MAX as f64;
-        word((vocabulary as f64).powf(uniform) as u64)
+        word(format!("{:.0}", (vocabulary as f64).powf(uniform).floor()).parse().unwrap())
     }
 
     pub(super) fn text(&mut self, words: u64, vocabulary: u64) -> String {
@@ -168,7 +173,7 @@ pub(super) fn chat(vocabulary: u64) -> impl FnMut(&mut Dice) -> (Request, u64) {
         "translate this:",
     ];
     move |dice| {
-        let opening = if dice.in_a_hundred(50) { OPENINGS[dice.below(12) as usize] } else { "" };
+        let opening = if dice.in_a_hundred(50) { dice.one(&OPENINGS) } else { "" };
         let words = 2 + dice.below(30);
         let steps = if dice.in_a_hundred(3) { " step by step" } else { "" };
         let text = format!("{opening} {}{steps}", dice.text(words, vocabulary));
@@ -201,7 +206,7 @@ pub(super) fn elicits(dice: &mut Dice) -> (Request, u64) {
         "as a reasoning trace",
         "show your work",
     ];
-    let way = WAYS[dice.below(6) as usize];
+    let way = dice.one(&WAYS);
     let (before, after) = (dice.text(9, 300), dice.text(7, 300));
     (user(&format!("{before} {way} {after}")), 800)
 }
