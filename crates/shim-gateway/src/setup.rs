@@ -175,9 +175,7 @@ fn provider_setup(
     if endpoints.is_empty() {
         return Err(SecretError::Unsendable { path, why: "its base URL is not known: set base_url".into() });
     }
-    let asked_in = asked_in(provider, known, &endpoints).map_err(|(models, why)| {
-        SecretError::Unsendable { path: format!("{path}.asked_in.{models}"), why }
-    })?;
+    let asked_in = asked_in(provider, known, &endpoints, &path)?;
     let t = provider.timeouts.unwrap_or(config.timeouts);
     Ok(ProviderSetup {
         id: id.clone(),
@@ -242,16 +240,17 @@ fn places(
 /// place the configuration names.
 ///
 /// # Errors
-/// With the models and the reason, where the configuration names a dialect of which no place is known.
+/// When the configuration names a dialect of which no place is known.
 fn asked_in(
     provider: &shim_config::Provider,
     known: Option<&shim_catalog::Provider>,
     endpoints: &[EndpointSetup],
-) -> Result<Vec<(String, Vec<Dialect>)>, (String, String)> {
+    path: &str,
+) -> Result<Vec<(String, Vec<Dialect>)>, SecretError> {
     for (models, dialects) in &provider.asked_in {
         if let Some(lost) = dialects.iter().find(|own| endpoints.iter().all(|e| e.dialect != **own)) {
             let why = format!("it is not known where it speaks {lost}: set dialects.{lost}.base_url");
-            return Err((models.clone(), why));
+            return Err(SecretError::Unsendable { path: format!("{path}.asked_in.{models}"), why });
         }
     }
     let placed = || provider.endpoints.iter().map(|endpoint| endpoint.dialect);
