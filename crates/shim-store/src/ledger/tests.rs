@@ -9,7 +9,7 @@ mod words;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -154,7 +154,7 @@ fn wait(mut receipt: Receipt) {
             self.0.unpark();
         }
     }
-    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     while receipt.poll_ready(&mut Context::from_waker(&waker)).is_pending() {
         std::thread::park();
     }
