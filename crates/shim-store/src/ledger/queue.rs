@@ -47,6 +47,8 @@ struct State {
     asleep: bool,
     /// Somebody waits for what is there.
     urgent: bool,
+    /// The disk refuses: nobody waits for it.
+    refused: bool,
     closed: bool,
     /// Nothing was under way any more when it was closed.
     orderly: bool,
@@ -94,6 +96,9 @@ impl Queue {
         if state.bytes + bytes > most {
             return Shed { entry: true, ..shed };
         }
+        if state.refused {
+            drop(entry.promise());
+        }
         state.bytes += bytes;
         let urgent = entry.urgent();
         state.entries.push(entry);
@@ -138,6 +143,20 @@ impl Queue {
         let entries = std::mem::take(&mut state.entries);
         let bytes = entries.iter().map(Entry::bytes).sum();
         Taken { entries, bytes, closed: state.closed }
+    }
+
+    /// Says whether the disk refuses. While it does, who waits for what is queued, or comes to be, waits no more: it may be long
+    /// until it is written.
+    pub(super) fn refused(&self, refused: bool) {
+        let mut state = self.lock();
+        state.refused = refused;
+        let promises: Vec<_> = match refused {
+            true => state.entries.iter_mut().filter_map(Entry::promise).collect(),
+            false => Vec::new(),
+        };
+        drop(state);
+        // Who waits is woken outside of the lock.
+        drop(promises);
     }
 
     /// Gives the room of so many bytes back.
@@ -188,6 +207,14 @@ impl Entry {
                 Self::Settled(exchange, _) => exchange.row_bytes() + exchange.body_bytes(),
                 Self::Feedback(feedback, _) => feedback.bytes(),
             }
+    }
+
+    /// Who waits for it, from now on no more.
+    fn promise(&mut self) -> Option<Promise> {
+        match self {
+            Self::Admitted(_, promise) | Self::Settled(_, promise) => promise.take(),
+            Self::Feedback(..) => None,
+        }
     }
 
     fn urgent(&self) -> bool {
