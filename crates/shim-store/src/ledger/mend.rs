@@ -62,11 +62,20 @@ fn salvage(connection: &Connection, mended: &mut Mended) -> Result<(), StoreErro
     let admitted = "UPDATE meta SET value = (SELECT count(*) FROM exchanges) + (SELECT count(*) FROM open) \
                     WHERE name = 'admitted'";
     connection.execute(admitted, [])?;
-    connection.execute(
-        "UPDATE meta SET value = value + ?1 WHERE name = 'lost'",
-        [i64::try_from(mended.lost).unwrap_or(i64::MAX)],
-    )?;
+    let lost = i64::try_from(mended.lost).unwrap_or(i64::MAX);
+    count(connection, "lost", before(connection, "lost").saturating_add(lost))?;
+    count(connection, "doubled", before(connection, "doubled"))?;
     Ok(())
+}
+
+/// A number the damaged file had counted, where it can be read.
+fn before(connection: &Connection, name: &str) -> i64 {
+    let sql = "SELECT value FROM hurt.meta WHERE name = ?1";
+    connection.query_row(sql, [name], |row| row.get(0)).unwrap_or(0)
+}
+
+fn count(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<usize> {
+    connection.execute("UPDATE main.meta SET value = ?2 WHERE name = ?1", rusqlite::params![name, value])
 }
 
 /// The largest number of a column, read from the end of its tree, or from its beginning where that is damaged.

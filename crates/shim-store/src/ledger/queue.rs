@@ -54,6 +54,8 @@ struct State {
     asleep: bool,
     /// Somebody waits for what is there.
     urgent: bool,
+    /// The disk refuses: nobody waits for it.
+    refused: bool,
     closed: bool,
     /// Nothing was under way any more when it was closed.
     orderly: bool,
@@ -103,6 +105,9 @@ impl Queue {
         if state.bytes + bytes > most {
             return Shed { entry: true, ..shed };
         }
+        if state.refused {
+            drop(entry.promise());
+        }
         state.bytes += bytes;
         let urgent = entry.urgent();
         state.entries.push(entry);
@@ -149,6 +154,20 @@ impl Queue {
         drop(state);
         let bytes = entries.iter().map(Entry::bytes).sum();
         Taken { entries, bytes, closed }
+    }
+
+    /// Says whether the disk refuses. While it does, who waits for what is queued, or comes to be, waits no more: it may be long
+    /// until it is written.
+    pub(super) fn refused(&self, refused: bool) {
+        let mut state = self.lock();
+        state.refused = refused;
+        let promises: Vec<_> = match refused {
+            true => state.entries.iter_mut().filter_map(Entry::promise).collect(),
+            false => Vec::new(),
+        };
+        drop(state);
+        // Who waits is woken outside of the lock.
+        drop(promises);
     }
 
     /// Gives the room of so many bytes back.
@@ -200,6 +219,14 @@ impl Entry {
                 Self::Feedback(feedback, _) => feedback.bytes(),
                 Self::Reprice(_, changes, _) => changes.iter().map(Change::bytes).sum(),
             }
+    }
+
+    /// Who waits for it, from now on no more.
+    fn promise(&mut self) -> Option<Promise> {
+        match self {
+            Self::Admitted(_, promise) | Self::Settled(_, promise) => promise.take(),
+            Self::Feedback(..) => None,
+        }
     }
 
     fn urgent(&self) -> bool {

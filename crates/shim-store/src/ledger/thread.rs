@@ -57,6 +57,7 @@ fn write(
     while let Err(error) = writer.write(batch, now_ms()) {
         writer.refused(&error);
         let stripped = batch.strip();
+        queue.refused(true);
         health.metrics.bodies_shed.inc_by(stripped.bodies);
         queue.written(stripped.bytes.min(*bytes));
         *bytes -= stripped.bytes.min(*bytes);
@@ -68,4 +69,5 @@ fn write(
         }
         last = queue.pause(settings.retry_every);
     }
+    queue.refused(false);
 }

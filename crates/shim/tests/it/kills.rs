@@ -24,7 +24,7 @@ const KILLS: u64 = 8;
 const KILLS_OF_A_FOLDER: u8 = 25;
 
 /// The window of the configuration, and what a commit may take on a machine that does other things as well.
-const WINDOW: Duration = Duration::from_millis(20 + 230);
+const WINDOW: Duration = Duration::from_millis(20 + 480);
 
 /// How often to kill.
 fn kills() -> u64 {
@@ -43,6 +43,8 @@ fn moment(n: u64, from_ms: u64, to_ms: u64) -> Duration {
 enum Kept {
     /// What is older than the window.
     Window,
+    /// What is older than two: of what went was one commit more.
+    Windows,
     /// Whatever a client saw.
     Strict,
 }
@@ -60,14 +62,19 @@ struct Tally {
 impl Kept {
     fn name(self) -> &'static str {
         match self {
-            Self::Window => "window",
+            Self::Window | Self::Windows => "window",
             Self::Strict => "strict",
         }
     }
 
     /// Whether what was seen `at` is certain to be kept, where the process was killed then.
     fn is_certain(self, at: Instant, killed: Instant) -> bool {
-        self == Self::Strict || killed.saturating_duration_since(at) > WINDOW
+        let age = killed.saturating_duration_since(at);
+        match self {
+            Self::Window => age > WINDOW,
+            Self::Windows => age > 2 * WINDOW,
+            Self::Strict => true,
+        }
     }
 
     /// Checks that what clients saw is there: what they saw whole is delivered with its usage, what they saw the beginning of
@@ -137,7 +144,7 @@ fn kill(kept: Kept, total: u64) {
             }
             let load = Load::start(&gateway.clients);
             // What is certain in the window must have grown old.
-            std::thread::sleep(moment(n, 30, if kept == Kept::Strict { 230 } else { 530 }));
+            std::thread::sleep(moment(n, 30, if kept == Kept::Strict { 230 } else { 830 }));
             let killed = Instant::now();
             gateway.signal(Signal::KILL);
             let _ = gateway.end();
@@ -161,7 +168,8 @@ fn kill(kept: Kept, total: u64) {
          the window",
         kept.name()
     );
-    assert!(certain > total && begun > answered, "the load was one, and kills fell into answers");
+    assert!(certain > total, "the load was one");
+    assert!(total < 100 || begun > answered, "kills fell into answers");
 }
 
 #[test]

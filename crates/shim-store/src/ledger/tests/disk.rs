@@ -115,12 +115,15 @@ fn strict_does_not_wait_for_a_disk_that_refuses() {
         Settings { durability: Durability::Strict, faults: Some(disk.clone()), ..settings(folder.path()) };
     let ledger = open(&strict);
     disk.fail(Some((Step::Commit, SQLITE_FULL)));
-    wait(ledger.admitted(admission(0)));
-    let receipt = ledger.settled(exchange(0));
+    // What comes while the first is tried again does not wait either.
+    for n in 0..3 {
+        wait(ledger.admitted(admission(n)));
+        wait(ledger.settled(exchange(n)));
+    }
     disk.fail(None);
-    wait(receipt);
+    wait(ledger.settled(exchange(3)));
     assert!(ledger.close(true));
-    check(folder.path(), 1, 0, 0);
+    check(folder.path(), 4, 0, 0);
 }
 
 /// The file of the tests' day.
@@ -158,6 +161,24 @@ fn a_spoilt_last_page_is_found_at_opening_and_what_can_be_read_is_taken_over() {
         run(&ledger, 5000..5010);
         assert!(ledger.close(true));
         check(folder.path(), settled + 10, 0, 0);
+    }
+}
+
+#[test]
+fn what_went_with_a_damaged_file_is_told_also_when_the_next_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lost = 0;
+    for round in 0..3 {
+        let ledger = open(&settings(folder.path()));
+        run(&ledger, round * 1000..round * 1000 + 500);
+        assert!(ledger.close(true));
+        spoil(&file(folder.path()), 4096);
+        assert!(open(&settings(folder.path())).close(true));
+        let json = Reader::new(folder.path()).verify(true).unwrap().to_json();
+        let now = json["lost"].as_u64().unwrap();
+        assert!(now >= lost, "{now} are told as lost, {lost} were before");
+        assert_eq!(json["settled"].as_u64().unwrap() + now, (round + 1) * 500, "{json}");
+        lost = now;
     }
 }
 

@@ -163,7 +163,8 @@ pub(super) fn chunk(folder: &Path, day: Day) -> Result<i64, StoreError> {
         Some(part) if !part.is_full() => *part,
         newest => make(&transaction, newest.map_or(1, |part| part.number + 1), done + 1)?,
     };
-    let filled = fill(&source, &transaction, &part.table(), (done + 1, i64::MAX))?;
+    let room = (done + 1, part.first + PART_ROWS - 1);
+    let filled = fill(&source, &transaction, &part.table(), room)?;
     (part.last, part.bytes) = (filled.last, part.bytes.saturating_add(filled.bytes));
     let sql = "UPDATE parts SET last_row = ?2, bytes = ?3 WHERE part = ?1";
     transaction.execute(sql, params![part.number, part.last, part.bytes])?;
