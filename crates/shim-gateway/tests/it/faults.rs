@@ -241,8 +241,9 @@ async fn a_client_that_leaves_stops_the_upstream_and_is_settled() {
 /// Codex closes its connection when it has read the last event, whether or not the stream's own end has come.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_with_the_last_event_was_given_the_whole_answer() {
+    // `calm` speaks Chat Completions alone.
     let messages =
-        r#"{"model":"chat","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+        r#"{"model":"calm/one","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
     for (path, body, last) in
         [(CHAT, r#"{"model":"chat","stream":true}"#, "[DONE]"), ("/v1/messages", messages, "message_stop\"}")]
     {
