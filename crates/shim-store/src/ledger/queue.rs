@@ -225,7 +225,7 @@ impl Entry {
     fn promise(&mut self) -> Option<Promise> {
         match self {
             Self::Admitted(_, promise) | Self::Settled(_, promise) => promise.take(),
-            Self::Feedback(..) => None,
+            Self::Feedback(..) | Self::Reprice(..) => None,
         }
     }
 
