@@ -103,7 +103,8 @@ fn kill_when_full(folder: &Path, kept: Kept, n: u64, rows: &mut Rows, tally: &mu
     let _ = std::fs::remove_file(&filling);
     // What the disk did not take is lost with the process that waited for it; what came before is not.
     let before = seen.into_iter().filter(|seen| seen.whole.is_some_and(|whole| whole < full_at));
-    rows.verify();
+    let verified = rows.verify();
+    assert!(verified.set_aside.is_empty(), "a full disk damages nothing: {verified:#?}");
     rows.read();
     kept.check(&before.collect::<Vec<_>>(), full_at, rows, false, tally);
 }
