@@ -15,8 +15,8 @@ use crate::process::{Running, until};
 /// Set in the process that has mounts of its own.
 const INSIDE: &str = "SHIM_TEST_MOUNTS";
 
-/// Bytes of the disk that gets full.
-const DISK_BYTES: u64 = 8 << 20;
+/// Bytes of the disk that gets full when it is filled, and not before: a write-ahead log takes up to half of it.
+const DISK_BYTES: u64 = 32 << 20;
 
 /// Whether this process has mounts of its own. Where it has not, the test is run in one that has, if the system lets anybody
 /// have them.
