@@ -12,6 +12,9 @@ use super::writer::{Batch, Writer};
 /// How long the writer sleeps when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How long it sleeps when its care for the files was put off.
+const SOON: Duration = Duration::from_millis(50);
+
 /// Milliseconds since 1970.
 pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -25,13 +28,11 @@ pub(super) fn run(mut writer: Writer, queue: &Arc<Queue>, health: &Health, setti
         // Who waits makes it urgent; what nobody waits for may wait for those.
         Durability::Strict => settings.commit_every.min(Duration::from_millis(5)),
     };
-    let mut idle = true;
     loop {
-        writer.care(now_ms(), idle);
+        let idle = if writer.care(now_ms()) { IDLE } else { SOON };
         health.metrics.queue_bytes.set(i64::try_from(queue.bytes()).unwrap_or(i64::MAX));
-        let taken = queue.take(IDLE, window);
-        idle = taken.entries.is_empty();
-        if idle {
+        let taken = queue.take(idle, window);
+        if taken.entries.is_empty() {
             if taken.closed {
                 break;
             }

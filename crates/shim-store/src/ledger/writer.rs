@@ -289,13 +289,14 @@ impl Writer {
         self.health.raise(DISK, &words);
     }
 
-    /// Looks after the files, every now and then. Who indexes words is waited for only where there is `time`.
-    pub(super) fn care(&mut self, now_ms: u64, time: bool) {
+    /// Looks after the files, every now and then; `false` where that has to be put off, because words are being indexed:
+    /// what is to be written does not wait for those.
+    pub(super) fn care(&mut self, now_ms: u64) -> bool {
         if self.cared.is_some_and(|cared| cared.elapsed() < CARE_EVERY) {
-            return;
+            return true;
         }
         let gate = self.gate.clone();
-        let Some(_gate) = (if time { Some(gate.lock()) } else { gate.try_lock() }) else { return };
+        let Some(_gate) = gate.try_lock() else { return false };
         self.cared = Some(Instant::now());
         let today = Day::of_ms(now_ms);
         while let Some(file) = self.files.first().filter(|file| file.day < today && !file.is_open()) {
@@ -319,6 +320,7 @@ impl Writer {
             }
             Err(error) => self.refused(&error),
         }
+        true
     }
 
     /// Closes the files. In order, nothing is under way any more: what is open still was shed.

@@ -88,7 +88,10 @@ impl Kept {
                 tally.answered += 1;
                 if self.is_certain(whole, killed) {
                     tally.certain += 1;
-                    let row = row.unwrap_or_else(|| panic!("{} was answered and is not there", seen.id));
+                    let age = killed.saturating_duration_since(whole);
+                    let row = row.unwrap_or_else(|| {
+                        panic!("{} was answered {age:?} before and is not there", seen.id)
+                    });
                     assert_eq!(row.outcome, "delivered", "{} was answered", seen.id);
                     assert_eq!(row.tokens, Some((3, 4)), "{} is not accounted as what it was", seen.id);
                     continue;
