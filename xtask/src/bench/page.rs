@@ -18,7 +18,7 @@ The subject has one core to itself; the upstream and the load generator, on the 
 (`crates/shim-bench`) that share no code with what is measured. *direct* is the load generator on the upstream, with
 nothing between: the harness itself. *nginx* is a plain reverse proxy with one worker, kept-alive connections and no
 buffering. *floor* is the least a gateway on hyper can do: pass bytes on, single-threaded, without a single feature.
-*shim* runs with a credential check, usage accounting in the ledger and metrics on, `record = "usage"`, and otherwise at its
+*shim* runs with a credential check, usage accounting in the ledger and metrics on, told to record `usage`, and otherwise at its
 defaults; what its default of recording all bodies costs is measured apart.
 
 Subjects take turns in short rounds, forwards and then backwards, so that drift of the machine falls on all alike.

@@ -1,10 +1,10 @@
 //! Citations and log probabilities, as answers tell of them.
 
 use shim_ir::{Citation, LossKind};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::{JsonWriter, RawJson, Value, ValueKind};
 
 use super::losses::{Losses, Site};
-use crate::common::{each_element, member};
+use crate::common::{each_element, each_member, member};
 use crate::openai_chat::decode::{annotation, source};
 
 /// How a citation is told.
@@ -73,24 +73,50 @@ pub(crate) fn are_ours(list: &RawJson) -> bool {
     all && read.is_ok()
 }
 
+/// The members of an entry that clients read.
+const READ: [&str; 4] = ["token", "logprob", "bytes", "top_logprobs"];
+
+/// Whether entries have all members that clients insist on: they stay as they are.
+fn is_whole(entry: &Value<'_>) -> bool {
+    entry.get("bytes").is_some() && entry.get("top_logprobs").is_some()
+}
+
+/// Whether something of a list's entries is left out: what no client reads, of entries that are not OpenAI's.
+pub(crate) fn leaves_out(list: &RawJson) -> bool {
+    let mut left = false;
+    let _ = each_element(list.get(), |_, entry| {
+        let _ =
+            each_member(entry.text(), |member| left |= !is_whole(&entry) && !READ.contains(&&*member.key));
+    });
+    left
+}
+
 /// Writes the entries of a list as elements of the open list, with the members that clients insist on.
 pub(crate) fn logprobs(list: &RawJson, w: &mut JsonWriter<'_>) {
     let _ = each_element(list.get(), |_, entry| {
-        let lacks = |key: &str| entry.get(key).is_none();
-        if !lacks("bytes") && !lacks("top_logprobs") {
+        if is_whole(&entry) {
             w.element().raw(&RawJson::from(entry));
             return;
         }
         w.element().object(|w| {
-            let _ = crate::common::each_member(entry.text(), |member| {
-                w.raw(&member.key, &RawJson::from(member.value));
+            token(w, entry);
+            w.array("top_logprobs", |w| {
+                let others = entry.get("top_logprobs").filter(|list| list.kind() == ValueKind::Array);
+                let _ = each_element(others.map_or("[]", |list| list.text()), |_, other| {
+                    w.element().object(|w| token(w, other));
+                });
             });
-            if lacks("bytes") {
-                w.null("bytes");
-            }
-            if lacks("top_logprobs") {
-                w.array("top_logprobs", |_| ());
-            }
         });
     });
+}
+
+/// A token and how likely it was.
+fn token(w: &mut JsonWriter<'_>, entry: Value<'_>) {
+    for name in ["token", "logprob"] {
+        w.maybe(name, entry.get(name).map(RawJson::from).as_ref(), JsonWriter::raw);
+    }
+    match entry.get("bytes") {
+        Some(bytes) => w.raw("bytes", &RawJson::from(bytes)),
+        None => w.null("bytes"),
+    }
 }

@@ -216,7 +216,8 @@ impl<'m> Message<'m> {
     fn lists(texts: impl Iterator<Item = (Site, &'m Text)>, losses: &mut Losses) -> Vec<&'m RawJson> {
         let lists = texts.filter_map(|(site, text)| Some((site, text.logprobs.as_ref()?)));
         let (ours, others): (Vec<_>, Vec<_>) = lists.partition(|(_, list)| cite::are_ours(list));
-        for (site, _) in others {
+        let less = ours.iter().filter(|(_, list)| cite::leaves_out(list));
+        for (site, _) in others.iter().chain(less) {
             losses.dropped(site.at("logprobs"), "they have another form");
         }
         ours.into_iter().map(|(_, list)| list).collect()

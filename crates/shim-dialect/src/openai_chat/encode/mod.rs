@@ -30,7 +30,7 @@ use shim_wire::JsonWriter;
 
 pub(super) use answer::{Sources, call_id, id_of, is_legacy, response, service_tier};
 pub(super) use call::{Form, extra_content, write_rest};
-pub(super) use cite::{Kind, are_ours, kind, logprobs, made};
+pub(super) use cite::{Kind, are_ours, kind, leaves_out, logprobs, made};
 pub(super) use end::{Told as Ending, finish_word, unsaid, usage};
 pub(super) use losses::{Losses, Site};
 pub(super) use media::sound;

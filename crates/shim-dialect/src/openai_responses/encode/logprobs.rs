@@ -13,8 +13,18 @@ pub(crate) fn is_list(list: &RawJson) -> bool {
     read.is_ok() && sound
 }
 
+/// What log probabilities are written for: those of events tell no bytes.
+/// Source: `ResponseTextDeltaEvent` and `ResponseOutputText` of the official SDK, read 2026-11-26.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A text, with all that is said of it.
+    Text,
+    /// An event on its way there.
+    Event,
+}
+
 /// Writes log probabilities; an empty list where there are none, or none of this form.
-pub(crate) fn put_logprobs(place: Place<'_, '_>, list: Option<&RawJson>) {
+pub(crate) fn put_logprobs(place: Place<'_, '_>, list: Option<&RawJson>, told: Told) {
     let Some(list) = list.filter(|list| is_list(list)) else { return place.array(|_| ()) };
     let mut whole = true;
     let _ = each_element(list.get(), |_, entry| whole &= is_whole(entry));
@@ -22,7 +32,7 @@ pub(crate) fn put_logprobs(place: Place<'_, '_>, list: Option<&RawJson>) {
         return place.raw(list);
     }
     place.array(|w| {
-        let _ = each_element(list.get(), |_, entry| put_entry(w.element(), entry));
+        let _ = each_element(list.get(), |_, entry| put_entry(w.element(), entry, told));
     });
 }
 
@@ -33,21 +43,24 @@ fn is_whole(entry: Value<'_>) -> bool {
 }
 
 /// Writes an entry with what it lacks: the bytes of its token, and others like it.
-fn put_entry(place: Place<'_, '_>, entry: Value<'_>) {
+fn put_entry(place: Place<'_, '_>, entry: Value<'_>, told: Told) {
     place.object(|w| {
-        put_token(w, entry);
+        put_token(w, entry, told);
         w.array("top_logprobs", |w| {
             let others = entry.get("top_logprobs").filter(|list| list.kind() == ValueKind::Array);
             let _ = each_element(others.map_or("[]", |list| list.text()), |_, other| {
-                w.element().object(|w| put_token(w, other));
+                w.element().object(|w| put_token(w, other, told));
             });
         });
     });
 }
 
-fn put_token(w: &mut JsonWriter<'_>, entry: Value<'_>) {
+fn put_token(w: &mut JsonWriter<'_>, entry: Value<'_>, told: Told) {
     for name in ["token", "logprob"] {
         w.maybe(name, member(entry.text(), name).map(RawJson::from).as_ref(), JsonWriter::raw);
+    }
+    if told == Told::Event {
+        return;
     }
     match entry.get("bytes").filter(|bytes| bytes.kind() == ValueKind::Array) {
         Some(bytes) => w.raw("bytes", &bytes.into()),

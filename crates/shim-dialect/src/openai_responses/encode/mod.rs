@@ -29,7 +29,7 @@ use shim_ir::Usage;
 
 pub(super) use answer::{About, Ending, Maker, Outcome, echoed, lose_beside, refuses, response as whole};
 pub(super) use cite::{is_placed, is_told, put_annotation};
-pub(super) use logprobs::{is_list, put_logprobs};
+pub(super) use logprobs::{Told as LogprobsIn, is_list, put_logprobs};
 pub(super) use loss::{At, Losses, verbatim};
 pub(super) use output::{Kind, Stage, Stand, envelope, kind, lose_part, put_content, put_item, put_message};
 pub(super) use request::request;

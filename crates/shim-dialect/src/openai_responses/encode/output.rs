@@ -10,7 +10,7 @@ use super::cite::{is_shortened, is_told, put_annotation};
 use super::content::{data_url, put_output_audio};
 use super::input::put_image_item;
 use super::item::{CallItem, put_reasoning_item};
-use super::logprobs::{is_list, put_logprobs};
+use super::logprobs::{Told, is_list, put_logprobs};
 use super::loss::{At, Losses, verbatim};
 use crate::common::{each_member, member};
 use crate::echo::group_of;
@@ -211,7 +211,7 @@ fn put_text(w: &mut JsonWriter<'_>, text: &Text, stage: Stage) {
             put_annotation(w.element(), citation, &text.text);
         }
     });
-    put_logprobs(w.member("logprobs"), text.logprobs.as_ref().filter(|_| filled));
+    put_logprobs(w.member("logprobs"), text.logprobs.as_ref().filter(|_| filled), Told::Text);
     verbatim(w, own_members(&text.rest), &[ITEM]);
 }
 

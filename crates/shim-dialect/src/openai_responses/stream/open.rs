@@ -3,7 +3,9 @@
 use shim_ir::{Delta, Part, Reasoning, Text, ToolCall, ToolCallKind};
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::encode::{Stage, is_list, is_placed, is_told, put_annotation, put_content, put_logprobs};
+use super::super::encode::{
+    LogprobsIn, Stage, is_list, is_placed, is_told, put_annotation, put_content, put_logprobs,
+};
 
 /// The numbers of the events.
 #[derive(Debug, Default)]
@@ -185,7 +187,7 @@ impl Told {
             place(w, id, item);
             w.number("content_index", number(content));
             w.string("delta", "");
-            put_logprobs(w.member("logprobs"), Some(list));
+            put_logprobs(w.member("logprobs"), Some(list), LogprobsIn::Event);
         });
     }
 
@@ -330,7 +332,7 @@ fn end_content(
         numbers.event(out, "response.output_text.done", |w| {
             at(w);
             w.string("text", &text.text);
-            put_logprobs(w.member("logprobs"), text.logprobs.as_ref());
+            put_logprobs(w.member("logprobs"), text.logprobs.as_ref(), LogprobsIn::Event);
         });
     } else if let Part::Refusal(text) = part {
         numbers.event(out, "response.refusal.done", |w| {

@@ -3,7 +3,7 @@
 use shim_ir::{Citation, PartId};
 use shim_wire::{JsonWriter, RawJson};
 
-use super::super::super::encode::{Kind as Cited, Losses, Site, are_ours, kind, logprobs, made};
+use super::super::super::encode::{Kind as Cited, Losses, Site, are_ours, kind, leaves_out, logprobs, made};
 use super::ChunkEncoder;
 use super::part::{Kind, Open};
 
@@ -55,6 +55,9 @@ impl ChunkEncoder {
         if !are_ours(list) {
             self.losses.dropped(open.site().at("logprobs"), "they have another form");
             return;
+        }
+        if leaves_out(list) {
+            self.losses.dropped(open.site().at("logprobs"), "they have another form");
         }
         self.chunks.choice(open.candidate, out, |w| {
             w.nested("logprobs", |w| {
