@@ -22,7 +22,7 @@ use crate::ticket::Ticket;
 pub(crate) struct Arrival<B> {
     pub(crate) codec: &'static dyn Codec,
     pub(crate) route: Route,
-    pub(crate) parts: Parts,
+    pub(crate) parts: Box<Parts>,
     pub(crate) body: B,
 }
 
@@ -45,7 +45,7 @@ where
     let (key, client_id) = match introduced(shared, snapshot, codec, &parts) {
         Ok(introduced) => introduced,
         Err(fault) => {
-            discard(&snapshot.limits, body).await;
+            Box::pin(discard(&snapshot.limits, body)).await;
             return Err(fault);
         }
     };

@@ -167,7 +167,7 @@ async fn one<C: Connect>(
         ServedBy::Http(http) => http,
     };
     if step.endpoint.dialect != admitted.codec.0.dialect() {
-        return cross(worker, admitted, rule, step, http, ticket).await;
+        return Box::pin(cross(worker, admitted, rule, step, http, ticket)).await;
     }
     let mut id = [0; 36];
     let seed = ticket.id().print(&mut id);
@@ -183,7 +183,7 @@ async fn one<C: Connect>(
         return Ok(first);
     };
     again(step, first.fault.as_ref(), ticket);
-    straight(worker, admitted, step, http, Some(&bare), seed).await
+    Box::pin(straight(worker, admitted, step, http, Some(&bare), seed)).await
 }
 
 /// Notes that a target is asked once more, because it did not take the state it was given.
@@ -212,7 +212,7 @@ async fn straight<C: Connect>(
         let watch = |meter| watched(&worker.shared, admitted, step, exchange, meter);
         good(admitted, step, http, answer, spare_usage, watch).await
     } else {
-        refused(admitted, step, http, answer).await
+        Box::pin(refused(admitted, step, http, answer)).await
     };
     // What was left out is told also where the target refused the rest.
     attempt.map(|attempt| Attempt { losses: changed.map(|changed| changed.losses.clone()), ..attempt })

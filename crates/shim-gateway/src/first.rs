@@ -1,6 +1,7 @@
 //! How a stream begins. Its head goes to the client with its first piece: a stream that fails before it said anything
 //! can still give way to another target, or be told of by a status.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub(crate) async fn begins(
     let silent = |what: &str| {
         Fault::new(FaultKind::UpstreamCut, format!("{provider} closed the {what} before its answer began"))
     };
-    match in_time(answer.response.body_mut().first(), until).await {
+    match in_time(pin!(answer.response.body_mut().first()), until).await {
         Err(None) => Ok(()),
         Err(Some(phase)) => Err(late(provider, phase, timeouts)),
         Ok(Err(error)) => Err(silent("connection").detail(error)),

@@ -77,7 +77,7 @@ where
     let bytes = gather(limits, announced, body, &mut held).await?;
     match encoding(headers)? {
         None => Ok((bytes, held)),
-        Some(encoding) => decoded(encoding, bytes, held, limits).await,
+        Some(encoding) => Box::pin(decoded(encoding, bytes, held, limits)).await,
     }
 }
 
@@ -100,7 +100,7 @@ where
         let so_far = first.len() + all.len();
         too_large |= so_far + data.len() > max;
         if too_large {
-            discard(limits, body).await;
+            Box::pin(discard(limits, body)).await;
             return Err(too_large_fault(max));
         }
         held.add(data.len(), limits.bodies_bytes_max)?;

@@ -16,6 +16,7 @@ mod extraction;
 mod feedback;
 mod first;
 mod generation;
+mod head_timer;
 mod headers;
 mod hold;
 mod kept;

@@ -48,12 +48,13 @@ where
     B::Error: std::fmt::Display,
 {
     let (parts, body) = request.into_parts();
+    let parts = Box::new(parts);
     let (codec, route) = match route(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers) {
         Routed::Exchange(codec, route) => (codec, route),
         Routed::Root => return plain(&parts.method, StatusCode::OK),
         Routed::Upgrade => return plain(&parts.method, StatusCode::UPGRADE_REQUIRED),
-        Routed::Feedback => return feedback(&worker.shared, &parts, body).await,
-        Routed::Unknown(codec) => return unknown(worker, codec, &parts, body).await,
+        Routed::Feedback => return Box::pin(feedback(&worker.shared, &parts, body)).await,
+        Routed::Unknown(codec) => return Box::pin(unknown(worker, codec, &parts, body)).await,
     };
     let snapshot = worker.shared.snapshot();
     let mut ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), route.operation.name());
@@ -172,7 +173,7 @@ const PATH_SHOWN_MAX: usize = 200;
 pub(crate) struct Admitted {
     pub(crate) codec: Coded,
     pub(crate) route: Route,
-    pub(crate) parts: http::request::Parts,
+    pub(crate) parts: Box<http::request::Parts>,
     pub(crate) head: shim_dialect::Head,
     pub(crate) body: Bytes,
     pub(crate) key: Option<Arc<crate::key::Key>>,

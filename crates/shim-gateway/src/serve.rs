@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
 use shim_upstream::Connect;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -23,9 +24,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::answer::AnswerBody;
 use crate::ending::Ending;
+use crate::head_timer::HeadTimer;
 use crate::later::then_settle;
-use crate::patience::Patient;
+use crate::patience::{Patient, Spoken, greeting};
 use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
 
@@ -65,14 +68,6 @@ const READ_BYTES_MAX: u32 = 128 << 10;
 
 /// How often what is idle is looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// Lets the allocator give back what was freed: mimalloc looks through it only when a large piece is freed.
-fn breathe() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(BREATH_BYTES)));
-}
-
-/// Large enough to be a piece of its own; it is never written to, so no page of it becomes resident.
-const BREATH_BYTES: usize = 4 << 20;
 
 /// How long a listener that is about to close goes on telling clients so: those the kernel has already let in get an
 /// answer instead of a reset.
@@ -152,10 +147,7 @@ pub async fn serve<C: Connect, L: Listen>(
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            _ = sweep.tick() => {
-                worker.pool.sweep();
-                breathe();
-            }
+            _ = sweep.tick() => worker.pool.sweep(),
             accepted = accept(&listener, &places) => {
                 let Some((io, place)) = accepted else { continue };
                 let (worker, tls, stay) = (worker.clone(), tls.clone(), Stay::Served(closing.clone()));
@@ -225,7 +217,19 @@ where
     C: Connect,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Some(tls) = tls else { return connection(worker, io, limits, stay).await };
+    match tls {
+        None => connection(worker, io, limits, stay).await,
+        // What it takes is large: a plain connection shall not hold room for it.
+        Some(tls) => Box::pin(secured(worker, io, tls, limits, stay)).await,
+    }
+}
+
+/// Serves one connection to its end, after its TLS handshake.
+async fn secured<C, I>(worker: &Arc<Worker<C>>, io: I, tls: TlsAcceptor, limits: ServeLimits, stay: Stay)
+where
+    C: Connect,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     match timeout(limits.head_timeout, tls.accept(io)).await {
         Ok(Ok(io)) => connection(worker, io, limits, stay).await,
         Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
@@ -242,28 +246,37 @@ where
     connection(worker, io, limits, Stay::Served(Arc::default())).await;
 }
 
-async fn connection<C, I>(worker: &Arc<Worker<C>>, io: I, limits: ServeLimits, stay: Stay)
+async fn connection<C, I>(worker: &Arc<Worker<C>>, mut io: I, limits: ServeLimits, stay: Stay)
 where
     C: Connect,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let _counted = Counted::new(&worker.shared);
-    let io = TokioIo::new(Patient::new(io, limits.head_timeout, limits.stall_timeout));
-    let builder = builder(limits, matches!(stay, Stay::Served(_)));
-    let ended = match stay {
-        Stay::Served(closing) => {
-            let service = service_fn(|request: Request<Incoming>| {
-                let worker = worker.clone();
-                async move { Ok::<_, Infallible>(respond(&worker, request).await) }
-            });
-            until(&closing, builder.serve_connection(io, service)).await
+    let (closing, served) = match stay {
+        Stay::Served(closing) => (closing, true),
+        Stay::TurnedAway => (Arc::default(), false),
+    };
+    let greeted = tokio::select! {
+        biased;
+        greeted = timeout(limits.head_timeout, greeting(&mut io)) => greeted,
+        () = closing.wait() => return,
+    };
+    let (spoken, greeting) = match greeted {
+        Ok(Ok(greeted)) => greeted,
+        Ok(Err(error)) => return tracing::debug!(%error, "a client's connection ended"),
+        Err(_) => return tracing::debug!("a client did not say in time what it speaks"),
+    };
+    let io = TokioIo::new(Patient::new(io, greeting, limits.stall_timeout));
+    let service = service(worker, served);
+    let ended = match spoken {
+        Spoken::Http1 => {
+            let timer = HeadTimer::default();
+            let builder = http1_builder(limits, timer, served);
+            until(&closing, pin!(builder.serve_connection(io, service))).await
         }
-        Stay::TurnedAway => {
-            let service = service_fn(|request: Request<Incoming>| {
-                let worker = worker.clone();
-                async move { Ok::<_, Infallible>(turn_away(&worker, request).await) }
-            });
-            builder.serve_connection(io, service).await
+        // Its state is large, and hardly any client of a plain listener speaks it.
+        Spoken::Http2 => {
+            until(&closing, Box::pin(http2_builder(limits).serve_connection(io, service)).as_mut()).await
         }
     };
     if let Err(error) = ended {
@@ -271,9 +284,31 @@ where
     }
 }
 
+/// What answers the requests of a connection. An exchange has a place of its own until its answer begins: a connection
+/// that waits, or whose answer streams, does not hold it.
+fn service<C: Connect>(
+    worker: &Arc<Worker<C>>,
+    served: bool,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<AnswerBody>,
+    Error = Infallible,
+    Future: Send + 'static,
+> + use<C> {
+    let worker = worker.clone();
+    service_fn(move |request: Request<Incoming>| {
+        let worker = worker.clone();
+        Box::pin(async move {
+            Ok::<_, Infallible>(match served {
+                true => respond(&worker, request).await,
+                false => turn_away(&worker, request).await,
+            })
+        })
+    })
+}
+
 /// Serves a connection to its end, which is asked for when `closing` is declared: what is under way on it ends whole.
-async fn until<G: GracefulConnection>(closing: &Ending, connection: G) -> Result<(), G::Error> {
-    let mut connection = std::pin::pin!(connection);
+async fn until<G: GracefulConnection>(closing: &Ending, mut connection: Pin<&mut G>) -> Result<(), G::Error> {
     let mut watch = Some(closing.watch());
     std::future::poll_fn(|cx| {
         if watch.as_mut().is_some_and(|watch| watch.poll(cx, closing)) {
@@ -285,16 +320,19 @@ async fn until<G: GracefulConnection>(closing: &Ending, connection: G) -> Result
     .await
 }
 
-fn builder(limits: ServeLimits, keep_alive: bool) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn http1_builder(limits: ServeLimits, timer: HeadTimer, keep_alive: bool) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
-        .timer(TokioTimer::new())
+        .timer(timer)
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(READ_BYTES_MAX as usize)
         .keep_alive(keep_alive);
     builder
-        .http2()
+}
+
+fn http2_builder(limits: ServeLimits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_max)
         .max_header_list_size(READ_BYTES_MAX)

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -143,40 +144,46 @@ pub async fn send<C: Connect>(
     let mut request = request;
     while let Some(mut lease) = pool.take(origin) {
         // One that takes no request in this time is as good as closed.
-        if !matches!(within(to_connect, lease.ready()).await, Ok(true)) {
+        if !matches!(within(to_connect, pin!(lease.ready())).await, Ok(true)) {
             continue;
         }
         let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
-        match within(until, lease.exchange(request)).await? {
+        let sent = within(until, pin!(lease.exchange(request))).await?;
+        match sent {
             Ok(response) => return Ok(Answer { response, lease, deadline }),
             Err(Unsent::Back(unsent)) => request = *unsent,
             Err(Unsent::Failed(error)) => return Err(AttemptError::Exchange(error)),
         }
     }
-    let mut lease = within(to_connect, open(connect, pool, origin)).await??;
+    // Opening a connection is rare, and what it takes large.
+    let mut lease = within(to_connect, Box::pin(open(connect, pool, origin))).await??;
     let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
-    match within(until, lease.exchange(request)).await? {
+    let sent = within(until, pin!(lease.exchange(request))).await?;
+    match sent {
         Ok(response) => Ok(Answer { response, lease, deadline }),
         Err(Unsent::Back(_)) => Err(AttemptError::Connect(io::ErrorKind::ConnectionReset.into())),
         Err(Unsent::Failed(error)) => Err(AttemptError::Exchange(error)),
     }
 }
 
-async fn within<T>(until: (Instant, Phase), work: impl Future<Output = T>) -> Result<T, AttemptError> {
+async fn within<T>(
+    until: (Instant, Phase),
+    work: impl Future<Output = T> + Unpin,
+) -> Result<T, AttemptError> {
     in_time(work, || until).await.map_err(AttemptError::Timeout)
 }
 
 /// What `work` gives, which is waited for until the time that `until` says. The clock is asked, and a timer set, only
-/// where there is something to wait for.
+/// where there is something to wait for. The work stays where the caller pinned it: what is awaited by value is in memory
+/// once for each function it passes through.
 ///
 /// # Errors
 /// What `until` says beside the time, when that is over.
 pub async fn in_time<T, E>(
-    work: impl Future<Output = T>,
+    mut work: impl Future<Output = T> + Unpin,
     until: impl FnOnce() -> (Instant, E),
 ) -> Result<T, E> {
-    let mut work = std::pin::pin!(work);
-    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(Pin::new(&mut work).poll(cx))).await {
         return Ok(done);
     }
     let (until, late) = until();

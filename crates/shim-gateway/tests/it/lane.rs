@@ -27,6 +27,17 @@ async fn same_dialect_bytes_pass_but_for_the_model() {
     assert_eq!((usage.input_uncached.0, usage.output_text.0, settled[0].generation.0), (3, 4, 1));
 }
 
+/// What one exchange holds until its answer begins is what thousands of waiting ones hold a thousand times, and what each
+/// takes through the processor's caches. What is rare has its room elsewhere.
+#[tokio::test]
+async fn an_exchange_takes_little_room() {
+    let lab = Lab::new(CONFIG, |_| None);
+    let request = Request::new(Full::new(Bytes::new()));
+    let room = size_of_val(&shim_gateway::respond(&lab.worker, request));
+    println!("{room} bytes");
+    assert!(room <= 5 << 10, "{room} bytes");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_dialect_passes_by_its_own_route() {
     let lab = Lab::new(CONFIG, |got| {
