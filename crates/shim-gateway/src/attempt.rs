@@ -115,23 +115,22 @@ pub(crate) async fn attempt<C: Connect>(
     ticket: &mut Ticket,
 ) -> Result<Attempt, Failed> {
     let mut left = plan.steps.len();
-    let mut last = Err(Fault::new(FaultKind::Internal, "the plan has no target").into());
     for step in &plan.steps {
         left -= 1;
         ticket.tries(&step.target);
-        last = tried(worker, admitted, &plan.alias.rule, step, ticket).await;
-        let fault = match &last {
-            Ok(Attempt { fault: None, .. }) => return last,
+        let tried = tried(worker, admitted, &plan.alias.rule, step, ticket).await;
+        let fault = match &tried {
+            Ok(Attempt { fault: None, .. }) => return tried,
             Ok(Attempt { fault: Some(fault), .. }) | Err(Failed { fault, .. }) => fault,
         };
         let total = step.target.provider.timeouts.total;
-        if failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
-            return last;
+        if left == 0 || failover::after(fault, left, ticket.start().elapsed(), total) == Next::Report {
+            return tried;
         }
         ticket.gives_up(fault);
         tracing::info!(exchange = %ticket.id(), target = %step.target.name, %fault, "trying the next target");
     }
-    last
+    Err(Fault::new(FaultKind::Internal, "the plan has no target").into())
 }
 
 /// Tries one step; a count that its provider has no counter for is estimated.
@@ -175,7 +174,7 @@ async fn one<C: Connect>(
         true => Box::pin(same(&worker.shared, admitted, rule, step, seed, false)).await?,
         false => None,
     };
-    let first = straight(worker, admitted, step, http, changed.as_ref(), seed).await?;
+    let first = straight(worker, admitted, step, http, changed.as_deref(), seed).await?;
     if !first.fault.as_ref().is_some_and(is_about_state) || !carries(admitted) {
         return Ok(first);
     }
@@ -207,12 +206,12 @@ async fn straight<C: Connect>(
     let (request, spare_usage) = build(admitted, step, http, changed)?;
     let timeouts = &step.target.provider.timeouts;
     let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
-    let answer = sent.map_err(|error| unanswered(&error, step))?;
+    let answer = Box::new(sent.map_err(|error| unanswered(&error, step))?);
     let attempt = if answer.response.status().is_success() {
         let watch = |meter| watched(&worker.shared, admitted, step, exchange, meter);
         good(admitted, step, http, answer, spare_usage, watch).await
     } else {
-        Box::pin(refused(admitted, step, http, answer)).await
+        Box::pin(refused(admitted, step, http, *answer)).await
     };
     // What was left out is told also where the target refused the rest.
     attempt.map(|attempt| Attempt { losses: changed.map(|changed| changed.losses.clone()), ..attempt })
@@ -291,7 +290,7 @@ async fn good(
     admitted: &Admitted,
     step: &Step,
     http: &HttpSetup,
-    mut answer: Answer,
+    mut answer: Box<Answer>,
     spare_usage: bool,
     watch: impl FnOnce(Box<dyn Meter>) -> Box<dyn Meter>,
 ) -> Result<Attempt, Failed> {
@@ -307,7 +306,7 @@ async fn good(
         if let Err(fault) = begins(&mut answer, step, http, admitted.route.operation, framing).await {
             return Err(Failed::with(fault, headers));
         }
-        Answered::Stream { answer: Box::new(answer), framing, meter, spare_usage }
+        Answered::Stream { answer, framing, meter, spare_usage }
     } else {
         match hold(&mut answer, step, HOLD_BYTES_MAX).await {
             Ok(Hold::Whole(bytes)) => {
@@ -321,7 +320,7 @@ async fn good(
                     }
                 }
             }
-            Ok(Hold::More(first)) => Answered::Large { answer: Box::new(answer), first, meter },
+            Ok(Hold::More(first)) => Answered::Large { answer, first, meter },
             Err(fault) => return Err(Failed::with(fault, headers)),
         }
     };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 
@@ -34,8 +35,8 @@ impl Default for PoolLimits {
 
 #[derive(Debug, Default)]
 struct Inner {
-    http1: HashMap<Origin, Vec<Idle>>,
-    http2: HashMap<Origin, http2::SendRequest<PiecesBody>>,
+    http1: HashMap<Origin, Vec<Idle>, RandomState>,
+    http2: HashMap<Origin, http2::SendRequest<PiecesBody>, RandomState>,
 }
 
 #[derive(Debug)]

@@ -51,7 +51,7 @@ pub(crate) async fn same(
     step: &Step,
     seed: &str,
     bare: bool,
-) -> Result<Option<Changed>, Fault> {
+) -> Result<Option<Box<Changed>>, Fault> {
     if !matches!(admitted.route.operation, Operation::Generate | Operation::CountTokens) {
         return Ok(None);
     }
@@ -71,7 +71,7 @@ pub(crate) async fn same(
     let losses = judged(speaker(dialect), &step.target.name, losses, rule)?;
     let text = utf8(&encoded.body).map_err(|error| unwritten(&error))?;
     let head = admitted.codec.0.head(&admitted.route, text).map_err(|error| unwritten(&error))?;
-    Ok(Some(Changed { body: encoded.body.into(), head, losses }))
+    Ok(Some(Box::new(Changed { body: encoded.body.into(), head, losses })))
 }
 
 fn unwritten(error: &dyn std::fmt::Display) -> Fault {
