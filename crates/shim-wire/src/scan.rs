@@ -183,6 +183,11 @@ impl<'a> Scanner<'a> {
         None
     }
 
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     /// How far it has come, in bytes.
     #[inline]
     pub(crate) fn offset(&self) -> usize {
@@ -192,6 +197,12 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;
+    }
+
+    /// Goes on behind what ends at `at`.
+    #[inline]
+    pub(crate) fn resume(&mut self, at: usize) {
+        self.at = at;
     }
 
     #[cold]
@@ -234,6 +245,16 @@ impl<'a> Scanner<'a> {
     pub(crate) fn key(&mut self) -> Result<Quoted, ScanError> {
         let read = self.name();
         read.map_err(|kind| self.error(kind))
+    }
+
+    /// Consumes the string that starts here.
+    #[inline]
+    pub(crate) fn quoted(&mut self) -> Result<Quoted, ScanError> {
+        let start = self.at;
+        match self.string() {
+            Ok(escaped) => Ok(Quoted { span: start..self.at, escaped }),
+            Err(kind) => Err(self.error(kind)),
+        }
     }
 
     /// Consumes the array or object that starts here, and all that is in it.
