@@ -67,7 +67,7 @@ fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     far_end(bytes, start)
 }
 
-/// The same, a block at a time. Whether a quote is escaped is asked for each by itself: most blocks have none.
+/// The same, a block at a time. Most quotes inside have one backslash before them; only for others is the run counted.
 #[inline(never)]
 fn far_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
@@ -76,6 +76,9 @@ fn far_end(bytes: &[u8], start: usize) -> Option<usize> {
         let mut padded = [0; 64];
         let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
         let mut quotes = block.is(b'"');
+        if quotes != 0 {
+            quotes &= !behind_one(block.is(b'\\'));
+        }
         while quotes != 0 {
             let quote = at + quotes.trailing_zeros() as usize;
             if !is_escaped(bytes.get(start..quote)?) {
@@ -86,6 +89,12 @@ fn far_end(bytes: &[u8], start: usize) -> Option<usize> {
         at += 64;
     }
     None
+}
+
+/// The bytes behind exactly one of `slashes`, of those before which two bytes of the block stand.
+#[inline]
+fn behind_one(slashes: u64) -> u64 {
+    slashes << 1 & !(slashes << 2) & !0b11
 }
 
 /// Whether what follows `before` is escaped. No backslash is looked at twice: a quote follows each run.

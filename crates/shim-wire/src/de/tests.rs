@@ -301,6 +301,17 @@ fn strings_without_escapes_are_borrowed() {
     assert!(everything.rest.iter().all(|(key, value)| within(key) && within(value.get())));
 }
 
+#[test]
+fn a_string_ends_where_it_ends_wherever_its_backslashes_stand() {
+    for before in 0..140 {
+        for slashes in 0..6 {
+            let run = "\\".repeat(slashes);
+            agrees::<Vec<&RawValue>>(&format!(r#"["{}{run}","b"]"#, "a".repeat(before)));
+            agrees::<Vec<String>>(&format!(r#"["{}{run}"c","b"]"#, "a".repeat(before)));
+        }
+    }
+}
+
 fn space() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["", "", "", " ", "\n", "\t", "\r", " \r\n\t "])
 }
