@@ -1,8 +1,34 @@
-//! The scanner and the views of `shim-wire`, beside serde_json.
+//! The scanner, the views and the reader of wire types of `shim-wire`, beside serde_json.
 
+use std::fmt::Debug;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use shim_wire::scan::{self, Limits, ScanError, ScanErrorKind};
-use shim_wire::{ArrayReader, ObjectReader, RawJson, Value, ValueKind, Walk};
+use shim_wire::law_support::{read, read_raw};
+use shim_wire::scan::{self, DEPTH_CEILING, Limits, ScanError, ScanErrorKind};
+use shim_wire::{ArrayReader, ObjectReader, RawJson, Str, Value, ValueKind, Walk, object};
+
+object! {
+    /// A member of each kind that wire types have.
+    struct Wire<'a> {
+        req model: Str<'a>,
+        opt id: Str<'a>,
+        opt max_tokens: u64,
+        opt temperature: f64,
+        opt stream: bool,
+        opt system: &'a RawValue,
+        seq messages: Vec<Turn<'a>>,
+        seq content: Vec<&'a RawValue>,
+        seq choices: Vec<Turn<'a>>,
+    }
+
+    /// One of a list.
+    struct Turn<'a> {
+        opt role: Str<'a>,
+        opt index: i64,
+        opt content: &'a RawValue,
+    }
+}
 
 /// The scanner accepts what serde_json accepts, the views agree with both, and what they read is what serde_json reads.
 pub(crate) fn check(data: &[u8]) {
@@ -24,6 +50,27 @@ pub(crate) fn check(data: &[u8]) {
     let scanned = scanned.map(drop);
     walks(text, &scanned);
     views(text, &scanned);
+    wire::<Wire<'_>>(text);
+    wire::<serde_json::Value>(text);
+    wire::<Vec<&RawValue>>(text);
+    wire::<Str<'_>>(text);
+    wire::<f64>(text);
+    wire::<u64>(text);
+}
+
+/// Wire types are read as serde_json reads them, and from the same texts, of which those that are JSON are also read as
+/// such. What is passed over may be deeper there.
+fn wire<'a, T: Deserialize<'a> + Debug>(text: &'a str) {
+    let theirs = serde_json::from_str::<T>(text).ok();
+    let wanted = format!("{theirs:?}");
+    let ours = read::<T>(text).ok();
+    let checked = scan::check(text.as_bytes(), Limits { depth_max: DEPTH_CEILING });
+    if ours.is_some() || !checked.is_err_and(|error| error.kind == ScanErrorKind::TooDeep) {
+        assert_eq!(format!("{ours:?}"), wanted);
+    }
+    if let Ok(raw) = serde_json::from_str::<&RawValue>(text) {
+        assert_eq!(format!("{:?}", read_raw::<T>(raw).ok()), wanted);
+    }
 }
 
 /// A walk says what the scanner says, whether it reads into everything or into nothing.

@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 mod block;
+mod de;
 pub mod frame;
 mod layout;
 mod object;
@@ -17,7 +18,7 @@ mod words;
 mod write;
 
 pub use layout::{Layout, LayoutAsked};
-pub use object::{WireError, from_json, from_json_kept};
+pub use object::{WireError, from_json, from_json_kept, from_raw};
 pub use raw::{Members, RawJson, Str};
 pub use splice::{Pieces, Splice, SpliceError, splice};
 pub use unescape::text_of;
@@ -31,4 +32,10 @@ pub mod macro_support {
     //! What the expansion of [`object!`](crate::object) names; not an interface.
     pub use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
     pub use serde_json::value::RawValue;
+}
+
+#[doc(hidden)]
+pub mod law_support {
+    //! How wire types are read, without serde_json behind it: what the laws hold against serde_json; not an interface.
+    pub use crate::de::{Refused, read, read_raw};
 }

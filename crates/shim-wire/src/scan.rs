@@ -183,6 +183,11 @@ impl<'a> Scanner<'a> {
         None
     }
 
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     /// How far it has come, in bytes.
     #[inline]
     pub(crate) fn offset(&self) -> usize {
@@ -192,6 +197,12 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.at += 1;
+    }
+
+    /// Goes on behind what ends at `at`.
+    #[inline]
+    pub(crate) fn resume(&mut self, at: usize) {
+        self.at = at;
     }
 
     #[cold]
@@ -234,6 +245,16 @@ impl<'a> Scanner<'a> {
     pub(crate) fn key(&mut self) -> Result<Quoted, ScanError> {
         let read = self.name();
         read.map_err(|kind| self.error(kind))
+    }
+
+    /// Consumes the string that starts here.
+    #[inline]
+    pub(crate) fn quoted(&mut self) -> Result<Quoted, ScanError> {
+        let start = self.at;
+        match self.string() {
+            Ok(escaped) => Ok(Quoted { span: start..self.at, escaped }),
+            Err(kind) => Err(self.error(kind)),
+        }
     }
 
     /// Consumes the array or object that starts here, and all that is in it.
@@ -416,9 +437,13 @@ impl<'a> Scanner<'a> {
         ends
     }
 
-    /// Goes on in a string, at a byte that is not escaped, a block at a time.
+    /// Goes on in a string, at a byte that is not escaped: names are seldom longer than twice what is near, and texts are read
+    /// a block at a time.
     #[inline(never)]
     fn rest_of_string(&mut self) -> Checked<bool> {
+        if self.ends_near() {
+            return Ok(false);
+        }
         let (mut escaped, mut escapes) = (false, Escapes::default());
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
@@ -448,15 +473,18 @@ impl<'a> Scanner<'a> {
     fn check_escapes(&mut self, block: &Block, mut taken: u64) -> Checked {
         taken &= !(block.is(b'n') | block.is(b'"') | block.is(b'\\'));
         if taken != 0 {
-            taken &= !b"/bfrt".iter().fold(0, |short, byte| short | block.is(*byte));
+            taken &= !(block.is(b't') | block.is(b'r'));
         }
         while taken != 0 {
             let at = self.at + taken.trailing_zeros() as usize;
-            let digits = self.text.as_bytes().get(at + 1..).unwrap_or_default();
-            let digits = digits.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
-            if self.text.as_bytes().get(at) != Some(&b'u') || digits < 4 {
-                self.at = at + digits;
-                return Err(ScanErrorKind::BadString);
+            let escape = self.text.as_bytes().get(at..).unwrap_or_default();
+            if !matches!(escape, [b'/' | b'b' | b'f', ..]) {
+                let digits =
+                    escape.iter().skip(1).take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
+                if escape.first() != Some(&b'u') || digits < 4 {
+                    self.at = at + digits;
+                    return Err(ScanErrorKind::BadString);
+                }
             }
             taken &= taken - 1;
         }

@@ -48,7 +48,7 @@ fn inputs(raw: &RawValue) -> Result<(Vec<EmbedInput>, bool), DecodeError> {
     if let Some(text) = string(raw) {
         return Ok((vec![input(words(text))], true));
     }
-    let list: Vec<&RawValue> = read(raw.get(), "input")?;
+    let list: Vec<&RawValue> = read(raw, "input")?;
     let tokens: Option<Vec<u64>> = list.iter().map(|raw| raw.get().parse().ok()).collect();
     if let Some(tokens) = tokens.filter(|tokens| !tokens.is_empty()) {
         return Ok((vec![input(EmbedContent::Tokens(tokens))], true));
@@ -56,9 +56,9 @@ fn inputs(raw: &RawValue) -> Result<(Vec<EmbedInput>, bool), DecodeError> {
     let inputs = list.into_iter().enumerate().map(|(at, raw)| {
         let path = format!("input[{at}]");
         let content = if is_array(raw) {
-            EmbedContent::Tokens(read(raw.get(), &path)?)
+            EmbedContent::Tokens(read(raw, &path)?)
         } else {
-            words(read::<Str<'_>>(raw.get(), &path)?.into_string())
+            words(read::<Str<'_>>(raw, &path)?.into_string())
         };
         Ok(input(content))
     });
@@ -148,7 +148,7 @@ pub(super) fn decode_answer(body: &str) -> Result<Embeddings, AnswerError> {
         return Err(AnswerError::Fault(Box::new(fault)));
     }
     let data = wire.data.ok_or_else(|| DecodeError::shape(".", "missing field `data`"))?;
-    let list: Vec<&RawValue> = read(data.get(), "data")?;
+    let list: Vec<&RawValue> = read(data, "data")?;
     let vectors = list.into_iter().enumerate().map(|(at, raw)| embedding(raw, at));
     let mut vectors = vectors.collect::<Result<Vec<_>, _>>()?;
     vectors.sort_by_key(|(index, _)| *index);
@@ -163,7 +163,7 @@ pub(super) fn decode_answer(body: &str) -> Result<Embeddings, AnswerError> {
 
 fn embedding(raw: &RawValue, at: usize) -> Result<(usize, Embedding), DecodeError> {
     let path = format!("data[{at}]");
-    let wire: EmbeddingObject<'_> = read(raw.get(), &path)?;
+    let wire: EmbeddingObject<'_> = read(raw, &path)?;
     let values = match string(wire.embedding) {
         Some(text) => Vector::Base64(text),
         None if is_array(wire.embedding) => Vector::Floats(wire.embedding.into()),

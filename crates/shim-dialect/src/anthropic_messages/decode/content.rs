@@ -5,7 +5,7 @@ use shim_ir::{
     CacheMark, Citation, Executor, Media, MediaKind, Opaque, OpaqueKind, Part, Reasoning, ServerResult,
     Source, Text, ToolCall, ToolCallKind, ToolResult,
 };
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{RawJson, Str, from_raw};
 
 use super::{DIALECT, foreign, keep_other, read, rest, said, string};
 use crate::DecodeError;
@@ -20,7 +20,7 @@ pub(crate) fn content(raw: &RawValue, path: &str) -> Result<Vec<Part>, DecodeErr
     if let Some(text) = string(raw) {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
-    let blocks: Vec<&RawValue> = read(raw.get(), path)?;
+    let blocks: Vec<&RawValue> = read(raw, path)?;
     blocks.into_iter().enumerate().map(|(at, raw)| block(raw, &format!("{path}[{at}]"))).collect()
 }
 
@@ -30,16 +30,15 @@ pub(crate) fn block(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
     if let Some(text) = string(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
-    let text = raw.get();
-    let kind = tag(text).unwrap_or_default();
+    let kind = tag(raw.get()).unwrap_or_default();
     Ok(match &*kind {
-        "text" => text_block(read(text, path)?),
-        "image" | "document" => media_block(read(text, path)?, raw, path)?,
-        "search_result" => search_result_block(read(text, path)?, path)?,
-        "thinking" => thinking_block(read(text, path)?),
-        "redacted_thinking" => redacted_thinking_block(read(text, path)?),
-        "tool_use" | "server_tool_use" | "mcp_tool_use" => tool_use_block(read(text, path)?),
-        "tool_result" => tool_result_block(read(text, path)?, path)?,
+        "text" => text_block(read(raw, path)?),
+        "image" | "document" => media_block(read(raw, path)?, raw, path)?,
+        "search_result" => search_result_block(read(raw, path)?, path)?,
+        "thinking" => thinking_block(read(raw, path)?),
+        "redacted_thinking" => redacted_thinking_block(read(raw, path)?),
+        "tool_use" | "server_tool_use" | "mcp_tool_use" => tool_use_block(read(raw, path)?),
+        "tool_result" => tool_result_block(read(raw, path)?, path)?,
         kind if kind.ends_with("_tool_result") => server_result(kind, raw),
         other => Part::Foreign(foreign(other, raw)),
     })
@@ -60,7 +59,7 @@ fn text_block(mut wire: TextBlock<'_>) -> Part {
 /// A citation. Anthropic's are of the whole block of text, so they have no span in it.
 pub(crate) fn citation(raw: &RawValue) -> Citation {
     let words = Some(RawJson::from(raw));
-    let Ok(wire) = from_json::<TextCitation<'_>>(raw.get()) else {
+    let Ok(wire) = from_raw::<TextCitation<'_>>(raw) else {
         return Citation { words, ..Citation::default() };
     };
     let address = wire.source.filter(|source| source.contains("://"));
@@ -75,7 +74,7 @@ pub(crate) fn citation(raw: &RawValue) -> Citation {
 
 /// An image or a document; with a source nobody knows, a foreign block.
 fn media_block(wire: MediaBlock<'_>, raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    let mut of_source: BlockSource<'_> = read(wire.source.get(), &format!("{path}.source"))?;
+    let mut of_source: BlockSource<'_> = read(wire.source, &format!("{path}.source"))?;
     let Some(source) = source(&mut of_source, &format!("{path}.source"))? else {
         return Ok(Part::Foreign(foreign(&wire.kind, raw)));
     };

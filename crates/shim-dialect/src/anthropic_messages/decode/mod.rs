@@ -8,7 +8,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json, text_of};
+use shim_wire::{Members, RawJson, Str, from_raw, text_of};
 
 pub(super) use answer::{finish, message, word};
 pub(super) use content::{block, citation, content};
@@ -31,9 +31,9 @@ pub(super) const MCP: &str = "mcp";
 /// Source: <https://platform.claude.com/docs/en/agents-and-tools/mcp-connector>, read 2026-11-25.
 pub(super) const SERVERS: &str = "mcp_servers";
 
-/// Reads `text`, which stands at `path`.
-pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
-    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+/// Reads `raw`, which stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(|error| DecodeError::from(error).under(path))
 }
 
 /// What a wire type does not model.

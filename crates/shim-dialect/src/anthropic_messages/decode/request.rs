@@ -85,7 +85,7 @@ fn output(wire: &MessagesRequest<'_>, members: &mut Rest) -> Result<Option<Outpu
 
 /// A schema. Answers are made to fit it exactly, always.
 fn json_output_format(raw: &RawValue, path: &str) -> Result<OutputFormat, DecodeError> {
-    let wire: JsonOutputFormat<'_> = read(raw.get(), path)?;
+    let wire: JsonOutputFormat<'_> = read(raw, path)?;
     Ok(match (wire.kind.as_deref(), wire.schema) {
         (Some("json_schema"), Some(schema)) => OutputFormat::Schema(Schema {
             schema: Some(schema.into()),
@@ -130,7 +130,7 @@ fn tool_choice(
     members: &mut Rest,
 ) -> Result<(Option<ToolChoice>, Option<bool>), DecodeError> {
     let Some(raw) = raw else { return Ok((None, None)) };
-    let wire: Choose<'_> = read(raw.get(), "tool_choice")?;
+    let wire: Choose<'_> = read(raw, "tool_choice")?;
     let choice = match (wire.kind.as_deref(), wire.name) {
         (Some("auto"), None) => ToolChoice::Auto,
         (Some("any"), None) => ToolChoice::Required,
@@ -238,7 +238,8 @@ fn turn(role: Role, parts: Vec<Part>, rest: Rest) -> Turn {
 
 /// The operator's words in the middle of a message are a turn of their own; that they were a block is in `rest`.
 fn mid_conversation_system_block(raw: &RawJson, path: &str) -> Result<Turn, DecodeError> {
-    let wire: MidConversationSystemBlock<'_> = read(raw.get(), path)?;
+    let wire: MidConversationSystemBlock<'_> =
+        from_json(raw.get()).map_err(|error| DecodeError::from(error).under(path))?;
     let parts = content(wire.content, &format!("{path}.content"))?;
     Ok(turn(Role::System, parts, rest(wire.rest)))
 }

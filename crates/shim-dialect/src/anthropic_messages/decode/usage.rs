@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Rest, Tokens, Usage};
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{RawJson, Str, from_json, from_raw};
 
 use super::{members, object, stated};
 use crate::anthropic_messages::types;
@@ -25,7 +25,7 @@ pub(crate) fn usage(text: &str) -> Option<Usage> {
 
 /// What each compaction used.
 fn compactions(raw: &RawValue) -> Vec<Usage> {
-    let iterations: Vec<types::Usage<'_>> = from_json(raw.get()).unwrap_or_default();
+    let iterations: Vec<types::Usage<'_>> = from_raw(raw).unwrap_or_default();
     let of_kind = |iteration: &&types::Usage<'_>| iteration.kind.as_deref() == Some("compaction");
     iterations.iter().filter(of_kind).map(classes).collect()
 }

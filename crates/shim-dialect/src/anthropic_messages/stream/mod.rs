@@ -233,7 +233,7 @@ impl MessageDecoder {
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         let raw = event.delta.ok_or_else(|| DecodeError::shape(".", "missing field `delta`"))?;
-        let delta = read_at(raw.get(), "delta")?;
+        let delta = read_at(raw, "delta")?;
         let at = self.place(event.index);
         let mut sink = Sink { out, parts: &mut self.parts };
         let open = at.and_then(|at| self.open.get_mut(at));
@@ -265,7 +265,7 @@ impl MessageDecoder {
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         if let Some(raw) = event.delta {
-            let delta: MessageDelta<'_> = read_at(raw.get(), "delta")?;
+            let delta: MessageDelta<'_> = read_at(raw, "delta")?;
             members.merge(stated(rest(delta.rest)));
             self.stop(delta.stop_reason, delta.stop_sequence);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::Citation;
-use shim_wire::{Str, from_json};
+use shim_wire::{Str, from_raw};
 
 use crate::gemini_generate::types::{
     CitationMetadata, CitationSource, Found, GroundingChunk, GroundingMetadata, GroundingSupport,
@@ -11,14 +11,14 @@ use crate::gemini_generate::types::{
 /// The citations of `citationMetadata`, each verbatim, with its span in bytes of what is said:
 /// <https://ai.google.dev/api/generate-content#CitationSource>, read 2026-11-26.
 pub(crate) fn citations(metadata: &RawValue) -> Vec<Citation> {
-    let Ok(wire) = from_json::<CitationMetadata<'_>>(metadata.get()) else { return Vec::new() };
+    let Ok(wire) = from_raw::<CitationMetadata<'_>>(metadata) else { return Vec::new() };
     wire.citations.into_iter().chain(wire.citation_sources).map(citation).collect()
 }
 
 /// One of them.
 pub(crate) fn citation(raw: &RawValue) -> Citation {
     let words = Some(raw.into());
-    let Ok(source) = from_json::<CitationSource<'_>>(raw.get()) else {
+    let Ok(source) = from_raw::<CitationSource<'_>>(raw) else {
         return Citation { words, ..Citation::default() };
     };
     Citation {
@@ -34,7 +34,7 @@ pub(crate) fn citation(raw: &RawValue) -> Citation {
 /// What `groundingMetadata` cites, with the index of the part that cites it. The metadata stay verbatim beside the
 /// answer, so these have no words of their own.
 pub(crate) fn grounded(metadata: &RawValue) -> Vec<(usize, Citation)> {
-    let Ok(wire) = from_json::<GroundingMetadata<'_>>(metadata.get()) else { return Vec::new() };
+    let Ok(wire) = from_raw::<GroundingMetadata<'_>>(metadata) else { return Vec::new() };
     let chunks = &wire.grounding_chunks;
     if wire.grounding_supports.is_empty() {
         return chunks.iter().filter_map(found).map(|found| (0, of(found))).collect();

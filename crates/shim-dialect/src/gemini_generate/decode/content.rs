@@ -32,7 +32,7 @@ pub(crate) fn parts(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, Dec
 
 /// One part. What is neither known nor text is foreign.
 pub(crate) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    let mut wire: types::Part<'_> = read(raw.get(), path)?;
+    let mut wire: types::Part<'_> = read(raw, path)?;
     let data = DATA.iter().find_map(|name| Some((*name, take(&mut wire.rest, name)?)));
     let Some((name, data)) = data else {
         return Ok(text_part(wire).unwrap_or_else(|| Part::Foreign(foreign(&kind_of(raw), raw))));
@@ -40,12 +40,12 @@ pub(crate) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
     let path = &format!("{path}.{}", camel(name));
     let around = Around::of(wire);
     Ok(match name {
-        "inline_data" => Part::Media(inline(read(data.get(), path)?, around)),
-        "file_data" => Part::Media(file(read(data.get(), path)?, around, path)?),
-        "function_call" => Part::ToolCall(function_call(read(data.get(), path)?, around)),
-        "function_response" => Part::ToolResult(function_response(read(data.get(), path)?, around, path)?),
+        "inline_data" => Part::Media(inline(read(data, path)?, around)),
+        "file_data" => Part::Media(file(read(data, path)?, around, path)?),
+        "function_call" => Part::ToolCall(function_call(read(data, path)?, around)),
+        "function_response" => Part::ToolResult(function_response(read(data, path)?, around, path)?),
         "executable_code" => Part::ToolCall(executable_code(data, around, path)?),
-        "tool_call" => Part::ToolCall(tool_call(read(data.get(), path)?, around)),
+        "tool_call" => Part::ToolCall(tool_call(read(data, path)?, around)),
         "code_execution_result" => server_result("codeExecutionResult", data, raw, path)?,
         _ => server_result("toolResponse", data, raw, path)?,
     })
@@ -190,7 +190,7 @@ fn media(source: Source, mut around: Around<'_>, own: Rest) -> Media {
 
 /// The level of a resolution that says nothing else.
 fn level(raw: &RawValue) -> Option<String> {
-    let wire: types::MediaResolution<'_> = shim_wire::from_json(raw.get()).ok()?;
+    let wire: types::MediaResolution<'_> = shim_wire::from_raw(raw).ok()?;
     wire.level.filter(|_| wire.rest.is_empty()).map(Str::into_string)
 }
 
@@ -238,7 +238,7 @@ fn tool_call(wire: types::ToolCall<'_>, around: Around<'_>) -> ToolCall {
 
 /// Code the provider runs: all there is of it is its arguments.
 fn executable_code(raw: &RawValue, mut around: Around<'_>, path: &str) -> Result<ToolCall, DecodeError> {
-    let wire: Identified<'_> = read(raw.get(), path)?;
+    let wire: Identified<'_> = read(raw, path)?;
     Ok(ToolCall {
         id: wire.id.map(Str::into_string).unwrap_or_default(),
         item: None,
@@ -254,7 +254,7 @@ fn executable_code(raw: &RawValue, mut around: Around<'_>, path: &str) -> Result
 
 /// What a tool run by the provider gave: the whole part, so that its signature stays with it.
 fn server_result(kind: &str, data: &RawValue, part: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    let wire: Identified<'_> = read(data.get(), path)?;
+    let wire: Identified<'_> = read(data, path)?;
     Ok(Part::ServerResult(ServerResult {
         call: wire.id.map(Str::into_string).unwrap_or_default(),
         kind: kind.to_owned(),

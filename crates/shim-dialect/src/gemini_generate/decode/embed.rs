@@ -26,7 +26,7 @@ pub(crate) fn embed_request(route: &Route, body: &str) -> Result<EmbedRequest, D
     }
     let inputs = batch.requests.into_iter().enumerate().map(|(at, raw)| {
         let path = format!("requests[{at}]");
-        input(read(raw.get(), &path)?, route, &format!("{path}.content"))
+        input(read(raw, &path)?, route, &format!("{path}.content"))
     });
     let (inputs, dimensions) = of_one_length(inputs.collect::<Result<Vec<_>, _>>()?);
     Ok(EmbedRequest { inputs, dimensions, rest: rest(batch.rest), ..asked })
@@ -83,7 +83,7 @@ pub(crate) fn embeddings(body: &str) -> Result<Embeddings, AnswerError> {
 
 fn embedding(raw: &RawValue, at: usize) -> Result<Embedding, DecodeError> {
     let path = format!("embeddings[{at}]");
-    let wire: ContentEmbedding<'_> = read(raw.get(), &path)?;
+    let wire: ContentEmbedding<'_> = read(raw, &path)?;
     if !wire.values.get().starts_with('[') {
         return Err(DecodeError::shape(format!("{path}.values"), "expected numbers"));
     }

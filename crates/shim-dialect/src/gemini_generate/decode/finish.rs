@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Finish, FinishReason};
-use shim_wire::from_json;
+use shim_wire::from_raw;
 
 use crate::gemini_generate::types::PromptFeedback;
 
@@ -44,6 +44,6 @@ pub(crate) fn finish(word: Option<&str>, calls: bool) -> Option<Finish> {
 
 /// The end of an answer to a prompt that was blocked, from `promptFeedback`; `None` when it was not.
 pub(crate) fn blocked(feedback: &RawValue) -> Option<Finish> {
-    let word = from_json::<PromptFeedback<'_>>(feedback.get()).ok()?.block_reason?.into_string();
+    let word = from_raw::<PromptFeedback<'_>>(feedback).ok()?.block_reason?.into_string();
     (!word.is_empty()).then_some(Finish { reason: FinishReason::Filter, words: Some(word), sequence: None })
 }

@@ -15,7 +15,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json};
+use shim_wire::{Members, RawJson, Str, from_raw};
 
 pub(super) use answer::{answer, content_parts, kept, moment, tier};
 pub(super) use cite::{citation, citations, grounded, in_characters};
@@ -35,9 +35,9 @@ use crate::common::{each_member, quoted};
 /// This dialect.
 pub(super) const DIALECT: Dialect = Dialect::Gemini;
 
-/// Reads `text`, which stands at `path`.
-pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
-    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+/// Reads `raw`, which stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(|error| DecodeError::from(error).under(path))
 }
 
 /// What a wire type does not model.
@@ -89,7 +89,7 @@ pub(super) fn listed<'a>(raw: &'a RawValue, path: &str) -> Result<Vec<(&'a RawVa
     if !raw.get().starts_with('[') {
         return Ok(vec![(raw, path.to_owned())]);
     }
-    let list: Vec<&RawValue> = read(raw.get(), path)?;
+    let list: Vec<&RawValue> = read(raw, path)?;
     Ok(list.into_iter().enumerate().map(|(at, raw)| (raw, format!("{path}[{at}]"))).collect())
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn counted(route: &Route, body: &str) -> Result<Request, DecodeError>
     };
     let path = "generateContentRequest";
     let mut counted =
-        read(raw.get(), path).and_then(|wire| request(route, wire).map_err(|error| error.under(path)))?;
+        read(raw, path).and_then(|wire| request(route, wire).map_err(|error| error.under(path)))?;
     counted.rest.merge(rest(wire.rest));
     Ok(counted)
 }
@@ -76,7 +76,7 @@ fn system(raw: &RawValue, members: &mut Rest) -> Result<Vec<Part>, DecodeError> 
         return Ok(vec![Part::Text(Text::new(text))]);
     }
     let path = "systemInstruction";
-    let content: Content<'_> = read(raw.get(), path)?;
+    let content: Content<'_> = read(raw, path)?;
     let mut left = rest(content.rest);
     if let Some(role) = content.role {
         left.push(DIALECT, "role", RawJson::string(&role));
@@ -87,7 +87,7 @@ fn system(raw: &RawValue, members: &mut Rest) -> Result<Vec<Part>, DecodeError> 
 
 /// A turn. Without a role it is the user's. A role that others do not have stays in `rest` as it came.
 pub(super) fn turn(raw: &RawValue, path: &str) -> Result<Turn, DecodeError> {
-    let content: Content<'_> = read(raw.get(), path)?;
+    let content: Content<'_> = read(raw, path)?;
     let parts = parts(content.parts, &format!("{path}.parts"))?;
     let word = said(content.role).unwrap_or_else(|| "user".to_owned());
     let mut members = rest(content.rest);

@@ -13,10 +13,10 @@ use crate::gemini_generate::types::{self, FunctionCallingConfig, FunctionDeclara
 pub(super) fn tools(raw: &RawValue) -> Result<Vec<Tool>, DecodeError> {
     let mut tools = Vec::new();
     for (raw, path) in listed(raw, "tools")? {
-        let entry: types::Tool<'_> = read(raw.get(), &path)?;
+        let entry: types::Tool<'_> = read(raw, &path)?;
         if let Some(list) = entry.function_declarations {
             for (raw, path) in listed(list, &format!("{path}.functionDeclarations"))? {
-                tools.push(function(read(raw.get(), &path)?));
+                tools.push(function(read(raw, &path)?));
             }
         }
         // To write `null` for a tool is not to offer it.

@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Delta, Part, PartId, Rest, ToolCall};
-use shim_wire::RawJson;
+use shim_wire::{RawJson, from_json};
 
 use super::super::decode::{DIALECT, listed, read};
 use super::super::message::is_name;
@@ -128,9 +128,10 @@ impl Call {
     }
 
     fn add(&mut self, partial: &RawJson, text: &mut String) -> Result<(), DecodeError> {
-        let raw: &RawValue = read(partial.get(), PATH)?;
+        let raw: &RawValue =
+            from_json(partial.get()).map_err(|error| DecodeError::from(error).under(PATH))?;
         for (raw, path) in listed(raw, PATH)? {
-            let value: PartialArg<'_> = read(raw.get(), &path)?;
+            let value: PartialArg<'_> = read(raw, &path)?;
             self.arguments.add(&value, text).map_err(|error| error.under(&path))?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use shim_ir::{
     Candidate, Citation, Executor, Finish, FinishReason, Media, MediaKind, Opaque, OpaqueKind, Part,
     Response, Rest, Source, Text, ToolCall, ToolCallKind,
 };
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{RawJson, Str, from_json, from_raw};
 
 use super::content::part;
 use super::{
@@ -124,7 +124,7 @@ fn candidate(mut choice: Choice<'_>, at: usize) -> Result<(usize, Candidate), De
 
 /// Hangs log probabilities on the text they are of; false when there is none.
 fn add_logprobs(parts: &mut [Part], raw: &RawValue) -> bool {
-    let Ok(lists) = from_json::<Logprobs<'_>>(raw.get()) else { return false };
+    let Ok(lists) = from_raw::<Logprobs<'_>>(raw) else { return false };
     let mut added = false;
     for (text, list) in parts.iter_mut().filter_map(|part| with_list(part, &lists)) {
         text.logprobs = Some(list.into());

@@ -16,7 +16,7 @@ pub(crate) fn content(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, D
     match raw {
         None => Ok(Vec::new()),
         Some(raw) if is_array(raw) => {
-            let parts: Vec<&RawValue> = read(raw.get(), path)?;
+            let parts: Vec<&RawValue> = read(raw, path)?;
             parts.into_iter().enumerate().map(|(at, raw)| part(raw, &format!("{path}[{at}]"))).collect()
         }
         Some(raw) => Ok(vec![part(raw, path)?]),
@@ -28,15 +28,14 @@ pub(super) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
     if let Some(text) = string(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
-    let text = raw.get();
-    let kind = tag(text).unwrap_or_default();
+    let kind = tag(raw.get()).unwrap_or_default();
     Ok(match &*kind {
-        "text" => text_part(read(text, path)?),
-        "refusal" => refusal_part(read(text, path)?),
-        "image_url" | "video_url" | "document_url" => media_part(read(text, path)?, path)?,
-        "input_audio" => audio_part(read(text, path)?),
-        "file" => file_part(read(text, path)?, path)?,
-        "thinking" => thinking_part(read(text, path)?)?,
+        "text" => text_part(read(raw, path)?),
+        "refusal" => refusal_part(read(raw, path)?),
+        "image_url" | "video_url" | "document_url" => media_part(read(raw, path)?, path)?,
+        "input_audio" => audio_part(read(raw, path)?),
+        "file" => file_part(read(raw, path)?, path)?,
+        "thinking" => thinking_part(read(raw, path)?)?,
         other => Part::Foreign(foreign(other, raw)),
     })
 }
@@ -80,7 +79,7 @@ fn media_url(raw: &RawValue, path: &str) -> Result<(String, Option<String>, Rest
     if let Some(url) = string(raw) {
         return Ok((url, None, Rest::default()));
     }
-    let media: MediaUrl<'_> = read(raw.get(), path)?;
+    let media: MediaUrl<'_> = read(raw, path)?;
     Ok((media.url.into_string(), media.detail.map(Str::into_string), rest(media.rest)))
 }
 

@@ -9,7 +9,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json, text_of};
+use shim_wire::{Members, RawJson, Str, from_raw, text_of};
 
 pub(super) use answer::{
     annotation, annotations, completion, finish, function_call, image, source, sources, tool_call,
@@ -51,9 +51,9 @@ pub(super) fn stated(members: Rest) -> Rest {
     Rest::from_owned(DIALECT, kept)
 }
 
-/// Reads `text`, which stands at `path`.
-pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
-    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+/// Reads `raw`, which stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(|error| DecodeError::from(error).under(path))
 }
 
 /// What a wire type does not model.

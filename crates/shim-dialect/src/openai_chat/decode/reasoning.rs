@@ -119,10 +119,10 @@ struct Piece {
 impl Details {
     /// Adds a list of fragments and returns what can be read of them.
     fn add(&mut self, raw: &RawValue) -> Result<Vec<Piece>, DecodeError> {
-        let fragments: Vec<&RawValue> = read(raw.get(), "reasoning_details")?;
+        let fragments: Vec<&RawValue> = read(raw, "reasoning_details")?;
         let mut pieces = Vec::new();
         for fragment in fragments {
-            let wire: ReasoningDetail<'_> = read(fragment.get(), "reasoning_details")?;
+            let wire: ReasoningDetail<'_> = read(fragment, "reasoning_details")?;
             let at = self.take(fragment, &wire)?;
             let summary = wire.summary.is_some();
             if let Some(text) = wire.text.or(wire.summary).filter(|text| !text.is_empty()) {

@@ -61,11 +61,11 @@ pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
 
 /// Both bounds on the output may be there; the newer word wins and the other stays in `rest`.
 fn sampling(wire: &mut ChatRequest<'_>) -> Result<Sampling, DecodeError> {
-    let older_max = wire.max_tokens.map(|raw| read(raw.get(), "max_tokens")).transpose()?;
+    let older_max = wire.max_tokens.map(|raw| read(raw, "max_tokens")).transpose()?;
     Ok(Sampling {
         temperature: wire.temperature,
         top_p: wire.top_p,
-        top_k: wire.top_k.map(|raw| read(raw.get(), "top_k")).transpose()?,
+        top_k: wire.top_k.map(|raw| read(raw, "top_k")).transpose()?,
         frequency_penalty: wire.frequency_penalty,
         presence_penalty: wire.presence_penalty,
         seed: wire.seed,
@@ -81,7 +81,7 @@ fn sampling(wire: &mut ChatRequest<'_>) -> Result<Sampling, DecodeError> {
 fn stop(raw: &RawValue) -> Result<Vec<String>, DecodeError> {
     match string(raw) {
         Some(word) => Ok(vec![word]),
-        None => read(raw.get(), "stop"),
+        None => read(raw, "stop"),
     }
 }
 
@@ -95,7 +95,7 @@ fn stream<'a>(wire: &mut ChatRequest<'a>) -> Result<Option<StreamAsk>, DecodeErr
     let Some(options) = wire.stream_options else {
         return Ok(Some(StreamAsk { usage: Some(false), rest: Rest::default() }));
     };
-    let options: StreamOptions<'_> = read(options.get(), "stream_options")?;
+    let options: StreamOptions<'_> = read(options, "stream_options")?;
     Ok(Some(StreamAsk { usage: Some(options.include_usage.unwrap_or(false)), rest: rest(options.rest) }))
 }
 
@@ -154,7 +154,7 @@ fn add_thinking(ask: &mut ReasoningAsk, thinking: Thinking<'_>) {
 }
 
 fn asked<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Result<Option<T>, DecodeError> {
-    raw.map(|raw| read(raw.get(), path)).transpose()
+    raw.map(|raw| read(raw, path)).transpose()
 }
 
 fn switch(on: bool) -> ReasoningMode {
@@ -179,7 +179,7 @@ fn keep_word(members: &mut Rest, word: Option<Str<'_>>) {
 }
 
 fn output_format(raw: &RawValue) -> Result<OutputFormat, DecodeError> {
-    let format: ResponseFormat<'_> = read(raw.get(), "response_format")?;
+    let format: ResponseFormat<'_> = read(raw, "response_format")?;
     Ok(match (format.kind.as_deref(), format.json_schema) {
         (Some("text"), _) => OutputFormat::Text,
         (Some("json_object"), None) => OutputFormat::JsonObject,
@@ -213,7 +213,7 @@ fn tool_choice(raw: &RawValue) -> Result<ToolChoice, DecodeError> {
             _ => ToolChoice::Other(raw.into()),
         });
     }
-    let choose: Choose<'_> = read(raw.get(), "tool_choice")?;
+    let choose: Choose<'_> = read(raw, "tool_choice")?;
     let known = match choose.allowed_tools {
         Some(allowed) => Some(ToolChoice::Allowed {
             required: allowed.mode.as_deref() == Some("required"),
@@ -252,7 +252,7 @@ fn web_search(beside: &mut Rest) -> Option<Tool> {
 
 fn tool(raw: &RawValue, at: usize) -> Result<Tool, DecodeError> {
     let path = format!("tools[{at}]");
-    let wire: types::Tool<'_> = read(raw.get(), &path)?;
+    let wire: types::Tool<'_> = read(raw, &path)?;
     let kind = wire.kind.as_deref().unwrap_or_default();
     let missing = |name: &str| DecodeError::shape(&*path, format!("missing field `{name}`"));
     let mut tool = match (kind, wire.function, wire.custom) {

@@ -5,7 +5,7 @@ use shim_ir::{
     Citation, Delta, Event, Finish, Foreign, MediaKind, OpaqueKind, Part, PartId, Reasoning, Rest, Source,
     Text, ToolCall,
 };
-use shim_wire::{RawJson, from_json};
+use shim_wire::{RawJson, from_raw};
 
 use super::super::decode::{
     DIALECT, Details, Readable, annotations, bare_media, content, finish, function_call, image, is_array,
@@ -301,7 +301,7 @@ impl Candidate {
 
     /// Hangs log probabilities on the open text; false when they say something and there is none.
     fn add_logprobs(&mut self, raw: &RawValue, sink: &mut Sink<'_>) -> bool {
-        let Ok(lists) = from_json::<Logprobs<'_>>(raw.get()) else {
+        let Ok(lists) = from_raw::<Logprobs<'_>>(raw) else {
             return !tells(raw.get());
         };
         let list = |list: Option<&RawValue>| {

@@ -30,7 +30,7 @@ pub(crate) fn whole(body: &str) -> Result<Response, AnswerError> {
 
 /// The `response` of an event, whatever became of it.
 pub(crate) fn response(raw: &RawValue) -> Result<Response, DecodeError> {
-    answer(read(raw.get(), "response")?, false).map_err(|error| error.under("response"))
+    answer(read(raw, "response")?, false).map_err(|error| error.under("response"))
 }
 
 fn answer(mut wire: types::Response<'_>, counted: bool) -> Result<Response, DecodeError> {
@@ -80,7 +80,7 @@ pub(crate) fn reason_of(response: &RawValue) -> Option<String> {
 
 /// The items of the `response` of an event.
 pub(crate) fn output(response: &RawValue) -> Result<Vec<&RawValue>, DecodeError> {
-    let wire: types::Response<'_> = read(response.get(), "response")?;
+    let wire: types::Response<'_> = read(response, "response")?;
     Ok(wire.output.unwrap_or_default())
 }
 

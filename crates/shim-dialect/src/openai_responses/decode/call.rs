@@ -88,7 +88,7 @@ fn in_container(item: &str) -> bool {
 /// same item and stays in `rest`.
 pub(super) fn call(word: &str, raw: &RawValue, path: &str) -> Result<Option<ToolCall>, DecodeError> {
     let Some(kind) = kind(word) else { return Ok(None) };
-    let mut wire: CallItem<'_> = read(raw.get(), path)?;
+    let mut wire: CallItem<'_> = read(raw, path)?;
     let stated = |name: &&&str| wire.rest.iter().any(|(key, value)| key == **name && value.get() != "null");
     let found = kind.arguments.iter().find(stated);
     let arguments = found.and_then(|name| wire.rest.take(name)).map(written);
@@ -133,7 +133,7 @@ fn call_kind(word: &str) -> ToolCallKind {
 
 /// An image made by the model; without its bytes, as it may be given back, its id.
 pub(super) fn image(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    let wire: ImageItem<'_> = read(raw.get(), path)?;
+    let wire: ImageItem<'_> = read(raw, path)?;
     let mut members = rest(wire.rest);
     let id = said(wire.id);
     let source = match (wire.result, id) {
@@ -165,7 +165,7 @@ pub(super) fn is_output(word: &str) -> bool {
 
 /// What a tool run by the client gave.
 pub(super) fn result(raw: &RawValue, path: &str) -> Result<ToolResult, DecodeError> {
-    let wire: OutputItem<'_> = read(raw.get(), path)?;
+    let wire: OutputItem<'_> = read(raw, path)?;
     let kind = called(&wire.kind);
     let call = wire.call_id.or_else(|| wire.id.clone());
     if call.is_none() && kind == ToolCallKind::Function {

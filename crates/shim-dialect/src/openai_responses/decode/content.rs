@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{CacheMark, Citation, Media, MediaKind, Part, Rest, Source, Text};
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{RawJson, Str, from_raw};
 
 use super::{foreign, is_array, read, rest, string};
 use crate::DecodeError;
@@ -17,7 +17,7 @@ pub(super) fn content(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, D
     match raw {
         None => Ok(Vec::new()),
         Some(raw) if is_array(raw) => {
-            let parts: Vec<&RawValue> = read(raw.get(), path)?;
+            let parts: Vec<&RawValue> = read(raw, path)?;
             let parts = parts.into_iter().enumerate();
             parts.map(|(at, raw)| content_part(raw, &format!("{path}[{at}]"))).collect()
         }
@@ -30,16 +30,15 @@ pub(crate) fn content_part(raw: &RawValue, path: &str) -> Result<Part, DecodeErr
     if let Some(text) = string(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
-    let text = raw.get();
-    let kind = tag(text).unwrap_or_default();
+    let kind = tag(raw.get()).unwrap_or_default();
     Ok(match &*kind {
-        "input_text" | "output_text" | "text" => text_part(read(text, path)?),
-        "refusal" => refusal_part(read(text, path)?),
-        "input_image" | "computer_screenshot" => image_part(read(text, path)?, path)?,
-        "input_file" => file_part(read(text, path)?, path)?,
-        "input_audio" => audio_part(read(text, path)?),
-        "output_audio" => sound_part(read(text, path)?),
-        "input_video" => video_part(read(text, path)?),
+        "input_text" | "output_text" | "text" => text_part(read(raw, path)?),
+        "refusal" => refusal_part(read(raw, path)?),
+        "input_image" | "computer_screenshot" => image_part(read(raw, path)?, path)?,
+        "input_file" => file_part(read(raw, path)?, path)?,
+        "input_audio" => audio_part(read(raw, path)?),
+        "output_audio" => sound_part(read(raw, path)?),
+        "input_video" => video_part(read(raw, path)?),
         other => Part::Foreign(foreign(other, raw)),
     })
 }
@@ -64,7 +63,7 @@ pub(crate) fn logprobs(raw: &RawValue) -> Option<RawJson> {
 /// A citation of any kind, verbatim, and read as far as its kind has the member.
 pub(crate) fn annotation(raw: &RawValue) -> Citation {
     let words = Some(RawJson::from(raw));
-    let Ok(wire) = from_json::<Annotation<'_>>(raw.get()) else {
+    let Ok(wire) = from_raw::<Annotation<'_>>(raw) else {
         return Citation { words, ..Citation::default() };
     };
     let number = |count: Count| count.0;
@@ -103,7 +102,7 @@ fn image_url(raw: &RawValue, path: &str) -> Result<(Source, Option<String>, Opti
         let (source, mime) = located(&url);
         return Ok((source, mime, None));
     }
-    let image: ImageUrl<'_> = read(raw.get(), path)?;
+    let image: ImageUrl<'_> = read(raw, path)?;
     let (source, mime) = located(&image.url);
     Ok((source, mime, image.detail.map(Str::into_string)))
 }

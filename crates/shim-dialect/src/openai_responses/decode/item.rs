@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Opaque, OpaqueKind, Part, Reasoning, Rest, Role};
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{RawJson, Str, from_raw};
 
 use super::call::{call, image, is_output, is_server_result, result, server_result};
 use super::content::content;
@@ -36,7 +36,7 @@ pub(crate) fn kind(item: &str) -> String {
 pub(super) fn item(raw: &RawValue, path: &str) -> Result<Item, DecodeError> {
     let kind = kind(raw.get());
     if kind == "message" {
-        return message(read(raw.get(), path)?, path);
+        return message(read(raw, path)?, path);
     }
     let part = part(&kind, raw, path, false)?;
     let role = match &part {
@@ -58,7 +58,7 @@ pub(super) fn part(kind: &str, raw: &RawValue, path: &str, answering: bool) -> R
         return Ok(Part::ToolCall(call));
     }
     Ok(match kind {
-        "reasoning" => Part::Reasoning(reasoning(read(raw.get(), path)?)),
+        "reasoning" => Part::Reasoning(reasoning(read(raw, path)?)),
         "image_generation_call" => image(raw, path)?,
         _ if is_server_result(kind, raw.get(), answering) => Part::ServerResult(server_result(kind, raw)),
         _ if is_output(kind) => Part::ToolResult(result(raw, path)?),
@@ -101,7 +101,7 @@ fn message(wire: Message<'_>, path: &str) -> Result<Item, DecodeError> {
 /// The parts of a message of an answer, the first with what the message has beside them. A message without content is
 /// foreign.
 pub(super) fn answered(raw: &RawValue, path: &str) -> Result<Vec<Part>, DecodeError> {
-    let wire: Message<'_> = read(raw.get(), path)?;
+    let wire: Message<'_> = read(raw, path)?;
     let mut parts = content(wire.content, &format!("{path}.content"))?;
     match parts.first_mut() {
         Some(first) => enclose(first, envelope(raw)),
@@ -159,7 +159,7 @@ fn texts(entries: &[&RawValue]) -> (Vec<String>, bool) {
     let mut whole = true;
     let mut texts = Vec::new();
     for entry in entries {
-        match from_json::<ReasoningText<'_>>(entry.get()) {
+        match from_raw::<ReasoningText<'_>>(entry) {
             Ok(wire) => {
                 whole &= wire.rest.is_empty() && wire.kind.is_some_and(|word| known_text(&word));
                 texts.push(wire.text.into_string());

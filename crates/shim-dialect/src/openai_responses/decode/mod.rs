@@ -10,7 +10,7 @@ mod usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
-use shim_wire::{Members, RawJson, Str, from_json, text_of};
+use shim_wire::{Members, RawJson, Str, from_raw, text_of};
 
 pub(super) use answer::{finish, is_for_client, output, output_item, reason_of, response, whole};
 pub(super) use call::{call_begun, call_form, runs_at_client};
@@ -33,9 +33,9 @@ pub(super) const ITEM: &str = "item";
 /// dialect, and what the client does not say means other things here than elsewhere.
 pub(super) const STORE: &str = "store";
 
-/// Reads `text`, which stands at `path`.
-fn read<'a, T: Deserialize<'a>>(text: &'a str, path: &str) -> Result<T, DecodeError> {
-    from_json(text).map_err(|error| DecodeError::from(error).under(path))
+/// Reads `raw`, which stands at `path`.
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(|error| DecodeError::from(error).under(path))
 }
 
 /// What a wire type does not model.

@@ -100,7 +100,7 @@ fn input(raw: &RawValue) -> Result<Vec<Turn>, DecodeError> {
     if !is_array(raw) {
         return Err(DecodeError::shape("input", "expected a string or an array"));
     }
-    let items: Vec<&RawValue> = read(raw.get(), "input")?;
+    let items: Vec<&RawValue> = read(raw, "input")?;
     items.into_iter().enumerate().map(|(at, raw)| turn(raw, &format!("input[{at}]"))).collect()
 }
 
@@ -161,7 +161,7 @@ fn text_config(text: types::TextConfig<'_>, others: &mut Rest) -> Result<Option<
 }
 
 fn format(raw: &RawValue) -> Result<OutputFormat, DecodeError> {
-    let format: TextFormat<'_> = read(raw.get(), "text.format")?;
+    let format: TextFormat<'_> = read(raw, "text.format")?;
     Ok(match format.kind.as_deref() {
         Some("text") => OutputFormat::Text,
         Some("json_object") => OutputFormat::JsonObject,
@@ -185,7 +185,7 @@ fn tool_choice(raw: &RawValue) -> Result<ToolChoice, DecodeError> {
             _ => ToolChoice::Other(raw.into()),
         });
     }
-    let choose: Choose<'_> = read(raw.get(), "tool_choice")?;
+    let choose: Choose<'_> = read(raw, "tool_choice")?;
     let known = match (choose.kind.as_deref(), choose.name) {
         (Some("function" | "custom"), Some(name)) => Some(ToolChoice::Named(name.into_string())),
         (Some("allowed_tools"), _) => allowed(choose.tools)
@@ -214,7 +214,7 @@ fn tool(whole: &RawValue, path: &str) -> Result<Tool, DecodeError> {
     if !matches!(&*word, "function" | "custom" | "namespace") {
         return Ok(native(word.into_owned(), whole));
     }
-    let mut wire: types::Tool<'_> = read(whole.get(), path)?;
+    let mut wire: types::Tool<'_> = read(whole, path)?;
     let kind = match &*word {
         "function" => ToolKind::Function { parameters: raw(wire.parameters), strict: wire.strict },
         "custom" => ToolKind::Custom { format: raw(wire.format) },
