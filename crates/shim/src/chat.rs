@@ -117,6 +117,6 @@ fn text(response: &Response) -> String {
     let parts = response.candidates.first().map(|c| c.parts.as_slice()).unwrap_or_default();
     parts
         .iter()
-        .filter_map(|p| if let Part::Text(text) = p { Some(text.text.as_str()) } else { None })
+        .filter_map(|p| if let Part::Text(text) = p { Some(&*text.text) } else { None })
         .collect()
 }
