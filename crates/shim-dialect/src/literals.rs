@@ -33,7 +33,9 @@ fn asks(dialect: Dialect) -> (&'static str, [String; 2]) {
         Dialect::Anthropic => (
             "/v1/messages",
             [
-                format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":{LITERAL}}}]}}"#),
+                format!(
+                    r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":{LITERAL}}}]}}"#
+                ),
                 format!(
                     r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{{"type":"text","text":{LITERAL}}}]}}]}}"#
                 ),
@@ -43,7 +45,9 @@ fn asks(dialect: Dialect) -> (&'static str, [String; 2]) {
             "/v1beta/models/m:generateContent",
             [
                 format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":{LITERAL}}}]}}]}}"#),
-                format!(r#"{{"systemInstruction":{LITERAL},"contents":[{{"parts":[{{"text":{LITERAL}}}]}}]}}"#),
+                format!(
+                    r#"{{"systemInstruction":{LITERAL},"contents":[{{"parts":[{{"text":{LITERAL}}}]}}]}}"#
+                ),
             ],
         ),
     }
@@ -68,12 +72,12 @@ fn answer(dialect: Dialect) -> String {
 }
 
 #[track_caller]
-fn says_it<'p>(parts: impl Iterator<Item = &'p Part>) {
+fn says_it<'p>(parts: impl Iterator<Item = &'p Part>, between: &str) {
     for part in parts {
         let Part::Text(text) = part else { panic!("{part:?}") };
         #[cfg(debug_assertions)]
-        assert!(!text.text.was_decoded(), "somebody had it decoded");
-        assert_eq!(text.text, SAID);
+        assert!(!text.text.was_decoded(), "somebody had it decoded: {between}");
+        assert_eq!(text.text, SAID, "{between}");
     }
 }
 
@@ -94,7 +98,8 @@ fn a_request_crosses_without_being_decoded() {
             let encoded = speaker(to).encode_request(&request, &goal);
             let written = String::from_utf8(encoded.body).unwrap();
             assert!(written.contains(LITERAL), "{from} to {to}: {written}");
-            says_it(request.system.iter().chain(request.turns.iter().flat_map(|turn| &turn.parts)));
+            let parts = request.system.iter().chain(request.turns.iter().flat_map(|turn| &turn.parts));
+            says_it(parts, &format!("{from} to {to}"));
         }
     }
 }
@@ -115,7 +120,10 @@ fn an_answer_crosses_without_being_decoded() {
         crate::Echo { think_tags: ThinkTags::None, ..crate::Echo::default() }.restore(&mut response);
         let told = String::from_utf8(speaker(to).encode_response(&response, &asker).body).unwrap();
         assert!(told.contains(LITERAL), "{from} to {to}: {told}");
-        says_it(response.candidates.iter().flat_map(|candidate| &candidate.parts));
+        says_it(
+            response.candidates.iter().flat_map(|candidate| &candidate.parts),
+            &format!("{from} to {to}"),
+        );
     }
 }
 
@@ -134,5 +142,5 @@ fn what_is_joined_is_not_decoded() {
         let body = String::from_utf8(speaker(to).encode_request(&request, &goal).body).unwrap();
         assert!(body.contains(&format!(r#""{bare}\n\n{bare}""#)), "{to}: {body}");
     }
-    says_it(request.system.iter());
+    says_it(request.system.iter(), "joined");
 }

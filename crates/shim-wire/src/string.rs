@@ -10,8 +10,8 @@ use memchr::{memchr, memmem};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
-use crate::unescape::unescape;
 use crate::Str;
+use crate::unescape::unescape;
 
 /// A string, or the literal it had in the JSON it came in, which is decoded when somebody reads it.
 ///
@@ -72,7 +72,9 @@ impl JsonString {
         match &self.0 {
             Form::Said(text) | Form::Plain(text) => text,
             // It was checked when it was read, so there is nothing in it that is no text.
-            Form::Quoted { literal, said } => said.get_or_init(|| unescape(literal).unwrap_or_default().into()),
+            Form::Quoted { literal, said } => {
+                said.get_or_init(|| unescape(literal).unwrap_or_default().into())
+            }
         }
     }
 
@@ -231,6 +233,9 @@ impl From<JsonString> for String {
 
 impl PartialEq for JsonString {
     fn eq(&self, other: &Self) -> bool {
+        if self.is_empty() || other.is_empty() {
+            return self.is_empty() && other.is_empty();
+        }
         match (self.written(), other.written()) {
             (Written::Literal(own), Written::Literal(others)) if own == others => true,
             _ => self.as_str() == other.as_str(),
