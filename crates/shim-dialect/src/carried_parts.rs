@@ -62,7 +62,7 @@ fn opaque(w: &mut Words, kind: OpaqueKind) -> Vec<Opaque> {
 
 fn text(w: &mut Words) -> Text {
     Text {
-        text: w.word("text"),
+        text: w.word("text").into(),
         citations: vec![Citation {
             url: Some(w.word("citations")),
             title: Some(w.word("citations.title")),

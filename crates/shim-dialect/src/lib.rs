@@ -22,6 +22,8 @@ mod keep;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod literals;
+#[cfg(test)]
 mod lost;
 mod marks;
 pub mod openai_chat;

@@ -183,7 +183,7 @@ impl Thoughts {
     pub(crate) fn take(&mut self, event: Event, out: &mut Vec<Event>) {
         match event {
             Event::PartStart { id, candidate, part: Part::Text(mut text) } => {
-                let said = std::mem::take(&mut text.text);
+                let said = std::mem::take(&mut text.text).into_string();
                 let text = Part::Text(text);
                 let divided = Divided { candidate, told: Told::Nothing, text, before: 0 };
                 self.open.insert(id, Open::Divided(Box::new(divided)));

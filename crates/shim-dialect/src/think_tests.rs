@@ -17,7 +17,7 @@ fn told(parts: &[Part]) -> Told {
     for part in parts {
         match part {
             Part::Reasoning(part) => reasoning = Some(part.text.concat()),
-            Part::Text(part) => text = Some(part.text.clone()),
+            Part::Text(part) => text = Some(part.text.to_string()),
             other => panic!("{other:?}"),
         }
     }

@@ -238,7 +238,7 @@ mod tests {
         let [Part::Reasoning(reasoning), Part::Text(text)] = &response.candidates[0].parts[..] else {
             panic!("{response:?}");
         };
-        assert_eq!((reasoning.text.concat().as_str(), text.text.as_str()), ("thought", "answer"));
+        assert_eq!((reasoning.text.concat().as_str(), &*text.text), ("thought", "answer"));
     }
 
     #[test]

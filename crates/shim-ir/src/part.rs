@@ -1,6 +1,6 @@
 //! The parts a turn or an answer is made of.
 
-use shim_wire::RawJson;
+use shim_wire::{JsonString, RawJson};
 
 use crate::{Dialect, Rest};
 
@@ -28,8 +28,8 @@ pub enum Part {
 /// Text, with what hangs on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
-    /// The text.
-    pub text: String,
+    /// The text, as the literal it came as until somebody reads it.
+    pub text: JsonString,
     /// What it cites, in order.
     pub citations: Vec<Citation>,
     /// Log probabilities of its tokens, verbatim.
@@ -45,7 +45,7 @@ pub struct Text {
 impl Text {
     /// Text with nothing on it.
     #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<JsonString>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 }

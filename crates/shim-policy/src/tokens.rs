@@ -105,11 +105,11 @@ impl Tally {
     }
 
     fn prose(&mut self, text: &str) {
-        self.add(milli(text, &PROSE));
+        self.add(milli([text], &PROSE));
     }
 
     fn json(&mut self, text: &str) {
-        self.add(milli(text, &JSON));
+        self.add(milli([text], &JSON));
     }
 
     fn parts(&mut self, parts: &[Part]) {
@@ -118,7 +118,7 @@ impl Tally {
 
     fn part(&mut self, part: &Part) {
         match part {
-            Part::Text(text) | Part::Refusal(text) => self.prose(&text.text),
+            Part::Text(text) | Part::Refusal(text) => self.add(milli(text.text.pieces(), &PROSE)),
             Part::Media(media) => self.media(media),
             // Most templates leave out what was thought before.
             Part::Reasoning(_) => {}

@@ -22,7 +22,7 @@ pub fn text_of(quoted: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Resolves the escapes of `inner`, a block at a time.
-fn unescape(inner: &str) -> Option<String> {
+pub(crate) fn unescape(inner: &str) -> Option<String> {
     let mut text = String::with_capacity(inner.len());
     let (mut at, mut plain) = (0, 0);
     while at < inner.len() {

@@ -1,7 +1,8 @@
 //! JSON written straight into a buffer: no tree, members in the order they are put.
 
-use crate::RawJson;
 use crate::block::{Block, pad};
+use crate::string::Written;
+use crate::{JsonString, RawJson};
 
 /// Writes one JSON text behind what a buffer holds.
 ///
@@ -75,6 +76,11 @@ impl<'a> JsonWriter<'a> {
         self.member(key).string(text);
     }
 
+    /// A member that is a string, as it was written where that is known.
+    pub fn text(&mut self, key: &str, text: &JsonString) {
+        self.member(key).text(text);
+    }
+
     /// A member that is a whole number.
     pub fn number(&mut self, key: &str, number: impl Into<i128>) {
         self.member(key).number(number);
@@ -134,6 +140,29 @@ impl<'a> Place<'_, 'a> {
         quote(self.0.out, text, self.0.lines);
     }
 
+    /// A string, as it was written where that is known.
+    pub fn text(self, text: &JsonString) {
+        self.joined(&[text], "");
+    }
+
+    /// Several strings as one, with `between` between them.
+    pub fn joined(self, texts: &[&JsonString], between: &str) {
+        let JsonWriter { out, lines, .. } = self.0;
+        out.push(b'"');
+        for (at, text) in texts.iter().enumerate() {
+            if at > 0 {
+                inside(out, between, *lines);
+            }
+            match text.written() {
+                // What needs an escape has one, and no escape is made beyond that need but for the ends of lines.
+                Written::Literal(literal) if *lines => escape_lines(out, literal),
+                Written::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
+                Written::Said(text) => inside(out, text, *lines),
+            }
+        }
+        out.push(b'"');
+    }
+
     /// A whole number.
     pub fn number(self, number: impl Into<i128>) {
         let mut digits = itoa::Buffer::new();
@@ -180,15 +209,16 @@ impl<'a> Place<'_, 'a> {
 
 /// Writes `text` as a JSON string (RFC 8259 §7), with the least escapes.
 fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
-    // Room for the escapes that code has.
-    out.reserve(text.len() + text.len() / 8 + 2);
     out.push(b'"');
-    if lines {
-        escaped::<true>(out, text.as_bytes())
-    } else {
-        escaped::<false>(out, text.as_bytes())
-    }
+    inside(out, text, lines);
     out.push(b'"');
+}
+
+/// Writes what stands between the quotes of a JSON string.
+fn inside(out: &mut Vec<u8>, text: &str, lines: bool) {
+    // Room for the escapes that code has, and the quote behind them.
+    out.reserve(text.len() + text.len() / 8 + 1);
+    if lines { escaped::<true>(out, text.as_bytes()) } else { escaped::<false>(out, text.as_bytes()) }
 }
 
 /// Writes `text` with its escapes, a block at a time.

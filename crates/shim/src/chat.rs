@@ -115,8 +115,5 @@ fn conclude(args: &Chat, events: Vec<Event>) -> Result<ExitCode> {
 
 fn text(response: &Response) -> String {
     let parts = response.candidates.first().map(|c| c.parts.as_slice()).unwrap_or_default();
-    parts
-        .iter()
-        .filter_map(|p| if let Part::Text(text) = p { Some(text.text.as_str()) } else { None })
-        .collect()
+    parts.iter().filter_map(|p| if let Part::Text(text) = p { Some(&*text.text) } else { None }).collect()
 }

@@ -1,7 +1,7 @@
 //! Wire types of Messages, in the reference's order and words.
 
 use serde_json::value::RawValue;
-use shim_wire::{Str, object};
+use shim_wire::{JsonString, Str, object};
 
 object! {
     /// The body of `POST /v1/messages`, and of `POST /v1/messages/count_tokens`.
@@ -91,7 +91,7 @@ object! {
 
     /// A block of `type` `text`.
     pub(crate) struct TextBlock<'a> {
-        req text: Str<'a>,
+        req text: JsonString,
         req kind as "type": Str<'a>,
         opt cache_control: CacheControl<'a>,
         seq citations: Vec<&'a RawValue>,

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use shim_wire::{Members, Str};
+use shim_wire::{JsonString, Members, Str};
 
 use super::message::Unread;
 
@@ -34,7 +34,7 @@ message! {
         opt thought: bool,
         opt thought_signature: Str<'a>,
         opt media_resolution: &'a RawValue,
-        opt text: Str<'a>,
+        opt text: JsonString,
     }
 
     /// `inlineData`.

@@ -1,7 +1,7 @@
 //! Wire types of Chat Completions, in the reference's order and words, with the members other providers add.
 
 use serde_json::value::RawValue;
-use shim_wire::{Str, object};
+use shim_wire::{JsonString, Str, object};
 
 object! {
     /// The body of `POST /chat/completions`.
@@ -113,7 +113,7 @@ object! {
     /// A content part of `type` `text`.
     pub(crate) struct TextPart<'a> {
         req kind as "type": Str<'a>,
-        req text: Str<'a>,
+        req text: JsonString,
         opt prompt_cache_breakpoint: CacheControl<'a>,
         opt cache_control: CacheControl<'a>,
     }
@@ -121,7 +121,7 @@ object! {
     /// A content part of `type` `refusal`.
     pub(crate) struct RefusalPart<'a> {
         req kind as "type": Str<'a>,
-        req refusal: Str<'a>,
+        req refusal: JsonString,
     }
 
     /// A content part of `type` `image_url`; not OpenAI's: `video_url` of OpenRouter and Qwen, `document_url` of Mistral.

@@ -1,7 +1,7 @@
 //! Wire types of Responses, in the reference's order and words, with the members other providers add.
 
 use serde_json::value::RawValue;
-use shim_wire::{Str, object};
+use shim_wire::{JsonString, Str, object};
 
 object! {
     /// The body of `POST /responses`, of `/responses/compact` and of `/responses/input_tokens`.
@@ -97,7 +97,7 @@ object! {
     /// A content part of `type` `input_text`, `output_text` or `text`.
     pub(crate) struct TextPart<'a> {
         req kind as "type": Str<'a>,
-        req text: Str<'a>,
+        req text: JsonString,
         seq annotations: Vec<&'a RawValue>,
         opt logprobs: &'a RawValue,
         opt prompt_cache_breakpoint: CacheBreakpoint<'a>,
@@ -106,7 +106,7 @@ object! {
     /// A content part of `type` `refusal`.
     pub(crate) struct RefusalPart<'a> {
         req kind as "type": Str<'a>,
-        req refusal: Str<'a>,
+        req refusal: JsonString,
     }
 
     /// A content part of `type` `input_image` or `computer_screenshot`.

@@ -87,7 +87,7 @@ fn said(turns: &[Turn]) -> Option<Vec<&str>> {
 }
 
 fn texts(parts: &[Part]) -> impl DoubleEndedIterator<Item = &str> {
-    parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.text.as_str()) } else { None })
+    parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(&*text.text) } else { None })
 }
 
 /// The operator's words, wherever they stand.

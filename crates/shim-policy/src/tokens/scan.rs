@@ -66,11 +66,11 @@ pub(super) const JSON: Weights = Weights {
     bytes: [110, 150, 400, 0, 0, 0, 500, 800, 1_200, 0],
 };
 
-/// What a text costs, in thousandths of a token.
+/// What a text that comes in pieces costs, in thousandths of a token.
 #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and a kind below KINDS")]
-pub(super) fn milli(text: &str, weights: &Weights) -> u64 {
+pub(super) fn milli<'t>(pieces: impl IntoIterator<Item = &'t str>, weights: &Weights) -> u64 {
     let (mut sum, mut last) = (0, INNER);
-    for byte in text.bytes() {
+    for byte in pieces.into_iter().flat_map(str::bytes) {
         let kind = KIND[usize::from(byte)];
         let run = if kind == last { 0 } else { weights.runs[usize::from(kind)] };
         sum += run + weights.bytes[usize::from(kind)];

@@ -143,7 +143,7 @@ impl<'r> Names<'r> {
         for call in calls(parts.clone()) {
             names.push(of("call", &[&before.0, call.name.as_bytes(), arguments(call).as_bytes()]));
         }
-        let text: String = texts(parts.clone()).map(|text| text.text.as_str()).collect();
+        let text: String = texts(parts.clone()).map(|text| &*text.text).collect();
         if !text.trim().is_empty() {
             names.push(of("text", &[&before.0, text.trim().as_bytes()]));
         }

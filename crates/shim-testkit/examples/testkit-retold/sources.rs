@@ -174,8 +174,8 @@ fn taken_apart(part: &mut Part) -> Vec<Delta> {
 }
 
 /// Takes the text out, in two pieces.
-fn halves(text: &mut String) -> Vec<String> {
-    let text = std::mem::take(text);
+fn halves(text: &mut (impl Default + Into<String>)) -> Vec<String> {
+    let text: String = std::mem::take(text).into();
     let at = text.char_indices().nth(text.chars().count() / 2).map_or(text.len(), |(at, _)| at);
     let (first, second) = text.split_at(at);
     [first, second].into_iter().filter(|piece| !piece.is_empty()).map(str::to_owned).collect()

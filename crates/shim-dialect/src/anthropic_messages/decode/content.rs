@@ -5,9 +5,9 @@ use shim_ir::{
     CacheMark, Citation, Executor, Media, MediaKind, Opaque, OpaqueKind, Part, Reasoning, ServerResult,
     Source, Text, ToolCall, ToolCallKind, ToolResult,
 };
-use shim_wire::{RawJson, Str, from_raw};
+use shim_wire::{JsonString, RawJson, Str, from_raw};
 
-use super::{DIALECT, foreign, keep_other, read, rest, said, string};
+use super::{DIALECT, foreign, keep_other, read, rest, said};
 use crate::DecodeError;
 use crate::anthropic_messages::types::{
     BlockSource, CacheControl, MediaBlock, RedactedThinkingBlock, SearchResultBlock, TextBlock, TextCitation,
@@ -17,7 +17,7 @@ use crate::common::{member, tag};
 
 /// `content`, or `system`: text, or blocks.
 pub(crate) fn content(raw: &RawValue, path: &str) -> Result<Vec<Part>, DecodeError> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = JsonString::read(raw) {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
     let blocks: Vec<&RawValue> = read(raw, path)?;
@@ -27,7 +27,7 @@ pub(crate) fn content(raw: &RawValue, path: &str) -> Result<Vec<Part>, DecodeErr
 /// One block. A bare string is text; what is not known is foreign: `tool_reference`, `tool_addition`,
 /// `container_upload`, `compaction`, `fallback`, and what is newer.
 pub(crate) fn block(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = JsonString::read(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
     let kind = tag(raw.get()).unwrap_or_default();
@@ -48,7 +48,7 @@ fn text_block(mut wire: TextBlock<'_>) -> Part {
     // That nothing is cited is said by `null` as well as by an empty list.
     wire.rest.take("citations");
     Part::Text(Text {
-        text: wire.text.into_string(),
+        text: wire.text,
         citations: wire.citations.into_iter().map(citation).collect(),
         cache: cache(wire.cache_control),
         rest: rest(wire.rest),

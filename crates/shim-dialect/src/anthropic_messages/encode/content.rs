@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use shim_ir::{
     Executor, LossKind, OpaqueKind, Part, Reasoning, Source, Text, ToolCall, ToolCallKind, ToolResult,
 };
-use shim_wire::{JsonWriter, RawJson, ValueKind};
+use shim_wire::{JsonString, JsonWriter, RawJson, ValueKind};
 
 use super::cite::citations;
 use super::media::{media_block, refused};
@@ -93,7 +93,7 @@ fn says(text: &Text, at: Place<'_>, cx: &mut Cx<'_>) -> bool {
     let blank = if cx.answering {
         text.text.is_empty() && text.citations.is_empty() && !text.opaque.is_empty()
     } else {
-        text.text.trim().is_empty()
+        text.text.is_blank()
     };
     if blank && text.cache.is_some() {
         cx.lose(format_args!("{at}.cache"), LossKind::Dropped, NO_MARK);
@@ -189,7 +189,8 @@ pub(crate) fn thinking_members(w: &mut JsonWriter<'_>, text: &str, signature: Op
 }
 
 fn text_block(w: &mut JsonWriter<'_>, text: &Text, at: Place<'_>, cx: &mut Cx<'_>) {
-    text_members(w, &text.text);
+    w.string("type", "text");
+    w.text("text", &text.text);
     citations(w, text, at, cx);
     if text.logprobs.is_some() {
         cx.lose(format_args!("{at}.logprobs"), LossKind::Dropped, "there are no log probabilities");
@@ -202,9 +203,9 @@ fn text_block(w: &mut JsonWriter<'_>, text: &Text, at: Place<'_>, cx: &mut Cx<'_
 }
 
 /// Whether a text is nothing but that, so that it may stand where a list of blocks does.
-pub(super) fn bare(part: &Part) -> Option<&str> {
+pub(super) fn bare(part: &Part) -> Option<&JsonString> {
     match part {
-        Part::Text(text) if *text == Text::new(&*text.text) => Some(&text.text),
+        Part::Text(text) if is_alone(text) => Some(&text.text),
         Part::Text(_)
         | Part::Refusal(_)
         | Part::Media(_)
@@ -214,6 +215,13 @@ pub(super) fn bare(part: &Part) -> Option<&str> {
         | Part::ServerResult(_)
         | Part::Foreign(_) => None,
     }
+}
+
+/// Whether nothing hangs on a text.
+fn is_alone(text: &Text) -> bool {
+    let Text { text: _, citations, logprobs, cache, opaque, rest } = text;
+    let hung = logprobs.is_some() || cache.is_some() || !rest.is_empty();
+    citations.is_empty() && opaque.is_empty() && !hung
 }
 
 /// Thinking, and each piece of it that is withheld. What it has beside stands in the thinking, or where there is none,
@@ -310,7 +318,7 @@ fn tool_result_block(
     w.string("tool_use_id", tied.id);
     match &result.content[..] {
         [] => {}
-        [one] if bare(one).is_some() => w.maybe("content", bare(one), JsonWriter::string),
+        [one] if bare(one).is_some() => w.maybe("content", bare(one), JsonWriter::text),
         several => w.array("content", |w| list(w, several, at, cx)),
     }
     if result.error {

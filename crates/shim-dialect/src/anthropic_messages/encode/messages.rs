@@ -156,7 +156,7 @@ impl<'r> Conversation<'r> {
     }
 
     fn tell_text(&mut self, text: &'r Text, place: Place<'_>, cx: &mut Cx<'_>) {
-        let blank = text.text.trim().is_empty();
+        let blank = text.text.is_blank();
         if text.cache.is_some() {
             let why = if blank { NO_MARK } else { "the words were told to the user" };
             cx.lose(format_args!("{place}.cache"), LossKind::Dropped, why);
@@ -261,7 +261,7 @@ impl<'r> Conversation<'r> {
     pub(super) fn write_system(&self, w: &mut JsonWriter<'_>, cx: &mut Cx<'_>) {
         match &self.system[..] {
             [] => {}
-            [(_, one)] if bare(one).is_some() => w.maybe("system", bare(one), JsonWriter::string),
+            [(_, one)] if bare(one).is_some() => w.maybe("system", bare(one), JsonWriter::text),
             several => w.array("system", |w| {
                 for (place, part) in several {
                     blocks(w, part, Tied::default(), *place, cx);
@@ -306,8 +306,10 @@ impl Message<'_> {
         w.string("role", self.side.role());
         match &self.blocks[..] {
             [Block::Part { part, turn, at }] if bare(part).is_some() => {
-                let text = bare(part).unwrap_or_default();
-                w.string("content", if prefill { ended(text, Place::Turn(*turn, *at), cx) } else { text });
+                w.maybe("content", bare(part), |w, key, text| match prefill {
+                    true => w.string(key, ended(text, Place::Turn(*turn, *at), cx)),
+                    false => w.text(key, text),
+                });
             }
             several => w.array("content", |w| {
                 for block in several {

@@ -114,13 +114,13 @@ fn signature(value: Option<Str<'_>>) -> Vec<Opaque> {
 
 /// Text, or a thought; `None` where there is no text.
 fn text_part(mut wire: types::Part<'_>) -> Option<Part> {
-    let text = wire.text.take()?.into_string();
+    let text = wire.text.take()?;
     let thought = wire.thought.take_if(|thought| *thought).is_some();
     let mut around = Around::of(wire);
     let opaque = std::mem::take(&mut around.opaque);
     let rest = around.into_rest(Rest::default());
     Some(if thought {
-        Part::Reasoning(Reasoning { text: vec![text], opaque, rest, ..Reasoning::default() })
+        Part::Reasoning(Reasoning { text: vec![text.into()], opaque, rest, ..Reasoning::default() })
     } else {
         Part::Text(Text { text, opaque, rest, ..Text::default() })
     })

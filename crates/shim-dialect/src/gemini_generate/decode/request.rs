@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Part, Request, Rest, Role, ServerState, StreamAsk, Text, Turn};
-use shim_wire::{RawJson, Str, from_json, text_of};
+use shim_wire::{JsonString, RawJson, Str, from_json};
 
 use super::generation::generation;
 use super::tools::{tool_choice, tools};
@@ -72,7 +72,7 @@ pub(super) fn keep_model(members: &mut Rest, model: Option<Str<'_>>, route: &Rou
 
 /// `systemInstruction`: a `Content`, whose role says nothing, or text.
 fn system(raw: &RawValue, members: &mut Rest) -> Result<Vec<Part>, DecodeError> {
-    if let Some(text) = text_of(raw.get()) {
+    if let Some(text) = JsonString::read(raw) {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
     let path = "systemInstruction";

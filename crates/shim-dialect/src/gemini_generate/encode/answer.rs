@@ -139,7 +139,7 @@ fn texts(candidate: &Candidate) -> impl Iterator<Item = (usize, u64, &Text)> {
     candidate.parts.iter().enumerate().filter_map(move |(number, part)| match part {
         Part::Text(text) | Part::Refusal(text) => {
             let at = base;
-            base += bytes(&text.text);
+            base += u64::try_from(text.text.len()).unwrap_or(u64::MAX);
             Some((number, at, text))
         }
         Part::Media(_)

@@ -101,7 +101,7 @@ impl Scribe<'_> {
             self.answers_alone(text, at);
         }
         w.element().object(|w| {
-            w.string("text", &text.text);
+            w.text("text", &text.text);
             write(w, members, &[]);
             w.maybe("thoughtSignature", signature, JsonWriter::string);
         });

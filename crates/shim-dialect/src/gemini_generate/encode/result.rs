@@ -120,7 +120,7 @@ fn media_of(result: &ToolResult) -> Vec<(usize, &Media)> {
 fn response(result: &ToolResult) -> Option<RawJson> {
     let texts =
         result.content.iter().filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
-    let texts: Vec<_> = texts.map(|text| text.text.as_str()).collect();
+    let texts: Vec<_> = texts.map(|text| &*text.text).collect();
     if result.json {
         return RawJson::parse(texts.first()?).ok();
     }

@@ -175,7 +175,8 @@ fn folded(w: &mut JsonWriter<'_>, turn: &Turn, at: usize, scribe: &mut Scribe<'_
         let at = Of::Turn(at).part(part);
         match said {
             Part::Text(text) => {
-                let marked = Text { text: format!("<system>\n{}\n</system>", text.text), ..text.clone() };
+                let marked =
+                    Text { text: format!("<system>\n{}\n</system>", text.text).into(), ..text.clone() };
                 scribe.text(w, &marked, at);
             }
             Part::Refusal(_)

@@ -122,7 +122,7 @@ impl Candidate {
     }
 
     fn text(&mut self, mut text: Text, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-        let said = std::mem::take(&mut text.text);
+        let said = std::mem::take(&mut text.text).into_string();
         let bare = text == Text::default();
         match self.open {
             _ if said.is_empty() && bare => return Ok(()),

@@ -157,7 +157,7 @@ impl Words {
         match whole {
             Part::Text(text) | Part::Refusal(text) => {
                 self.fill_text(text);
-                text.text.clone()
+                text.text.to_string()
             }
             Part::Reasoning(reasoning) => {
                 if !self.marked {

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{CacheMark, Media, MediaKind, Part, Reasoning, Rest, Source, Text};
-use shim_wire::{RawJson, Str};
+use shim_wire::{JsonString, RawJson, Str};
 
 use super::{DIALECT, foreign, is_array, note_form, read, rest, string};
 use crate::DecodeError;
@@ -25,7 +25,7 @@ pub(crate) fn content(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, D
 
 /// One part. A bare string is text; what is neither known nor text is foreign.
 pub(super) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = JsonString::read(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
     let kind = tag(raw.get()).unwrap_or_default();
@@ -42,7 +42,7 @@ pub(super) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
 
 fn text_part(part: TextPart<'_>) -> Part {
     Part::Text(Text {
-        text: part.text.into_string(),
+        text: part.text,
         cache: cache(part.prompt_cache_breakpoint.or(part.cache_control)),
         rest: rest(part.rest),
         ..Text::default()
@@ -50,7 +50,7 @@ fn text_part(part: TextPart<'_>) -> Part {
 }
 
 fn refusal_part(part: RefusalPart<'_>) -> Part {
-    Part::Refusal(Text { text: part.refusal.into_string(), rest: rest(part.rest), ..Text::default() })
+    Part::Refusal(Text { text: part.refusal, rest: rest(part.rest), ..Text::default() })
 }
 
 fn media_part(part: MediaPart<'_>, path: &str) -> Result<Part, DecodeError> {

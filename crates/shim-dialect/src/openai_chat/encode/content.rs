@@ -1,9 +1,8 @@
 //! Content of the messages of the user and the operator, and of tools.
 
-use std::borrow::Cow;
-
 use shim_ir::{CacheMark, Part, Text};
-use shim_wire::JsonWriter;
+use shim_wire::{JsonString, JsonWriter, Place};
+use smallvec::SmallVec;
 
 use super::losses::{Site, is_own};
 use super::media;
@@ -21,7 +20,7 @@ pub(super) const BETWEEN: &str = "\n\n";
 pub(super) fn content(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let joined = to.has("single_content_string");
     match plain(parts, joined.then_some(BETWEEN), to) {
-        Some(text) => w.string("content", &text),
+        Some(text) => text.write(w.member("content")),
         None => w.array("content", |w| {
             for (site, part) in parts {
                 element(part, *site, to, w);
@@ -30,23 +29,50 @@ pub(super) fn content(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'
     }
 }
 
+/// Texts that become one, which nobody need put together before it is written.
+pub(super) struct Plain<'r> {
+    pieces: SmallVec<[&'r JsonString; 2]>,
+    between: &'static str,
+}
+
+impl Plain<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.len() < 2 && self.pieces.iter().all(|piece| piece.is_empty())
+    }
+
+    pub(super) fn write(&self, place: Place<'_, '_>) {
+        place.joined(&self.pieces, self.between);
+    }
+
+    /// As [`Plain::write`], with a word before them.
+    pub(super) fn write_behind(&self, word: &str, place: Place<'_, '_>) {
+        let mut first = JsonString::from(word);
+        if let Some(piece) = self.pieces.first() {
+            first.push_str(piece);
+        }
+        let rest = self.pieces.iter().skip(1).copied();
+        let pieces: SmallVec<[_; 2]> = std::iter::once(&first).chain(rest).collect();
+        place.joined(&pieces, self.between);
+    }
+}
+
 /// The text that is all of `parts`; several texts only where something is said to stand between them.
-pub(super) fn plain<'r>(parts: &[Sited<'r>], between: Option<&str>, to: &mut To<'_>) -> Option<Cow<'r, str>> {
+pub(super) fn plain<'r>(
+    parts: &[Sited<'r>],
+    between: Option<&'static str>,
+    to: &mut To<'_>,
+) -> Option<Plain<'r>> {
     let marked = |text: &Text| text.cache.as_ref().is_some_and(|mark| to.mark(mark).is_some());
     let bare = |part: &Part| matches!(part, Part::Text(text) if !is_own(&text.rest) && !marked(text));
     if !parts.iter().all(|(_, part)| bare(part)) || (parts.len() > 1 && between.is_none()) {
         return None;
     }
-    let mut pieces = Vec::with_capacity(parts.len());
+    let mut pieces = SmallVec::new();
     for (site, text) in parts.iter().filter_map(texts) {
         to.text_losses(text, site);
-        pieces.push(text.text.as_str());
+        pieces.push(&text.text);
     }
-    Some(match pieces[..] {
-        [] => Cow::Borrowed(""),
-        [text] => Cow::Borrowed(text),
-        _ => Cow::Owned(pieces.join(between.unwrap_or_default())),
-    })
+    Some(Plain { pieces, between: between.unwrap_or_default() })
 }
 
 fn texts<'r>((site, part): &Sited<'r>) -> Option<(Site, &'r Text)> {
@@ -59,7 +85,7 @@ pub(super) fn element(part: &Part, site: Site, to: &mut To<'_>, w: &mut JsonWrit
         Part::Text(text) => text_part(text, site, to, w),
         Part::Refusal(text) => w.element().object(|w| {
             w.string("type", "refusal");
-            w.string("refusal", &text.text);
+            w.text("refusal", &text.text);
             to.bare_losses(text, site);
             to.losses.write_own(&text.rest, &site, w);
         }),
@@ -76,7 +102,7 @@ fn text_part(text: &Text, site: Site, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     to.text_losses(text, site);
     w.element().object(|w| {
         w.string("type", "text");
-        w.string("text", &text.text);
+        w.text("text", &text.text);
         to.write_mark(text.cache.as_ref(), w);
         to.losses.write_own(&text.rest, &site, w);
     });

@@ -1,7 +1,8 @@
 //! The message of a whole answer.
 
 use shim_ir::{Citation, Executor, Media, MediaKind, OpaqueKind, Part, Reasoning, Text, ToolCall};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::{JsonString, JsonWriter, RawJson};
+use smallvec::SmallVec;
 
 use super::answer::{Sources, call_id};
 use super::cite::{self, Kind};
@@ -56,10 +57,10 @@ impl<'m> Message<'m> {
     pub(super) fn write(&self, sources: &mut Sources, losses: &mut Losses, w: &mut JsonWriter<'_>) {
         w.string("role", "assistant");
         self.content(losses, w);
-        let refusals: Vec<_> = self.refusals().map(|(_, text)| text.text.as_str()).collect();
+        let refusals: Vec<_> = self.refusals().map(|(_, text)| &text.text).collect();
         match refusals.is_empty() {
             true => w.null("refusal"),
-            false => w.string("refusal", &refusals.concat()),
+            false => w.member("refusal").joined(&refusals, ""),
         }
         self.reasoning(losses, w);
         self.annotations(sources, losses, w);
@@ -79,11 +80,10 @@ impl<'m> Message<'m> {
             w.array("content", |w| self.sited().for_each(|(site, part)| element(part, site, losses, w)));
             return;
         }
-        let texts: Vec<_> = self.texts().map(|(_, text)| text.text.as_str()).collect();
-        match &texts[..] {
-            [] => w.null("content"),
-            [text] => w.string("content", text),
-            several => w.string("content", &several.concat()),
+        let texts: SmallVec<[&JsonString; 2]> = self.texts().map(|(_, text)| &text.text).collect();
+        match texts.is_empty() {
+            true => w.null("content"),
+            false => w.member("content").joined(&texts, ""),
         }
     }
 
@@ -110,7 +110,7 @@ impl<'m> Message<'m> {
         let mut base = 0;
         let mut kept = Vec::new();
         for (site, text) in self.texts() {
-            let within = (base, base + chars(&text.text));
+            let within = (base, base + text.text.pieces().map(chars).sum::<u64>());
             for citation in &text.citations {
                 let kind = cite::kind(citation, site, losses).and_then(|kind| sources.keep(kind));
                 kept.extend(kind.map(|kind| (kind, citation, within)));
@@ -287,7 +287,7 @@ fn element(part: &Part, site: Site, losses: &mut Losses, w: &mut JsonWriter<'_>)
     match part {
         Part::Text(text) => w.element().object(|w| {
             w.string("type", "text");
-            w.string("text", &text.text);
+            w.text("text", &text.text);
             losses.write_own(&text.rest, &site, w);
         }),
         Part::Reasoning(reasoning) if is_part(reasoning) => thinking(reasoning, site, losses, w),

@@ -53,7 +53,7 @@ fn said(
 /// Writes instructions, which are one text to most providers.
 fn instructions(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     match plain(parts, Some(BETWEEN), to) {
-        Some(text) => w.string("content", &text),
+        Some(text) => text.write(w.member("content")),
         None => content(parts, to, w),
     }
 }
@@ -128,10 +128,10 @@ fn refused(parts: &[Sited<'_>], to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     let mut refusals = Vec::new();
     for (site, text) in parts.iter().filter_map(refusal) {
         to.bare_losses(text, site);
-        refusals.push(text.text.as_str());
+        refusals.push(&text.text);
     }
     if !refusals.is_empty() {
-        w.string("refusal", &refusals.concat());
+        w.member("refusal").joined(&refusals, "");
     }
 }
 
@@ -145,7 +145,7 @@ fn spoken(parts: &[Sited<'_>], more: bool, to: &mut To<'_>, w: &mut JsonWriter<'
     let listed: Vec<_> = parts.iter().copied().filter(|(_, part)| is_spoken(part)).collect();
     match plain(&listed, Some(""), to) {
         Some(_) if listed.is_empty() && (more || parts.is_empty()) => w.null("content"),
-        Some(text) => w.string("content", &text),
+        Some(text) => text.write(w.member("content")),
         None => w.array("content", |w| {
             for (site, part) in listed {
                 if let Part::Reasoning(reasoning) = part {
@@ -343,9 +343,11 @@ fn given(result: &ToolResult, parts: &[Sited<'_>], site: Site, to: &mut To<'_>, 
         to.losses.approximated(site.at("error"), "that a tool failed is told in the text");
     }
     match plain(parts, Some("\n"), to) {
-        Some(text) if result.error => w.string("content", &format!("Error: {text}")),
+        Some(text) if result.error => {
+            text.write_behind("Error: ", w.member("content"));
+        }
         Some(text) if text.is_empty() && parts.len() < result.content.len() => w.string("content", SHOWN),
-        Some(text) => w.string("content", &text),
+        Some(text) => text.write(w.member("content")),
         None => content(parts, to, w),
     }
 }

@@ -207,7 +207,7 @@ impl Candidate {
             return Ok(());
         }
         let id = self.text(sink)?;
-        sink.grow(id, Delta::Text(text.text));
+        sink.grow(id, Delta::Text(text.text.into()));
         sink.add_rest(id, text.rest);
         Ok(())
     }

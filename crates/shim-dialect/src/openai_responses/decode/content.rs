@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{CacheMark, Citation, Media, MediaKind, Part, Rest, Source, Text};
-use shim_wire::{RawJson, Str, from_raw};
+use shim_wire::{JsonString, RawJson, Str, from_raw};
 
 use super::{foreign, is_array, read, rest, string};
 use crate::DecodeError;
@@ -27,7 +27,7 @@ pub(super) fn content(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, D
 
 /// One part. A bare string is text; what is neither known nor text is foreign.
 pub(crate) fn content_part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = JsonString::read(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
     let kind = tag(raw.get()).unwrap_or_default();
@@ -45,7 +45,7 @@ pub(crate) fn content_part(raw: &RawValue, path: &str) -> Result<Part, DecodeErr
 
 fn text_part(part: TextPart<'_>) -> Part {
     Part::Text(Text {
-        text: part.text.into_string(),
+        text: part.text,
         citations: part.annotations.into_iter().map(annotation).collect(),
         logprobs: part.logprobs.and_then(logprobs),
         cache: cache(part.prompt_cache_breakpoint),
@@ -78,7 +78,7 @@ pub(crate) fn annotation(raw: &RawValue) -> Citation {
 }
 
 fn refusal_part(part: RefusalPart<'_>) -> Part {
-    Part::Refusal(Text { text: part.refusal.into_string(), rest: rest(part.rest), ..Text::default() })
+    Part::Refusal(Text { text: part.refusal, rest: rest(part.rest), ..Text::default() })
 }
 
 fn image_part(part: ImagePart<'_>, path: &str) -> Result<Part, DecodeError> {

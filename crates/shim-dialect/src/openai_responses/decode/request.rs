@@ -5,7 +5,7 @@ use shim_ir::{
     Effort, OutputFormat, Part, ReasoningAsk, ReasoningMode, Request, Rest, Role, Sampling, Schema,
     ServerState, StreamAsk, Text, Tokens, Tool, ToolChoice, ToolKind, Turn,
 };
-use shim_wire::{RawJson, Str, from_json};
+use shim_wire::{JsonString, RawJson, Str, from_json};
 
 use super::item::item;
 use super::{DIALECT, STORE, is_array, members, object, raw, read, rest, string};
@@ -82,7 +82,7 @@ fn included(wire: &mut ResponseRequest<'_>, members: &mut Rest) -> Included {
 
 /// `instructions`; what is no text stays in `rest`.
 fn instructions(raw: &RawValue, members: &mut Rest) -> Vec<Part> {
-    match string(raw) {
+    match JsonString::read(raw) {
         Some(text) => vec![Part::Text(Text::new(text))],
         None => {
             members.push(DIALECT, "instructions", raw.into());
@@ -93,7 +93,7 @@ fn instructions(raw: &RawValue, members: &mut Rest) -> Vec<Part> {
 
 /// `input`: text, which the user says, or items, each a turn.
 fn input(raw: &RawValue) -> Result<Vec<Turn>, DecodeError> {
-    if let Some(text) = string(raw) {
+    if let Some(text) = JsonString::read(raw) {
         let parts = vec![Part::Text(Text::new(text))];
         return Ok(vec![Turn { role: Role::User, id: None, name: None, parts, rest: Rest::default() }]);
     }

@@ -385,7 +385,7 @@ fn float(w: &mut JsonWriter<'_>, key: &str, number: f64) {
 
 fn put_instructions(w: &mut JsonWriter<'_>, request: &Request) {
     match (request.system.first(), request.rest.get("instructions")) {
-        (Some(Part::Text(Text { text, .. })), _) => w.string("instructions", text),
+        (Some(Part::Text(Text { text, .. })), _) => w.text("instructions", text),
         (_, Some(raw)) => w.raw("instructions", raw),
         (_, None) => w.null("instructions"),
     }

@@ -86,7 +86,7 @@ fn put_text(
     let members = ask.losses.own(&text.rest, at);
     place.object(|w| {
         w.string("type", if side == Side::Output { "output_text" } else { "input_text" });
-        w.string("text", &text.text);
+        w.text("text", &text.text);
         if side == Side::Output || !text.citations.is_empty() {
             w.array("annotations", |w| {
                 for citation in text.citations.iter().filter(|citation| is_told(citation)) {
@@ -109,14 +109,14 @@ fn put_refusal(place: Place<'_, '_>, text: &Text, side: Side, at: At<'_>, ask: &
     place.object(|w| {
         if side == Side::Output || ask.own {
             w.string("type", "refusal");
-            w.string("refusal", &text.text);
+            w.text("refusal", &text.text);
             if text.cache.as_ref().is_some_and(|mark| ask.marks(mark)) {
                 ask.losses.dropped(at.member("cache"), "a refusal has no markers");
             }
         } else {
             ask.losses.approximated(at, "a refusal of anybody but the model is text");
             w.string("type", "input_text");
-            w.string("text", &text.text);
+            w.text("text", &text.text);
             put_mark(w, text.cache.as_ref(), ask);
         }
         verbatim(w, members, &[]);

@@ -118,7 +118,7 @@ fn put_content<'p>(
     match message.parts {
         [Part::Text(text)] if bare && is_bare(text, ask) => {
             lose_beside(text, at(message.first), ask);
-            w.string("content", &text.text);
+            w.text("content", &text.text);
         }
         [] if message.states("content") => {}
         _ => w.array("content", |w| put_list(w, message, at, ask)),
@@ -281,7 +281,7 @@ fn put_output(w: &mut JsonWriter<'_>, result: &ToolResult, at: At<'_>, ask: &mut
     match result.content.as_slice() {
         [Part::Text(text)] if mark.is_none() && is_bare(text, ask) => {
             lose_beside(text, at.nth("content", 0), ask);
-            w.string("output", &text.text);
+            w.text("output", &text.text);
         }
         [Part::Media(screen)] if is_computers(result) => put_screenshot(w, screen, at, ask),
         parts if !ask.own && parts.iter().all(is_unsaid) => {

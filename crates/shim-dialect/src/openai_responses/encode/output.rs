@@ -193,7 +193,10 @@ pub(crate) fn put_content(place: Place<'_, '_>, part: &Part, stage: Stage) {
         Part::Text(text) => place.object(|w| put_text(w, text, stage)),
         Part::Refusal(text) => place.object(|w| {
             w.string("type", "refusal");
-            w.string("refusal", if stage == Stage::Begun { "" } else { &text.text });
+            match stage {
+                Stage::Begun => w.string("refusal", ""),
+                Stage::Cut | Stage::Done => w.text("refusal", &text.text),
+            }
             verbatim(w, own_members(&text.rest), &[ITEM]);
         }),
         Part::Media(media) => place.object(|w| put_media(w, media, stage)),
@@ -205,7 +208,10 @@ pub(crate) fn put_content(place: Place<'_, '_>, part: &Part, stage: Stage) {
 fn put_text(w: &mut JsonWriter<'_>, text: &Text, stage: Stage) {
     let filled = stage != Stage::Begun;
     w.string("type", "output_text");
-    w.string("text", if filled { &text.text } else { "" });
+    match filled {
+        true => w.text("text", &text.text),
+        false => w.string("text", ""),
+    }
     w.array("annotations", |w| {
         for citation in text.citations.iter().filter(|citation| filled && is_told(citation)) {
             put_annotation(w.element(), citation, &text.text);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use shim_ir::{OutputFormat, Part, Request, Sampling, Schema, StreamAsk, Text, Tokens};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::{JsonString, JsonWriter, RawJson};
 
 use super::super::decode::STORE;
 use super::ask::Ask;
@@ -70,25 +70,25 @@ fn put_conversation(w: &mut JsonWriter<'_>, request: &Request, ask: &mut Ask<'_>
     if !request.system.iter().all(as_text) {
         return put_input(w, &request.system, &request.turns, ask);
     }
-    if let Some(text) = instructions(&request.system, ask) {
-        w.string("instructions", &text);
+    let texts = instructions(&request.system, ask);
+    if !texts.is_empty() {
+        w.member("instructions").joined(&texts, "\n\n");
     }
     put_input(w, &[], &request.turns, ask);
 }
 
-/// The texts of the operator as one.
-fn instructions(system: &[Part], ask: &mut Ask<'_>) -> Option<String> {
-    let mut joined = String::new();
+/// The texts of the operator.
+fn instructions<'r>(system: &'r [Part], ask: &mut Ask<'_>) -> Vec<&'r JsonString> {
+    let mut texts = Vec::with_capacity(system.len());
     for (n, part) in system.iter().enumerate() {
         if let Part::Text(text) = part {
             let at = At::list("system", n);
             lose_beside(text, at, ask);
             ask.losses.own(&text.rest, at);
-            joined.push_str(if n > 0 { "\n\n" } else { "" });
-            joined.push_str(&text.text);
+            texts.push(&text.text);
         }
     }
-    (!system.is_empty()).then_some(joined)
+    texts
 }
 
 /// `text`: the format of the answer, and the client's own words beside it.

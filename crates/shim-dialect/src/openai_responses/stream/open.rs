@@ -331,13 +331,13 @@ fn end_content(
     if let Part::Text(text) = part {
         numbers.event(out, "response.output_text.done", |w| {
             at(w);
-            w.string("text", &text.text);
+            w.text("text", &text.text);
             put_logprobs(w.member("logprobs"), text.logprobs.as_ref(), LogprobsIn::Event);
         });
     } else if let Part::Refusal(text) = part {
         numbers.event(out, "response.refusal.done", |w| {
             at(w);
-            w.string("refusal", &text.text);
+            w.text("refusal", &text.text);
         });
     }
     numbers.event(out, "response.content_part.done", |w| {

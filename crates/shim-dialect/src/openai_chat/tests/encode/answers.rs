@@ -50,11 +50,13 @@ fn taken_apart(mut part: Part) -> (Part, Vec<Delta>) {
     let deltas = match &mut part {
         Part::Text(text) => {
             let mut deltas: Vec<_> =
-                letters(std::mem::take(&mut text.text)).into_iter().map(Delta::Text).collect();
+                letters(std::mem::take(&mut text.text).into()).into_iter().map(Delta::Text).collect();
             deltas.extend(std::mem::take(&mut text.citations).into_iter().map(Delta::Citation));
             deltas
         }
-        Part::Refusal(text) => letters(std::mem::take(&mut text.text)).into_iter().map(Delta::Text).collect(),
+        Part::Refusal(text) => {
+            letters(std::mem::take(&mut text.text).into()).into_iter().map(Delta::Text).collect()
+        }
         Part::Reasoning(r) => {
             let pieces = std::mem::take(&mut r.text).into_iter().enumerate();
             let opaque = std::mem::take(&mut r.opaque).into_iter();

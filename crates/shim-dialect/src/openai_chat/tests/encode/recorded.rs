@@ -65,7 +65,7 @@ fn sent_on(codec: &dyn Decode, recording: &Recording, traits: &Traits) {
     for part in parts {
         if let Part::Text(text) = part {
             assert!(
-                written.iter().any(|written| written.contains(&text.text)),
+                written.iter().any(|written| written.contains(&*text.text)),
                 "{} is lost: {body}",
                 text.text
             );

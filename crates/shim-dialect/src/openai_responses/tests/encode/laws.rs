@@ -141,9 +141,9 @@ fn carried(wanted: &Response, back: &Response) {
                 Part::Text(own) => {
                     let cited: Vec<_> =
                         own.citations.iter().filter_map(|citation| citation.url.clone()).collect();
-                    found.push((own.text, String::new(), cited));
+                    found.push((own.text.into(), String::new(), cited));
                 }
-                Part::Refusal(own) => found.push((own.text, String::new(), vec![])),
+                Part::Refusal(own) => found.push((own.text.into(), String::new(), vec![])),
                 Part::Reasoning(own) => found.push((own.text.concat(), own.summary.concat(), vec![])),
                 Part::ToolCall(own) if own.executor == Executor::Client => {
                     found.push((own.name, own.arguments, vec![]))
@@ -179,7 +179,7 @@ pub(super) fn request_of(codec: &dyn Decode, recording: &Recording) -> Option<Re
 /// The texts and arguments of a part, in order.
 fn words_of(part: &Part, found: &mut Vec<String>) {
     match part {
-        Part::Text(own) => found.push(own.text.clone()),
+        Part::Text(own) => found.push(own.text.to_string()),
         Part::Media(Media { source: Source::Plain(own), .. }) => found.push(own.clone()),
         Part::Media(Media { source: Source::Parts(parts), .. }) => {
             parts.iter().for_each(|part| words_of(part, found))
