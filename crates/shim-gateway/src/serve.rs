@@ -28,7 +28,7 @@ use crate::answer::AnswerBody;
 use crate::ending::Ending;
 use crate::head_timer::HeadTimer;
 use crate::later::then_settle;
-use crate::patience::{Patient, Spoken, greeting};
+use crate::patience::{Greeting, Patient, Spoken, greeting};
 use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
 
@@ -256,22 +256,12 @@ where
         Stay::Served(closing) => (closing, true),
         Stay::TurnedAway => (Arc::default(), false),
     };
-    let greeted = tokio::select! {
-        biased;
-        greeted = timeout(limits.head_timeout, greeting(&mut io)) => greeted,
-        () = closing.wait() => return,
-    };
-    let (spoken, greeting) = match greeted {
-        Ok(Ok(greeted)) => greeted,
-        Ok(Err(error)) => return tracing::debug!(%error, "a client's connection ended"),
-        Err(_) => return tracing::debug!("a client did not say in time what it speaks"),
-    };
+    let Some((spoken, greeting)) = greeted(&mut io, limits, &closing).await else { return };
     let io = TokioIo::new(Patient::new(io, greeting, limits.stall_timeout));
     let service = service(worker, served);
     let ended = match spoken {
         Spoken::Http1 => {
-            let timer = HeadTimer::default();
-            let builder = http1_builder(limits, timer, served);
+            let builder = http1_builder(limits, served);
             until(&closing, pin!(builder.serve_connection(io, service))).await
         }
         // Its state is large, and hardly any client of a plain listener speaks it.
@@ -282,6 +272,24 @@ where
     if let Err(error) = ended {
         tracing::debug!(%error, "a client's connection ended");
     }
+}
+
+/// What a client speaks, once it has said so; `None` where it does not in time, hangs up, or is no longer waited for.
+async fn greeted<I>(io: &mut I, limits: ServeLimits, closing: &Ending) -> Option<(Spoken, Greeting)>
+where
+    I: AsyncRead + Unpin,
+{
+    let greeted = tokio::select! {
+        biased;
+        greeted = timeout(limits.head_timeout, greeting(io)) => greeted,
+        () = closing.wait() => return None,
+    };
+    match greeted {
+        Ok(Ok(greeted)) => return Some(greeted),
+        Ok(Err(error)) => tracing::debug!(%error, "a client's connection ended"),
+        Err(_) => tracing::debug!("a client did not say in time what it speaks"),
+    }
+    None
 }
 
 /// What answers the requests of a connection. An exchange has a place of its own until its answer begins: a connection
@@ -320,10 +328,10 @@ async fn until<G: GracefulConnection>(closing: &Ending, mut connection: Pin<&mut
     .await
 }
 
-fn http1_builder(limits: ServeLimits, timer: HeadTimer, keep_alive: bool) -> http1::Builder {
+fn http1_builder(limits: ServeLimits, keep_alive: bool) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(timer)
+        .timer(HeadTimer::default())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(READ_BYTES_MAX as usize)
         .keep_alive(keep_alive);
