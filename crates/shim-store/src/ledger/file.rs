@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Statement, params};
-use shim_ir::{ExchangeId, FaultKind, KeyId, PicoUsd};
+use rusqlite::{Connection, params};
+use shim_ir::{ExchangeId, KeyId, PicoUsd};
 use shim_policy::record::Record;
-use shim_telemetry::{Outcome, losses_json};
+use shim_telemetry::Outcome;
 
-use super::body::{self, Packer};
+use super::body::Packer;
 use super::day::{Day, size};
 use super::entry::{Admission, Exchange};
-use super::money::{basis, charged, complete, cost, failed, unknown};
+use super::insert::Inserts;
 use super::schema;
 use super::settings::{Durability, Settings, Step};
 use super::sums::{self, Sums, column};
@@ -116,10 +116,13 @@ impl DayFile {
         }
         packer.begin(self.next_segment);
         // Finding a statement by its text costs as much as a tenth of what it does.
-        let mut inserts = transaction.prepare_cached(INSERT)?;
+        let (mut inserts, mut closes) = (Inserts::new(&transaction)?, transaction.prepare_cached(CLOSE)?);
         for (exchange, admitted_with) in &part.settled {
             let is_open = self.open.contains(&exchange.settled.id.0);
-            if insert(&mut inserts, next_row, exchange, packer)? {
+            let full = exchange.record == Record::Full;
+            let place = if full { packer.add(next_row, exchange) } else { Ok(None) };
+            let place = place.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+            if inserts.insert(next_row, exchange, place)? {
                 sums.add(sums::of(exchange), &Sums::of(exchange, next_row));
                 next_row += 1;
                 written.rows += 1;
@@ -129,10 +132,10 @@ impl DayFile {
                 written.doubled += 1;
             }
             if is_open {
-                close(&transaction, exchange.settled.id)?;
+                closes.execute([exchange.settled.id.0.to_be_bytes()])?;
             }
         }
-        drop(inserts);
+        drop((inserts, closes));
         let next_segment = packer.write(&transaction)?;
         let sums_rows = sums.write(&transaction, self.sums_rows)?;
         count(&transaction, "admitted", admitted)?;
@@ -176,7 +179,7 @@ impl DayFile {
                 sums.add(of, &Sums { values, first_row: next_row, last_row: next_row });
                 next_row += 1;
             }
-            close(&transaction, crashed.id)?;
+            transaction.prepare_cached(CLOSE)?.execute([crashed.id.0.to_be_bytes()])?;
         }
         let sums_rows = sums.write(&transaction, self.sums_rows)?;
         transaction.commit()?;
@@ -259,10 +262,7 @@ fn open(connection: &Connection, admission: &Admission) -> rusqlite::Result<()> 
     Ok(())
 }
 
-fn close(connection: &Connection, id: ExchangeId) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM open WHERE id = ?1")?.execute([id.0.to_be_bytes()])?;
-    Ok(())
-}
+const CLOSE: &str = "DELETE FROM open WHERE id = ?1";
 
 fn count(connection: &Connection, name: &str, by: u64) -> rusqlite::Result<()> {
     if by > 0 {
@@ -270,92 +270,6 @@ fn count(connection: &Connection, name: &str, by: u64) -> rusqlite::Result<()> {
         connection.prepare_cached(sql)?.execute(params![name, column(by)])?;
     }
     Ok(())
-}
-
-const INSERT: &str = "
-    INSERT OR IGNORE INTO exchanges (
-        row, id, at_ms, generation, dialect, operation, key, team, model, target, attempts, status, outcome, reason,
-        fault, detail, streamed, input_uncached, input_audio, cache_read, cache_write, cache_write_1h, output_text,
-        reasoning, output_audio, output_image, cost, unknown, basis, finish, losses, failed, request_bytes, answer_bytes,
-        first_token_us, duration_us, client_id, record, segment, body_at, request_kept, answer_kept, cut, charged,
-        service, region, searches, complete, stated, failures
-    ) VALUES (
-        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-        ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45,
-        ?46, ?47, ?48, ?49, ?50
-    )";
-
-/// Inserts a row; `false` where the exchange has one already.
-fn insert(
-    inserts: &mut Statement<'_>,
-    row: i64,
-    exchange: &Exchange,
-    packer: &mut Packer,
-) -> Result<bool, rusqlite::Error> {
-    let s = &exchange.settled;
-    let full = exchange.record == Record::Full;
-    let told = exchange.record > Record::Off;
-    let place = if full { packer.add(row, exchange) } else { Ok(None) };
-    let place = place.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-    let (usage, terms) = (s.usage.as_ref(), s.terms.as_ref());
-    let tokens = |of: fn(&shim_ir::Usage) -> shim_ir::Tokens| usage.map(|usage| column(of(usage).0));
-    let number = |value: u64| told.then(|| column(value));
-    let losses = s.losses.as_ref().filter(|_| told).map(|losses| losses_json(losses).to_string());
-    let reason = (s.outcome == Outcome::Abandoned).then_some(CLIENT_LEFT);
-    let cut = i64::from(exchange.request.cut) | i64::from(exchange.answer.cut) << 1;
-    let changed = inserts.execute(params![
-        row,
-        s.id.0.to_be_bytes(),
-        column(s.at_ms),
-        column(s.generation.0),
-        s.dialect.name(),
-        s.operation,
-        s.key.as_ref().map(KeyId::as_str),
-        exchange.team.as_deref(),
-        sums::clipped(&s.model),
-        s.target.as_deref(),
-        s.attempts,
-        s.status,
-        s.outcome.name(),
-        reason,
-        s.fault.map(FaultKind::code),
-        s.detail.as_deref().filter(|_| full),
-        s.streamed,
-        tokens(|u| u.input_uncached),
-        tokens(|u| u.input_audio),
-        tokens(|u| u.cache_read),
-        tokens(|u| u.cache_write),
-        tokens(|u| u.cache_write_1h),
-        tokens(|u| u.output_text),
-        tokens(|u| u.reasoning),
-        tokens(|u| u.output_audio),
-        tokens(|u| u.output_image),
-        cost(exchange).map(column),
-        unknown(exchange),
-        basis(exchange),
-        s.finish.as_ref().filter(|_| told).map(shim_telemetry::finish_word),
-        losses,
-        failed(exchange).filter(|_| told),
-        number(s.request_bytes),
-        number(s.answer_bytes),
-        s.first_token_us.filter(|_| told).map(column),
-        number(s.duration_us),
-        exchange.client_id.as_deref(),
-        exchange.record.name(),
-        place.map(|place| place.segment),
-        place.map(|place| body::size(place.at)),
-        place.map(|place| body::size(place.request)),
-        place.map(|place| body::size(place.answer)),
-        (full && cut > 0).then_some(cut),
-        charged(exchange).map(column),
-        terms.and_then(|terms| terms.service.as_deref()),
-        terms.and_then(|terms| terms.region.as_deref()),
-        terms.map(|terms| column(terms.searches)),
-        complete(exchange),
-        terms.map(|terms| terms.stated),
-        column(s.failures().0),
-    ])?;
-    Ok(changed > 0)
 }
 
 fn abandoned(connection: &Connection, row: i64, crashed: &Crashed, reason: &str) -> rusqlite::Result<bool> {

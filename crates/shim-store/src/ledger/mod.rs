@@ -15,6 +15,7 @@ mod facets;
 mod feedback;
 mod file;
 mod health;
+mod insert;
 mod mend;
 mod money;
 mod parquet;

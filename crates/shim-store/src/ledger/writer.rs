@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use shim_ir::ExchangeId;
 use shim_policy::record::Record;
 
@@ -39,8 +40,9 @@ impl Batch {
     /// Sorts entries by the day of their exchange. What was admitted and settled in one batch is never open.
     pub(super) fn of(entries: Vec<Entry>) -> Self {
         let mut batch = Self::default();
-        let mut settled = HashSet::new();
-        let mut admitted = HashSet::new();
+        let half = entries.len() / 2 + 1;
+        let mut settled = HashSet::with_capacity_and_hasher(half, RandomState::default());
+        let mut admitted = HashSet::with_capacity_and_hasher(half, RandomState::default());
         for entry in &entries {
             match entry {
                 Entry::Admitted(admission, _) => drop(admitted.insert(admission.id)),

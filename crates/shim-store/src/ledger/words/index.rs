@@ -208,14 +208,16 @@ pub(super) fn fill(
     table: &str,
     (first, last): (i64, i64),
 ) -> rusqlite::Result<Filled> {
+    let last = last.min(first.saturating_add(CHUNK_ROWS - 1)).min(end(source)?);
+    // Where usage alone is kept, hardly any row has words.
     let sql = "SELECT row, detail, segment, body_at, request_kept, answer_kept, key, team, model, target, outcome \
-               FROM exchanges WHERE row BETWEEN ?1 AND ?2 ORDER BY row LIMIT ?3";
+               FROM exchanges WHERE row BETWEEN ?1 AND ?2 AND (segment IS NOT NULL OR detail IS NOT NULL) ORDER BY row";
     let mut statement = source.prepare_cached(sql)?;
-    let mut rows = statement.query([first, last, CHUNK_ROWS])?;
+    let mut rows = statement.query([first, last])?;
     let mut insert = words.prepare(&format!("INSERT INTO {table} (rowid, text, of) VALUES (?1, ?2, ?3)"))?;
-    let (mut filled, mut bytes, mut segments) = (first - 1, 0, Segments::default());
+    let (mut filled, mut bytes, mut segments) = (last, 0, Segments::default());
     while let Some(row) = rows.next()? {
-        filled = row.get(0)?;
+        let number: i64 = row.get(0)?;
         let detail: Option<String> = row.get(1)?;
         let text = match place(row, 2)? {
             Some(place) => match segments.bodies(source, &place)? {
@@ -225,10 +227,11 @@ pub(super) fn fill(
             None => detail.unwrap_or_default(),
         };
         if !text.trim().is_empty() {
-            insert.execute(params![filled, text, marks(row, 6)?])?;
+            insert.execute(params![number, text, marks(row, 6)?])?;
         }
         bytes += text.len();
         if bytes >= CHUNK_BYTES {
+            filled = number;
             break;
         }
     }
