@@ -4,6 +4,7 @@
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, Uri};
 use shim_catalog::fits;
+use smallvec::SmallVec;
 
 use crate::generation::HttpSetup;
 
@@ -32,9 +33,13 @@ const REQUEST: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
 /// Headers of an upstream that go on to the client, by the beginning of their name.
 const RESPONSE_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
+/// Headers of a request that are added when it is sent: `content-length`.
+const ADDED: usize = 1;
+
 /// The headers of a request to an upstream: its own, and of the client's those that may pass.
 pub(crate) fn for_upstream(client: &HeaderMap, endpoint: &HttpSetup) -> HeaderMap {
-    let mut headers = endpoint.headers.clone();
+    let mut headers = HeaderMap::with_capacity(endpoint.headers.len() + REQUEST.len() + ADDED);
+    headers.extend(endpoint.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     for name in &REQUEST {
         // The first of several counts: some clients send `user-agent` twice.
         if let Some(value) = client.get(name).filter(|value| !value.is_sensitive())
@@ -85,20 +90,12 @@ pub(crate) fn need(headers: &mut HeaderMap, endpoint: &HttpSetup, name: &'static
     headers.insert(name, listed.and_then(Result::ok).unwrap_or(HeaderValue::from_static(value)));
 }
 
-/// The headers of an answer to the client: of the upstream's those that may pass.
-pub(crate) fn for_client(upstream: HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(upstream.len() + 6);
-    let repeats = upstream.keys_len() < upstream.len();
-    let mut last = None;
-    for (name, value) in upstream {
-        // Only the first of several values comes with its name.
-        let Some(name) = name.or_else(|| last.clone()) else { continue };
-        if repeats {
-            last = Some(name.clone());
-        }
-        if passes(&name) {
-            headers.append(name, value);
-        }
+/// The headers of an answer to the client: of the upstream's those that may pass. What does not is taken out where it
+/// stands, for that leaves room for the gateway's own.
+pub(crate) fn for_client(mut headers: HeaderMap) -> HeaderMap {
+    let kept_back: SmallVec<[HeaderName; 8]> = headers.keys().filter(|name| !passes(name)).cloned().collect();
+    for name in &kept_back {
+        headers.remove(name);
     }
     headers
 }

@@ -306,12 +306,14 @@ fn service<C: Connect>(
     let worker = worker.clone();
     service_fn(move |request: Request<Incoming>| {
         let worker = worker.clone();
-        Box::pin(async move {
+        // Made in its place: a box is had first, so that nothing can fail between, and the whole of it is not copied.
+        let place = Box::new_uninit();
+        Box::into_pin(Box::write(place, async move {
             Ok::<_, Infallible>(match served {
                 true => respond(&worker, request).await,
                 false => turn_away(&worker, request).await,
             })
-        })
+        }))
     })
 }
 
