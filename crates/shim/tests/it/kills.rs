@@ -7,6 +7,7 @@ mod disk;
 pub(crate) mod load;
 mod rows;
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,12 @@ const WINDOW: Duration = Duration::from_millis(20 + 480);
 /// How often to kill.
 fn kills() -> u64 {
     std::env::var("SHIM_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
+}
+
+/// The kills of each folder, of so many in all.
+fn folders(total: u64) -> impl Iterator<Item = Range<u64>> {
+    let each = u64::from(KILLS_OF_A_FOLDER);
+    (0..total).step_by(usize::from(KILLS_OF_A_FOLDER)).map(move |first| first..total.min(first + each))
 }
 
 /// The `n`th moment between two: spread evenly, and never the same.
@@ -133,13 +140,13 @@ fn end(folder: &Path, rows: &mut Rows) -> Value {
 fn kill(kept: Kept, total: u64) {
     let upstream = load::lab();
     let mut tally = Tally::default();
-    for first in (0..total).step_by(usize::from(KILLS_OF_A_FOLDER)) {
+    for kills in folders(total) {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         load::configure(folder, &upstream, &format!("[store]\ndurability = \"{}\"\n", kept.name()));
         let mut rows = Rows::of(folder);
         let mut before: Option<(Vec<Seen>, Instant)> = None;
-        for n in first..total.min(first + u64::from(KILLS_OF_A_FOLDER)) {
+        for n in kills {
             let gateway = Running::start(folder, &["serve"]);
             if let Some((seen, killed)) = before.take() {
                 rows.read();

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::load::{self, Load};
 use super::rows::Rows;
-use super::{KILLS_OF_A_FOLDER, Kept, Tally, end, kills, moment};
+use super::{Kept, Tally, end, folders, kills, moment};
 use crate::process::{Running, until};
 
 /// Set in the process that has mounts of its own.
@@ -62,7 +62,7 @@ fn kills_on_a_full_disk_lose_nothing_that_was_on_it() {
     let upstream = load::lab();
     for kept in [Kept::Window, Kept::Strict] {
         let mut tally = Tally::default();
-        for first in (0..kills()).step_by(usize::from(KILLS_OF_A_FOLDER)) {
+        for kills in folders(kills()) {
             let folder = tempfile::tempdir().unwrap();
             let disk = folder.path().join("shim-data");
             std::fs::create_dir(&disk).unwrap();
@@ -73,7 +73,7 @@ fn kills_on_a_full_disk_lose_nothing_that_was_on_it() {
             let store = format!("[store]\ndurability = \"{}\"\n", kept.name());
             load::configure(folder.path(), &upstream, &store);
             let mut rows = Rows::of(folder.path());
-            for n in first..kills().min(first + u64::from(KILLS_OF_A_FOLDER)) {
+            for n in kills {
                 kill_when_full(folder.path(), kept, n, &mut rows, &mut tally);
             }
             end(folder.path(), &mut rows);
@@ -132,37 +132,46 @@ fn newest(folder: &Path, ending: &str) -> PathBuf {
 #[test]
 fn a_last_page_that_is_spoilt_after_a_kill_costs_what_was_on_it_and_that_is_told() {
     let upstream = load::lab();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    load::configure(folder, &upstream, "[store]\ndurability = \"strict\"\n");
-    let (mut rows, mut lost_before) = (Rows::of(folder), 0);
-    for n in 0..kills() {
-        let gateway = Running::start(folder, &["serve"]);
-        let load = Load::start(&gateway.clients);
-        until("answers", || (load.answered() > 40).then_some(()));
-        std::thread::sleep(moment(n, 0, 50));
-        gateway.signal(Signal::KILL);
-        let _ = gateway.end();
-        let seen = load.stop();
-        // Who reads copies the write-ahead log into the file.
-        let before = rows.verify().to_json();
-        spoil(&newest(folder, ".db"), 4096);
-        let gateway = Running::start(folder, &["serve"]);
-        gateway.signal(Signal::TERM);
-        assert_eq!(gateway.end().0.code(), Some(0));
-        let after = rows.verify().to_json();
-        rows.read_anew();
-        let number = |of: &serde_json::Value, name: &str| of[name].as_u64().unwrap();
-        let lost = number(&after, "lost") - lost_before;
-        let missing = seen.iter().filter(|seen| rows.once(&seen.id).is_none()).count() as u64;
-        assert!(missing <= lost, "{missing} are missing, {lost} are told as lost: {before} {after}");
-        assert_eq!(number(&after, "open"), 0);
-        assert!(number(&after, "admitted") + lost >= number(&before, "admitted"), "{before} {after}");
-        lost_before += lost;
+    let (mut lost, mut set_aside) = (0, 0);
+    for kills in folders(kills()) {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        load::configure(folder, &upstream, "[store]\ndurability = \"strict\"\n");
+        let (mut rows, mut lost_here) = (Rows::of(folder), 0);
+        for n in kills {
+            kill_and_spoil_a_page(folder, n, &mut rows, &mut lost_here);
+        }
+        let found = end(folder, &mut rows);
+        lost += lost_here;
+        set_aside += found["set_aside"].as_array().unwrap().len();
     }
-    let found = end(folder, &mut rows);
-    assert!(!found["set_aside"].as_array().unwrap().is_empty(), "some of it was damage: {found}");
-    eprintln!("{} spoilt last pages: {lost_before} rows lost and told of", kills());
+    assert!(set_aside > 0, "some of it was damage");
+    eprintln!("{} spoilt last pages, {set_aside} files set aside: {lost} rows lost and told of", kills());
+}
+
+fn kill_and_spoil_a_page(folder: &Path, n: u64, rows: &mut Rows, lost_before: &mut u64) {
+    let gateway = Running::start(folder, &["serve"]);
+    let load = Load::start(&gateway.clients);
+    until("answers", || (load.answered() > 40).then_some(()));
+    std::thread::sleep(moment(n, 0, 50));
+    gateway.signal(Signal::KILL);
+    let _ = gateway.end();
+    let seen = load.stop();
+    // Who reads copies the write-ahead log into the file.
+    let before = rows.verify().to_json();
+    spoil(&newest(folder, ".db"), 4096);
+    let gateway = Running::start(folder, &["serve"]);
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().0.code(), Some(0));
+    let after = rows.verify().to_json();
+    rows.read_anew();
+    let number = |of: &serde_json::Value, name: &str| of[name].as_u64().unwrap();
+    let lost = number(&after, "lost") - *lost_before;
+    let missing = seen.iter().filter(|seen| rows.once(&seen.id).is_none()).count() as u64;
+    assert!(missing <= lost, "{missing} are missing, {lost} are told as lost: {before} {after}");
+    assert_eq!(number(&after, "open"), 0);
+    assert!(number(&after, "admitted") + lost >= number(&before, "admitted"), "{before} {after}");
+    *lost_before += lost;
 }
 
 /// Of a write-ahead log whose end is spoilt after a kill, the last commit goes, and what the kill took: that is not older than
@@ -170,24 +179,27 @@ fn a_last_page_that_is_spoilt_after_a_kill_costs_what_was_on_it_and_that_is_told
 #[test]
 fn an_end_of_the_log_that_is_spoilt_after_a_kill_costs_no_more_than_two_windows() {
     let upstream = load::lab();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    load::configure(folder, &upstream, "");
-    let (mut rows, mut tally) = (Rows::of(folder), Tally::default());
-    for n in 0..kills() {
-        let gateway = Running::start(folder, &["serve"]);
-        let load = Load::start(&gateway.clients);
-        std::thread::sleep(moment(n, 1030, 1230));
-        let killed = Instant::now();
-        gateway.signal(Signal::KILL);
-        let _ = gateway.end();
-        let seen = load.stop();
-        spoil(&newest(folder, ".db-wal"), 4096);
-        rows.verify();
-        rows.read();
-        Kept::Windows.check(&seen, killed, &rows, false, &mut tally);
+    let mut tally = Tally::default();
+    for kills in folders(kills()) {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        load::configure(folder, &upstream, "");
+        let mut rows = Rows::of(folder);
+        for n in kills {
+            let gateway = Running::start(folder, &["serve"]);
+            let load = Load::start(&gateway.clients);
+            std::thread::sleep(moment(n, 1030, 1230));
+            let killed = Instant::now();
+            gateway.signal(Signal::KILL);
+            let _ = gateway.end();
+            let seen = load.stop();
+            spoil(&newest(folder, ".db-wal"), 4096);
+            rows.verify();
+            rows.read();
+            Kept::Windows.check(&seen, killed, &rows, false, &mut tally);
+        }
+        end(folder, &mut rows);
     }
-    end(folder, &mut rows);
     eprintln!("{} spoilt logs: {} answers certain", kills(), tally.certain);
     assert!(tally.certain > 0);
 }
