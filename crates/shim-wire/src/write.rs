@@ -156,7 +156,11 @@ impl<'a> Place<'_, 'a> {
             match text.written() {
                 // What needs an escape has one, and no escape is made beyond that need but for the ends of lines.
                 Written::Literal(literal) if *lines => escape_lines(out, literal),
-                Written::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
+                Written::Literal(literal) => {
+                    // Room for what comes behind it, too: grown by a byte, all of it would be copied.
+                    out.reserve(literal.len() + literal.len() / 8 + 64);
+                    out.extend_from_slice(literal.as_bytes());
+                }
                 Written::Said(text) => inside(out, text, *lines),
             }
         }
