@@ -18,6 +18,7 @@ mod goals;
 mod lab;
 mod load;
 mod measure;
+pub(crate) mod order;
 mod page;
 mod process;
 mod quiet;
@@ -72,6 +73,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     build(options.self_check)?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     let plan = if options.quick { Plan::quick() } else { Plan::full() };
+    if !options.self_check {
+        order::tell(root)?;
+    }
     let mut lab = Lab::open(root, plan.patience)?;
     let subjects = subjects(&options)?;
     say(&lab.cores.describe())?;

@@ -51,6 +51,7 @@ pub use generation::{
     SetupError, Snapshot,
 };
 pub use key::{KeySetup, Proof};
+pub use later::{Together, settle_what_waits};
 pub use limited::Limited;
 pub use made::{KEYS_MAX, KeyError, create, revoke, rotate};
 pub use pipeline::{Worker, respond};

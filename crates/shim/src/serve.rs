@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::json;
 use shim_admin::Operators;
 use shim_config::{Config, LogFormat, SecretRef};
-use shim_gateway::{Control, Secrets as _, ServeLimits, ServerTls, Worker, bind, drain};
+use shim_gateway::{
+    Control, Secrets as _, ServeLimits, ServerTls, Together, Worker, bind, drain, settle_what_waits,
+};
 use shim_store::{ResponseLimits, SqliteResponses, SqliteState, SqliteVault, StateStore, VaultLimits};
 use shim_telemetry::{Format, LineSink};
 use shim_upstream::{Network, Pool, PoolLimits};
@@ -243,7 +245,9 @@ fn workers(
         };
         let (tls, stopped) = (tls.clone(), stopped.clone());
         let run = move || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_all().on_thread_park(settle_what_waits).build()?;
+            let _together = Together::new();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 shim_gateway::serve(Arc::new(worker), listener, tls, limits, stopped).await;

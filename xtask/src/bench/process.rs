@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// Raises the limit on open files as far as it goes, has the program ended with this process should this one be
 /// killed, pins it, and becomes it; so the process id is the program's own.
@@ -109,6 +109,16 @@ impl Running {
             }
             std::thread::sleep(Duration::from_micros(200));
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn terminate(mut self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().context("cannot start kill")?;
+        ensure!(asked.success(), "it could not be asked to end");
+        let status = self.child.wait()?;
+        ensure!(status.success(), "it ended ({status}): {}", self.log_tail());
+        Ok(())
     }
 
     /// That it has not ended.

@@ -66,6 +66,17 @@ impl Kind {
         Ok(Subject { kind: self, address: loopback(port), running: Some(launch.start()?) })
     }
 
+    /// Starts it as an argument of the program that `before` begins with.
+    pub(super) fn start_under(self, lab: &Lab, before: &[String]) -> Result<Subject> {
+        let folder = lab.new_folder(self.name())?;
+        let port = free_port()?;
+        let mut launch = self.launch(lab, &folder, port)?;
+        let (watcher, args) = before.split_first().context("a program to start it under")?;
+        let own = std::mem::replace(&mut launch.program, Path::new(watcher));
+        launch.args = [args, &[own.display().to_string()], &launch.args].concat();
+        Ok(Subject { kind: self, address: loopback(port), running: Some(launch.start()?) })
+    }
+
     /// What the gateway is told to record.
     fn record(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::lab::{CONFIG, Got, Lab, Told, http2, post, post2, read};
 use crate::tongues::{self, CHAT, GEMINI, MESSAGES, RESPONSES, Tongue};
 
-fn good(got: &Got) -> Option<Told> {
+pub(crate) fn good(got: &Got) -> Option<Told> {
     let by_path = [("/messages", &MESSAGES), ("/responses", &RESPONSES), ("generateContent", &GEMINI)];
     let tongue =
         by_path.iter().find(|(part, _)| got.path.contains(part)).map_or(&CHAT, |(_, tongue)| *tongue);

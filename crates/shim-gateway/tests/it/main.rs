@@ -27,5 +27,6 @@ mod swaps;
 mod talk;
 mod timeouts;
 mod tls;
+mod together;
 mod tongues;
 mod upstreams;
