@@ -39,7 +39,8 @@ impl DecodeError {
         Self::Shape { path: path.into(), message: message.into() }
     }
 
-    /// The same error seen from outside: `prefix` is where the text was found.
+    /// The same error seen from outside: `prefix` is where the text was found. Who reads says where from the place it was
+    /// given, and whoever gave it adds that on the way out: a path is only made where something is wrong.
     #[must_use]
     pub fn under(self, prefix: &str) -> Self {
         match self {

@@ -23,6 +23,7 @@ use crate::headers::{for_upstream, need};
 use crate::kept::{asked, repeated, said};
 use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
+use crate::shared::hexadecimal;
 use crate::ticket::Ticket;
 use crate::translate::{Inbound, Known, Outbound, Pair, Sent};
 use crate::vault::{carries_state, give_to, is_about_state, keeping};
@@ -92,7 +93,7 @@ fn inbound<C>(
     Inbound {
         pair,
         echo,
-        id: seed.replace('-', ""),
+        id: hexadecimal(seed),
         created: worker.shared.clock.now_ms() / 1000,
         framing: streamed.then_some(admitted.route.framing),
         keeping,
@@ -162,7 +163,7 @@ fn build(
     let invalid = |error: http::uri::InvalidUri| {
         Fault::new(FaultKind::Internal, "the request cannot be built").detail(error)
     };
-    let uri: Uri = format!("{}{path}", http.base_path).parse().map_err(invalid)?;
+    let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(invalid)?;
     let mut request = Request::new(PiecesBody::new([sent.body.clone()].into_iter().collect()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;

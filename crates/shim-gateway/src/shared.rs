@@ -215,6 +215,13 @@ impl Recent {
     }
 }
 
+/// An exchange's id without its hyphens, for ids that are made of it.
+pub(crate) fn hexadecimal(id: &str) -> String {
+    let mut digits = String::with_capacity(id.len());
+    digits.extend(id.split('-'));
+    digits
+}
+
 /// The clock and the source of ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock;

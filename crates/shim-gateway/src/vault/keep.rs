@@ -12,7 +12,7 @@ use crate::crossing::decoded;
 use crate::key::Key;
 use crate::pipeline::Admitted;
 use crate::plan::Step;
-use crate::shared::Shared;
+use crate::shared::{Shared, hexadecimal};
 
 /// What remembering an answer needs.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn keeping(
             partition: partition(admitted),
             origin: origin(step),
             request,
-            exchange: exchange.replace('-', ""),
+            exchange: hexadecimal(exchange),
             record: may_record(admitted),
         })
     })

@@ -22,7 +22,7 @@ impl Partition {
     #[must_use]
     pub fn of(key: Option<&str>) -> Self {
         // So that a key without a name is not nobody.
-        Self(key.map(|key| format!("key {key}")).unwrap_or_default())
+        Self(key.map(|key| ["key ", key].concat()).unwrap_or_default())
     }
 
     /// A name of this kind, made of fields.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, params};
 use shim_ir::{ExchangeId, KeyId, PicoUsd};
 use shim_policy::record::Record;
@@ -32,7 +33,7 @@ pub(super) struct DayFile {
     pub(super) day: Day,
     pub(super) connection: Connection,
     /// Exchanges that have an open row.
-    open: HashSet<u128>,
+    open: HashSet<u128, RandomState>,
     next_row: i64,
     next_segment: i64,
     sums_rows: usize,
@@ -84,7 +85,7 @@ impl DayFile {
         let next_segment = next("SELECT coalesce(max(segment), 0) + 1 FROM segments")?;
         let kept = next("SELECT coalesce(max(segment), 0) + 1 FROM exchanges")?;
         let sums_rows = usize::try_from(next("SELECT count(*) FROM sums")?).unwrap_or(usize::MAX);
-        let mut open = HashSet::new();
+        let mut open = HashSet::default();
         {
             let mut statement = connection.prepare("SELECT id FROM open")?;
             let mut rows = statement.query([])?;

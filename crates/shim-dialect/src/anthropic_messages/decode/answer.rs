@@ -50,7 +50,7 @@ fn counted(wire: &mut Message<'_>) -> Option<Response> {
 
 fn parts(wire: &mut Message<'_>) -> Result<Vec<Part>, DecodeError> {
     match wire.content {
-        Some(raw) => content(raw, "content"),
+        Some(raw) => content(raw).map_err(|error| error.under("content")),
         None if wire.rest.take("content").is_some() => Ok(Vec::new()),
         None => Err(DecodeError::shape(".", "missing field `content`")),
     }

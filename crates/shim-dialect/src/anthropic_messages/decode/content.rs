@@ -7,7 +7,7 @@ use shim_ir::{
 };
 use shim_wire::{JsonString, RawJson, Str, from_raw};
 
-use super::{DIALECT, foreign, keep_other, read, rest, said};
+use super::{DIALECT, foreign, here, keep_other, rest, said};
 use crate::DecodeError;
 use crate::anthropic_messages::types::{
     BlockSource, CacheControl, MediaBlock, RedactedThinkingBlock, SearchResultBlock, TextBlock, TextCitation,
@@ -16,29 +16,35 @@ use crate::anthropic_messages::types::{
 use crate::common::{member, tag};
 
 /// `content`, or `system`: text, or blocks.
-pub(crate) fn content(raw: &RawValue, path: &str) -> Result<Vec<Part>, DecodeError> {
+pub(crate) fn content(raw: &RawValue) -> Result<Vec<Part>, DecodeError> {
     if let Some(text) = JsonString::read(raw) {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
-    let blocks: Vec<&RawValue> = read(raw, path)?;
-    blocks.into_iter().enumerate().map(|(at, raw)| block(raw, &format!("{path}[{at}]"))).collect()
+    let blocks: Vec<&RawValue> = here(raw)?;
+    let blocks = blocks.into_iter().enumerate();
+    blocks.map(|(at, raw)| block(raw).map_err(|error| error.under(&format!("[{at}]")))).collect()
+}
+
+/// The `content` of a block.
+fn inside(raw: &RawValue) -> Result<Vec<Part>, DecodeError> {
+    content(raw).map_err(|error| error.under("content"))
 }
 
 /// One block. A bare string is text; what is not known is foreign: `tool_reference`, `tool_addition`,
 /// `container_upload`, `compaction`, `fallback`, and what is newer.
-pub(crate) fn block(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
+pub(crate) fn block(raw: &RawValue) -> Result<Part, DecodeError> {
     if let Some(text) = JsonString::read(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
     let kind = tag(raw.get()).unwrap_or_default();
     Ok(match &*kind {
-        "text" => text_block(read(raw, path)?),
-        "image" | "document" => media_block(read(raw, path)?, raw, path)?,
-        "search_result" => search_result_block(read(raw, path)?, path)?,
-        "thinking" => thinking_block(read(raw, path)?),
-        "redacted_thinking" => redacted_thinking_block(read(raw, path)?),
-        "tool_use" | "server_tool_use" | "mcp_tool_use" => tool_use_block(read(raw, path)?),
-        "tool_result" => tool_result_block(read(raw, path)?, path)?,
+        "text" => text_block(here(raw)?),
+        "image" | "document" => media_block(here(raw)?, raw)?,
+        "search_result" => search_result_block(here(raw)?)?,
+        "thinking" => thinking_block(here(raw)?),
+        "redacted_thinking" => redacted_thinking_block(here(raw)?),
+        "tool_use" | "server_tool_use" | "mcp_tool_use" => tool_use_block(here(raw)?),
+        "tool_result" => tool_result_block(here(raw)?)?,
         kind if kind.ends_with("_tool_result") => server_result(kind, raw),
         other => Part::Foreign(foreign(other, raw)),
     })
@@ -73,9 +79,10 @@ pub(crate) fn citation(raw: &RawValue) -> Citation {
 }
 
 /// An image or a document; with a source nobody knows, a foreign block.
-fn media_block(wire: MediaBlock<'_>, raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    let mut of_source: BlockSource<'_> = read(wire.source, &format!("{path}.source"))?;
-    let Some(source) = source(&mut of_source, &format!("{path}.source"))? else {
+fn media_block(wire: MediaBlock<'_>, raw: &RawValue) -> Result<Part, DecodeError> {
+    let of_it = |error: DecodeError| error.under("source");
+    let mut of_source: BlockSource<'_> = here(wire.source).map_err(of_it)?;
+    let Some(source) = source(&mut of_source).map_err(of_it)? else {
         return Ok(Part::Foreign(foreign(&wire.kind, raw)));
     };
     let mut members = rest(of_source.rest);
@@ -93,9 +100,9 @@ fn media_block(wire: MediaBlock<'_>, raw: &RawValue, path: &str) -> Result<Part,
 }
 
 /// Where the bytes are; `None` for a kind of source nobody knows.
-fn source(wire: &mut BlockSource<'_>, path: &str) -> Result<Option<Source>, DecodeError> {
+fn source(wire: &mut BlockSource<'_>) -> Result<Option<Source>, DecodeError> {
     let needed = |member: Option<Str<'_>>, name: &str| {
-        let missing = || DecodeError::shape(path, format!("missing field `{name}`"));
+        let missing = || DecodeError::shape(".", format!("missing field `{name}`"));
         member.map(Str::into_string).ok_or_else(missing)
     };
     Ok(Some(match wire.kind.as_deref().unwrap_or_default() {
@@ -104,18 +111,18 @@ fn source(wire: &mut BlockSource<'_>, path: &str) -> Result<Option<Source>, Deco
         "url" => Source::Url(needed(wire.url.take(), "url")?),
         "file" => Source::Handle(needed(wire.file_id.take(), "file_id")?),
         "content" => {
-            let missing = || DecodeError::shape(path, "missing field `content`");
-            Source::Parts(content(wire.content.ok_or_else(missing)?, &format!("{path}.content"))?)
+            let missing = || DecodeError::shape(".", "missing field `content`");
+            Source::Parts(inside(wire.content.ok_or_else(missing)?)?)
         }
         _ => return Ok(None),
     }))
 }
 
 /// A search result is a document of parts; that it was one, and of what source, is in `rest`.
-fn search_result_block(wire: SearchResultBlock<'_>, path: &str) -> Result<Part, DecodeError> {
+fn search_result_block(wire: SearchResultBlock<'_>) -> Result<Part, DecodeError> {
     Ok(Part::Media(Media {
         kind: MediaKind::File,
-        source: Source::Parts(content(wire.content, &format!("{path}.content"))?),
+        source: Source::Parts(inside(wire.content)?),
         mime: None,
         name: wire.title.map(Str::into_string),
         detail: None,
@@ -159,8 +166,8 @@ fn tool_use_block(wire: ToolUseBlock<'_>) -> Part {
     })
 }
 
-fn tool_result_block(wire: ToolResultBlock<'_>, path: &str) -> Result<Part, DecodeError> {
-    let given = wire.content.map(|raw| content(raw, &format!("{path}.content"))).transpose()?;
+fn tool_result_block(wire: ToolResultBlock<'_>) -> Result<Part, DecodeError> {
+    let given = wire.content.map(inside).transpose()?;
     Ok(Part::ToolResult(ToolResult {
         call: wire.tool_use_id.into_string(),
         name: None,

@@ -31,6 +31,11 @@ pub(super) const MCP: &str = "mcp";
 /// Source: <https://platform.claude.com/docs/en/agents-and-tools/mcp-connector>, read 2026-11-25.
 pub(super) const SERVERS: &str = "mcp_servers";
 
+/// Reads `raw`; where it is is for the caller to add.
+pub(super) fn here<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(DecodeError::from)
+}
+
 /// Reads `raw`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
     from_raw(raw).map_err(|error| DecodeError::from(error).under(path))

@@ -19,7 +19,7 @@ pub(crate) fn messages(body: &str) -> Result<Request, DecodeError> {
     let mut wire: MessagesRequest<'_> = from_json(body)?;
     let turns = turns(std::mem::take(&mut wire.messages))?;
     let listed = std::mem::take(&mut wire.tools).into_iter().enumerate();
-    let tools = listed.map(|(at, wire)| tool(wire, &format!("tools[{at}]")));
+    let tools = listed.map(|(at, wire)| tool(wire).map_err(|error| error.under(&format!("tools[{at}]"))));
     let mut tools = tools.collect::<Result<Vec<_>, _>>()?;
     let mut members = rest(std::mem::take(&mut wire.rest));
     tools.extend(servers(&mut members));
@@ -28,7 +28,12 @@ pub(crate) fn messages(body: &str) -> Result<Request, DecodeError> {
     let (user, metadata) = metadata(wire.metadata.take());
     Ok(Request {
         model: std::mem::take(&mut wire.model).into_string(),
-        system: wire.system.map(|raw| content(raw, "system")).transpose()?.unwrap_or_default(),
+        system: wire
+            .system
+            .map(content)
+            .transpose()
+            .map_err(|error| error.under("system"))?
+            .unwrap_or_default(),
         turns,
         tools,
         tool_choice,
@@ -145,8 +150,8 @@ fn tool_choice(
 }
 
 /// A tool of the client, or one of Anthropic's own with its options.
-fn tool(wire: types::Tool<'_>, path: &str) -> Result<Tool, DecodeError> {
-    let missing = |name: &str| DecodeError::shape(path, format!("missing field `{name}`"));
+fn tool(wire: types::Tool<'_>) -> Result<Tool, DecodeError> {
+    let missing = |name: &str| DecodeError::shape(".", format!("missing field `{name}`"));
     let mut options = rest(wire.rest);
     let own = wire.kind.filter(|kind| &**kind != "custom").map(Str::into_string);
     let name = wire.name.map(Str::into_string).or_else(|| own.clone()).ok_or_else(|| missing("name"))?;
@@ -195,7 +200,8 @@ fn turns(messages: Vec<MessageParam<'_>>) -> Result<Vec<Turn>, DecodeError> {
     for (at, message) in messages.into_iter().enumerate() {
         let role = role_of(&message.role);
         let apart = role == Role::System || before.as_ref() == Some(&role);
-        add_turns(message, apart, &format!("messages[{at}].content"), &mut turns)?;
+        add_turns(message, apart, &mut turns)
+            .map_err(|error| error.under(&format!("messages[{at}].content")))?;
         before = Some(role);
     }
     Ok(turns)
@@ -203,22 +209,18 @@ fn turns(messages: Vec<MessageParam<'_>>) -> Result<Vec<Turn>, DecodeError> {
 
 /// Adds the turn of a message, or the turns, where the operator says something in the middle of it. `apart` is kept: no
 /// other place says where the message begins.
-fn add_turns(
-    message: MessageParam<'_>,
-    apart: bool,
-    path: &str,
-    turns: &mut Vec<Turn>,
-) -> Result<(), DecodeError> {
+fn add_turns(message: MessageParam<'_>, apart: bool, turns: &mut Vec<Turn>) -> Result<(), DecodeError> {
     let before = turns.len();
     let mut open = turn(role_of(&message.role), Vec::new(), rest(message.rest));
     if apart && let Ok(raw) = RawJson::parse("true") {
         open.rest.push(DIALECT, APART, raw);
     }
-    for (at, part) in content(message.content, path)?.into_iter().enumerate() {
+    for (at, part) in content(message.content)?.into_iter().enumerate() {
         if let Part::Foreign(block) = &part
             && block.kind == "mid_conv_system"
         {
-            let system = mid_conversation_system_block(&block.raw, &format!("{path}[{at}]"))?;
+            let system =
+                mid_conversation_system_block(&block.raw).map_err(|error| error.under(&format!("[{at}]")))?;
             let after = turn(open.role.clone(), Vec::new(), Rest::default());
             turns.extend(Some(std::mem::replace(&mut open, after)).filter(|turn| !turn.parts.is_empty()));
             turns.push(system);
@@ -237,10 +239,9 @@ fn turn(role: Role, parts: Vec<Part>, rest: Rest) -> Turn {
 }
 
 /// The operator's words in the middle of a message are a turn of their own; that they were a block is in `rest`.
-fn mid_conversation_system_block(raw: &RawJson, path: &str) -> Result<Turn, DecodeError> {
-    let wire: MidConversationSystemBlock<'_> =
-        from_json(raw.get()).map_err(|error| DecodeError::from(error).under(path))?;
-    let parts = content(wire.content, &format!("{path}.content"))?;
+fn mid_conversation_system_block(raw: &RawJson) -> Result<Turn, DecodeError> {
+    let wire: MidConversationSystemBlock<'_> = from_json(raw.get())?;
+    let parts = content(wire.content).map_err(|error| error.under("content"))?;
     Ok(turn(Role::System, parts, rest(wire.rest)))
 }
 

@@ -75,7 +75,7 @@ fn head(w: &mut JsonWriter<'_>, id: Option<&str>, model: Option<&str>, asker: &A
 pub(crate) fn id_of<'i>(own: Option<&'i str>, id: &str) -> Cow<'i, str> {
     match own.filter(|own| own.starts_with("msg_")) {
         Some(own) => Cow::Borrowed(own),
-        None => Cow::Owned(format!("msg_{id}")),
+        None => Cow::Owned(["msg_", id].concat()),
     }
 }
 

@@ -178,7 +178,8 @@ impl MessageDecoder {
             self.begin(Start { rest: members, ..Start::default() }, out);
             return Ok(());
         };
-        let told = message.content.map(|raw| content(raw, "message.content")).transpose()?;
+        let told = message.content.map(content).transpose();
+        let told = told.map_err(|error| error.under("message.content"))?;
         members.merge(top(&mut message));
         self.begin(start_of(&mut message, members), out);
         let mut sink = Sink { out, parts: &mut self.parts };
@@ -212,7 +213,7 @@ impl MessageDecoder {
     fn block_start(&mut self, event: &StreamEvent<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
         let raw =
             event.content_block.ok_or_else(|| DecodeError::shape(".", "missing field `content_block`"))?;
-        let part = block(raw, "content_block")?;
+        let part = block(raw).map_err(|error| error.under("content_block"))?;
         // A block whose end was left out ends where another of its number begins.
         if event.index.is_some() {
             self.block_stop(event.index, out)?;

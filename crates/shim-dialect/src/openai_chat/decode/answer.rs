@@ -43,7 +43,9 @@ pub(crate) fn completion(body: &str) -> Result<Response, AnswerError> {
 fn candidates(wire: &mut Completion<'_>) -> Result<Vec<Candidate>, DecodeError> {
     let choices = wire.choices.take().ok_or_else(|| DecodeError::shape(".", "missing field `choices`"))?;
     let choices = choices.into_iter().enumerate();
-    let mut candidates = choices.map(|(at, choice)| candidate(choice, at)).collect::<Result<Vec<_>, _>>()?;
+    let candidates = choices
+        .map(|(at, choice)| candidate(choice, at).map_err(|error| error.under(&format!("choices[{at}]"))));
+    let mut candidates = candidates.collect::<Result<Vec<_>, _>>()?;
     candidates.sort_by_key(|(index, _)| *index);
     Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
 }
@@ -103,11 +105,9 @@ fn elements(raw: &RawValue) -> Vec<RawJson> {
 }
 
 fn candidate(mut choice: Choice<'_>, at: usize) -> Result<(usize, Candidate), DecodeError> {
-    let path = format!("choices[{at}]");
     let index = choice.index.and_then(|index| usize::try_from(index).ok()).unwrap_or(at);
-    let message =
-        choice.message.take().ok_or_else(|| DecodeError::shape(&*path, "missing field `message`"))?;
-    let (mut parts, of_message) = message_parts(message, &format!("{path}.message"))?;
+    let message = choice.message.take().ok_or_else(|| DecodeError::shape(".", "missing field `message`"))?;
+    let (mut parts, of_message) = message_parts(message).map_err(|error| error.under("message"))?;
     parts.retain(
         |part| !matches!(part, Part::Text(text) if text.text.is_empty() && text.citations.is_empty()),
     );
@@ -166,16 +166,16 @@ pub(crate) fn finish(word: Option<&str>, sequence: Option<&str>, calls: bool) ->
 }
 
 /// The parts of a message, of a request or of an answer, and what is left of it.
-pub(super) fn message_parts(message: Message<'_>, path: &str) -> Result<(Vec<Part>, Rest), DecodeError> {
+pub(super) fn message_parts(message: Message<'_>) -> Result<(Vec<Part>, Rest), DecodeError> {
     let mut parts = Vec::new();
-    let said = readable(&message, &mut Details::default()).map_err(|error| error.under(path))?;
+    let said = readable(&message, &mut Details::default())?;
     parts.extend(said.part(message.reasoning_details).map(Part::Reasoning));
-    parts.extend(content(message.content, &format!("{path}.content"))?);
+    parts.extend(content(message.content).map_err(|error| error.under("content"))?);
     let refusal = message.refusal.filter(|text| !text.is_empty());
     parts.extend(refusal.map(|text| Part::Refusal(Text::new(text.into_string()))));
     parts.extend(message.audio.and_then(sound).map(Part::Media));
     for (at, raw) in message.images.into_iter().enumerate() {
-        parts.push(image(raw, &format!("{path}.images[{at}]"))?);
+        parts.push(image(raw).map_err(|error| error.under(&format!("images[{at}]")))?);
     }
     parts.extend(message.tool_calls.into_iter().map(|call| Part::ToolCall(tool_call(call))));
     parts.extend(message.function_call.and_then(function_call).map(Part::ToolCall));
@@ -206,8 +206,8 @@ fn last_text(parts: &mut [Part]) -> Option<&mut Text> {
 }
 
 /// An image made by the model: a content part.
-pub(crate) fn image(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
-    part(raw, path)
+pub(crate) fn image(raw: &RawValue) -> Result<Part, DecodeError> {
+    part(raw)
 }
 
 /// `annotations`, each verbatim; those that are `url_citation`s also read.

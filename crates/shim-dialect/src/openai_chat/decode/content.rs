@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shim_ir::{CacheMark, Media, MediaKind, Part, Reasoning, Rest, Source, Text};
 use shim_wire::{JsonString, RawJson, Str};
 
-use super::{DIALECT, foreign, is_array, note_form, read, rest, string};
+use super::{DIALECT, foreign, here, is_array, note_form, rest, string};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
@@ -12,30 +12,31 @@ use crate::openai_chat::types::{
 };
 
 /// `content` of a message: text, or parts. Absent gives none.
-pub(crate) fn content(raw: Option<&RawValue>, path: &str) -> Result<Vec<Part>, DecodeError> {
+pub(crate) fn content(raw: Option<&RawValue>) -> Result<Vec<Part>, DecodeError> {
     match raw {
         None => Ok(Vec::new()),
         Some(raw) if is_array(raw) => {
-            let parts: Vec<&RawValue> = read(raw, path)?;
-            parts.into_iter().enumerate().map(|(at, raw)| part(raw, &format!("{path}[{at}]"))).collect()
+            let parts: Vec<&RawValue> = here(raw)?;
+            let parts = parts.into_iter().enumerate();
+            parts.map(|(at, raw)| part(raw).map_err(|error| error.under(&format!("[{at}]")))).collect()
         }
-        Some(raw) => Ok(vec![part(raw, path)?]),
+        Some(raw) => Ok(vec![part(raw)?]),
     }
 }
 
 /// One part. A bare string is text; what is neither known nor text is foreign.
-pub(super) fn part(raw: &RawValue, path: &str) -> Result<Part, DecodeError> {
+pub(super) fn part(raw: &RawValue) -> Result<Part, DecodeError> {
     if let Some(text) = JsonString::read(raw) {
         return Ok(Part::Text(Text::new(text)));
     }
     let kind = tag(raw.get()).unwrap_or_default();
     Ok(match &*kind {
-        "text" => text_part(read(raw, path)?),
-        "refusal" => refusal_part(read(raw, path)?),
-        "image_url" | "video_url" | "document_url" => media_part(read(raw, path)?, path)?,
-        "input_audio" => audio_part(read(raw, path)?),
-        "file" => file_part(read(raw, path)?, path)?,
-        "thinking" => thinking_part(read(raw, path)?)?,
+        "text" => text_part(here(raw)?),
+        "refusal" => refusal_part(here(raw)?),
+        "image_url" | "video_url" | "document_url" => media_part(here(raw)?)?,
+        "input_audio" => audio_part(here(raw)?),
+        "file" => file_part(here(raw)?)?,
+        "thinking" => thinking_part(here(raw)?)?,
         other => Part::Foreign(foreign(other, raw)),
     })
 }
@@ -53,14 +54,14 @@ fn refusal_part(part: RefusalPart<'_>) -> Part {
     Part::Refusal(Text { text: part.refusal, rest: rest(part.rest), ..Text::default() })
 }
 
-fn media_part(part: MediaPart<'_>, path: &str) -> Result<Part, DecodeError> {
+fn media_part(part: MediaPart<'_>) -> Result<Part, DecodeError> {
     let (kind, raw) = match &*part.kind {
         "image_url" => (MediaKind::Image, part.image_url),
         "video_url" => (MediaKind::Video, part.video_url),
         _ => (MediaKind::File, part.document_url),
     };
-    let raw = raw.ok_or_else(|| DecodeError::shape(path, format!("missing field `{}`", &*part.kind)))?;
-    let (url, detail, mut members) = media_url(raw, &format!("{path}.{}", &*part.kind))?;
+    let raw = raw.ok_or_else(|| DecodeError::shape(".", format!("missing field `{}`", &*part.kind)))?;
+    let (url, detail, mut members) = media_url(raw).map_err(|error| error.under(&part.kind))?;
     members.merge(rest(part.rest));
     let (source, mime) = located(&url);
     if kind != MediaKind::Image {
@@ -75,11 +76,11 @@ fn media_part(part: MediaPart<'_>, path: &str) -> Result<Part, DecodeError> {
 }
 
 /// The address, the detail wanted, and what else there is.
-fn media_url(raw: &RawValue, path: &str) -> Result<(String, Option<String>, Rest), DecodeError> {
+fn media_url(raw: &RawValue) -> Result<(String, Option<String>, Rest), DecodeError> {
     if let Some(url) = string(raw) {
         return Ok((url, None, Rest::default()));
     }
-    let media: MediaUrl<'_> = read(raw, path)?;
+    let media: MediaUrl<'_> = here(raw)?;
     Ok((media.url.into_string(), media.detail.map(Str::into_string), rest(media.rest)))
 }
 
@@ -94,12 +95,12 @@ fn audio_part(part: AudioPart<'_>) -> Part {
     })
 }
 
-fn file_part(part: FilePart<'_>, path: &str) -> Result<Part, DecodeError> {
+fn file_part(part: FilePart<'_>) -> Result<Part, DecodeError> {
     let file = part.file;
     let (source, mime) = match (file.file_data, file.file_id) {
         (Some(data), _) => located_or_inline(&data),
         (None, Some(id)) => (Source::Handle(id.into_string()), None),
-        (None, None) => return Err(DecodeError::shape(format!("{path}.file"), "missing field `file_data`")),
+        (None, None) => return Err(DecodeError::shape("file", "missing field `file_data`")),
     };
     let mut members = rest(file.rest);
     members.merge(rest(part.rest));
@@ -146,7 +147,7 @@ fn thinking_part(part: ThinkingPart<'_>) -> Result<Part, DecodeError> {
 fn text_of(raw: &RawValue) -> Result<(String, bool), DecodeError> {
     let mut joined = String::new();
     let mut whole = true;
-    for part in content(Some(raw), "thinking")? {
+    for part in content(Some(raw)).map_err(|error| error.under("thinking"))? {
         match part {
             Part::Text(text) => joined.push_str(&text.text),
             Part::Refusal(_)

@@ -51,6 +51,11 @@ pub(super) fn stated(members: Rest) -> Rest {
     Rest::from_owned(DIALECT, kept)
 }
 
+/// Reads `raw`; where it is is for the caller to add.
+pub(super) fn here<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, DecodeError> {
+    from_raw(raw).map_err(DecodeError::from)
+}
+
 /// Reads `raw`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
     from_raw(raw).map_err(|error| DecodeError::from(error).under(path))

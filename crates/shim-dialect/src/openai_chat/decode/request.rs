@@ -23,8 +23,10 @@ use crate::openai_chat::types::{
 pub(crate) fn chat(body: &str) -> Result<Request, DecodeError> {
     let mut wire: ChatRequest<'_> = from_json(body)?;
     let messages = std::mem::take(&mut wire.messages);
-    let turns =
-        messages.into_iter().enumerate().map(|(at, message)| turn(message, &format!("messages[{at}]")));
+    let turns = messages
+        .into_iter()
+        .enumerate()
+        .map(|(at, message)| turn(message).map_err(|error| error.under(&format!("messages[{at}]"))));
     let mut turns = turns.collect::<Result<Vec<_>, _>>()?;
     tell_custom_results(&mut turns);
     let mut tools = tools(&mut wire)?;
@@ -306,16 +308,16 @@ fn native(kind: String, raw: &RawValue) -> Tool {
     Tool { name: kind.clone(), description: None, kind: ToolKind::Native(kind), cache: None, rest: options }
 }
 
-fn turn(mut message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
-    let role = message.role.take().ok_or_else(|| DecodeError::shape(path, "missing field `role`"))?;
+fn turn(mut message: Message<'_>) -> Result<Turn, DecodeError> {
+    let role = message.role.take().ok_or_else(|| DecodeError::shape(".", "missing field `role`"))?;
     let role = role_of(&role);
     let result = matches!(&role, Role::Tool) || matches!(&role, Role::Other(word) if word == "function");
     if result {
-        return tool_turn(role, message, path);
+        return tool_turn(role, message);
     }
     let name = message.name.take().map(Str::into_string);
     let forms = Forms::of(&message);
-    let (mut parts, members) = message_parts(message, path)?;
+    let (mut parts, members) = message_parts(message)?;
     if role == Role::Assistant {
         forms.note(&mut parts);
     }
@@ -402,9 +404,9 @@ fn role_of(word: &str) -> Role {
 }
 
 /// A message that tells what a tool gave. The legacy role `function` refers to its call by name.
-fn tool_turn(role: Role, message: Message<'_>, path: &str) -> Result<Turn, DecodeError> {
-    let call = answered(&role, message.tool_call_id, path)?;
-    let content = content(message.content, &format!("{path}.content"))?;
+fn tool_turn(role: Role, message: Message<'_>) -> Result<Turn, DecodeError> {
+    let call = answered(&role, message.tool_call_id)?;
+    let content = content(message.content).map_err(|error| error.under("content"))?;
     let mut members = stated(rest(message.rest));
     let name = message.name.map(Str::into_string);
     note_result(&mut members, &content, name.is_some());
@@ -431,9 +433,9 @@ fn note_result(members: &mut Rest, content: &[Part], named: bool) {
 }
 
 /// The id of the call that a tool's message answers.
-fn answered(role: &Role, id: Option<Str<'_>>, path: &str) -> Result<String, DecodeError> {
+fn answered(role: &Role, id: Option<Str<'_>>) -> Result<String, DecodeError> {
     match id {
-        None if *role == Role::Tool => Err(DecodeError::shape(path, "missing field `tool_call_id`")),
+        None if *role == Role::Tool => Err(DecodeError::shape(".", "missing field `tool_call_id`")),
         id => Ok(id.map(Str::into_string).unwrap_or_default()),
     }
 }

@@ -86,20 +86,19 @@ fn beside(request: &Request, turns: &[usize], to: &mut To<'_>, w: &mut JsonWrite
     let mut named = false;
     for at in turns {
         let Some(turn) = request.turns.get(*at) else { continue };
-        let path = format!("turns[{at}]");
         if turn.id.is_some() {
-            to.losses.dropped(format!("{path}.id"), "a message has no id here");
+            to.losses.dropped(format!("turns[{at}].id"), "a message has no id here");
         }
         if let Some(name) = turn.name.as_deref() {
             if std::mem::replace(&mut named, true) {
-                to.losses.dropped(format!("{path}.name"), "a message has one name");
+                to.losses.dropped(format!("turns[{at}].name"), "a message has one name");
             } else if to.has("no_message_name") {
-                to.losses.dropped(format!("{path}.name"), "the provider refuses it");
+                to.losses.dropped(format!("turns[{at}].name"), "the provider refuses it");
             } else {
                 w.string("name", name);
             }
         }
-        to.losses.write_own(&turn.rest, &path, w);
+        to.losses.write_own(&turn.rest, &format_args!("turns[{at}]"), w);
     }
 }
 

@@ -26,10 +26,10 @@ impl To<'_> {
     }
 
     /// Whether a member may be sent; where it may not, that is told at `path`.
-    fn takes(&mut self, quirk: &str, path: &str) -> bool {
+    fn takes(&mut self, quirk: &str, path: impl std::fmt::Display) -> bool {
         let refused = self.has(quirk);
         if refused {
-            self.losses.dropped(path, "the provider refuses it");
+            self.losses.dropped(path.to_string(), "the provider refuses it");
         }
         !refused
     }
@@ -105,7 +105,7 @@ fn sampling(request: &Request, to: &mut To<'_>, w: &mut JsonWriter<'_>) {
     ] {
         if let Some(value) = value {
             let taken = free && matches!(key, "temperature" | "top_p");
-            if taken || to.takes("no_sampling", &format!("sampling.{key}")) {
+            if taken || to.takes("no_sampling", format_args!("sampling.{key}")) {
                 bounded(key, value, least, most, to, w);
             }
         }

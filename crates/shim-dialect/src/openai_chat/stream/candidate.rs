@@ -133,7 +133,7 @@ impl Candidate {
 
     fn delta(&mut self, mut delta: Message<'_>, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
         self.reason(&delta, sink)?;
-        for part in content(delta.content, "content")? {
+        for part in content(delta.content).map_err(|error| error.under("content"))? {
             self.add(part, sink)?;
         }
         if let Some(text) = said(delta.refusal.take()) {
@@ -147,7 +147,7 @@ impl Candidate {
             self.sound(audio, sink)?;
         }
         for raw in std::mem::take(&mut delta.images) {
-            self.whole(image(raw, "images")?, sink)?;
+            self.whole(image(raw).map_err(|error| error.under("images"))?, sink)?;
         }
         for call in std::mem::take(&mut delta.tool_calls) {
             self.call(call, sink)?;

@@ -195,7 +195,7 @@ impl ChunkDecoder {
         let mut used = stated(chunk.usage).or_else(|| chunk.x_groq.and_then(groq_usage));
         for (at, choice) in chunk.choices.unwrap_or_default().into_iter().enumerate() {
             used = used.or_else(|| stated(choice.usage));
-            self.choice(choice, at, out)?;
+            self.choice(choice, at, out).map_err(|error| error.under(&format!("choices[{at}]")))?;
         }
         self.usage(used, out);
         // Perplexity's sentinel.
@@ -214,17 +214,19 @@ impl ChunkDecoder {
     }
 
     fn choice(&mut self, mut choice: Choice<'_>, at: usize, out: &mut Vec<Event>) -> Result<(), DecodeError> {
-        let path = format!("choices[{at}]");
         let index = choice.index.or_else(|| u32::try_from(at).ok()).unwrap_or(CANDIDATES_MAX);
         if index >= CANDIDATES_MAX {
-            return Err(DecodeError::shape(format!("{path}.index"), "more candidates than are allowed"));
+            return Err(DecodeError::shape("index", "more candidates than are allowed"));
         }
         let members = rest(std::mem::take(&mut choice.rest));
         let at = self.place(index);
         let mut sink = Sink { out, parts: &mut self.parts };
         let Some(candidate) = self.candidates.get_mut(at) else { return Ok(()) };
-        let mut left = candidate.take(choice, &mut sink).map_err(|error| error.under(&path))?;
+        let mut left = candidate.take(choice, &mut sink)?;
         left.merge(members);
+        if left.is_empty() {
+            return Ok(());
+        }
         let fresh = self.fresh(&format!("choices[{index}]."), &left);
         if !fresh.is_empty() {
             Sink { out, parts: &mut self.parts }.foreign("choice", index, &fresh);
