@@ -51,6 +51,10 @@ impl Billed {
     /// Takes a usage object: Anthropic's and Gemini's tell the class of service, Anthropic's and OpenRouter's the searches,
     /// Anthropic's the speed and the region too.
     pub(crate) fn usage(&mut self, words: &str) {
+        // Most tell of tokens alone. A name that is written with escapes counts as one that tells more.
+        if !["serv", "speed", "inference_geo", "\\u"].iter().any(|hint| words.contains(hint)) {
+            return;
+        }
         let mut speedy = false;
         let _ = each_member(words, |member| match &*member.key {
             "service_tier" | "serviceTier" => self.serve_as(&member.value),

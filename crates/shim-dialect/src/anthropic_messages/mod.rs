@@ -32,8 +32,8 @@ static STATES: [Mark; 2] = [Mark::new("signature"), Mark::new("data")];
 /// What stands once for each thing that may carry state.
 static CARRIERS: [Mark; 1] = [Mark::of("\"tool_use\"", "tool_use")];
 
-/// The words of all of them.
-pub(crate) static WORDS: Words = Words::new(&["signature", "data", "tool_use"]);
+/// The words of all of them, and of marks of the cache.
+pub(crate) static WORDS: Words = Words::new(&["signature", "data", "tool_use", "cache_control"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]

@@ -41,9 +41,9 @@ static STATES: [Mark; 2] = [Mark::new("thoughtSignature"), Mark::new("thought_si
 static CARRIERS: [Mark; 2] =
     [Mark::of("\"functionCall\"", "functionCall"), Mark::of("\"function_call\"", "function_call")];
 
-/// The words of all of them.
+/// The words of all of them, and of marks of the cache.
 pub(crate) static WORDS: Words =
-    Words::new(&["thoughtSignature", "thought_signature", "functionCall", "function_call"]);
+    Words::new(&["thoughtSignature", "thought_signature", "functionCall", "function_call", "cache_control"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]

@@ -42,7 +42,7 @@ static READABLE: [Mark; 2] = [
     Mark::of("\"reasoning_details\"", "reasoning_details"),
 ];
 
-/// The words of all of them.
+/// The words of all of them, and of marks of the cache.
 pub(crate) static WORDS: Words = Words::new(&[
     "thought_signature",
     "signature",
@@ -50,6 +50,7 @@ pub(crate) static WORDS: Words = Words::new(&[
     "tool_calls",
     "reasoning_content",
     "reasoning_details",
+    "cache_control",
 ]);
 
 /// The codec of this dialect.

@@ -33,8 +33,8 @@ static STATES: [Mark; 1] = [Mark::new("encrypted_content")];
 static CARRIERS: [Mark; 2] =
     [Mark::of("\"type\":\"reasoning\"", "reasoning"), Mark::of("\"type\": \"reasoning\"", "reasoning")];
 
-/// The words of all of them.
-pub(crate) static WORDS: Words = Words::new(&["encrypted_content", "reasoning"]);
+/// The words of all of them, and of marks of the cache.
+pub(crate) static WORDS: Words = Words::new(&["encrypted_content", "reasoning", "cache_control"]);
 
 /// The codec of this dialect.
 #[derive(Clone, Copy, Debug)]

@@ -111,17 +111,19 @@ impl Outline {
             elements: Vec::with_capacity(found.len()),
             pieces: Vec::with_capacity(body.len() / PIECE_BYTES + found.len()),
         };
+        // Reading the body told whether there is any mark, and a search costs as much as all else that is done here.
+        let marked = layout.found().is_none_or(|found| found.may_hold(MARK));
         for (member, listed, span) in found {
             if let Some(text) = body.get(span.clone()) {
-                outline.add(member, listed, span.start, text);
+                let unmarked = if marked { without_marks(text) } else { None };
+                outline.add(member, listed, span.start, (text, unmarked.as_deref()));
             }
         }
         outline
     }
 
-    fn add(&mut self, member: u8, listed: bool, start: usize, text: &[u8]) {
-        let unmarked = without_marks(text);
-        let said = unmarked.as_deref().map_or(text, str::as_bytes);
+    fn add(&mut self, member: u8, listed: bool, start: usize, (text, unmarked): (&[u8], Option<&str>)) {
+        let said = unmarked.map_or(text, str::as_bytes);
         let before = self.pieces.len();
         let state = FixedState::with_seed(0);
         let hash = |bytes: &[u8]| {
@@ -280,18 +282,21 @@ fn ended(section: Section, now: &[Element], then: &[Element], common: u64) -> Pl
 }
 
 /// The member that marks how far a prompt is to be cached. It moves on with every turn, and is no part of the prompt.
-const MARK: &str = "\"cache_control\"";
+const MARK: &str = "cache_control";
+
+/// The same as it stands in a body.
+const MARKS: &str = "\"cache_control\"";
 
 /// `text` without its marks of the cache; `None` where it has none.
 fn without_marks(text: &[u8]) -> Option<String> {
-    let mut marks = memmem::find_iter(text, MARK.as_bytes()).peekable();
+    let mut marks = memmem::find_iter(text, MARKS.as_bytes()).peekable();
     marks.peek()?;
     let text = utf8(text).ok()?;
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for at in marks {
         let Some(value) =
-            text.get(at + MARK.len()..).and_then(|rest| rest.trim_ascii_start().strip_prefix(':'))
+            text.get(at + MARKS.len()..).and_then(|rest| rest.trim_ascii_start().strip_prefix(':'))
         else {
             continue;
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shim_ir::{Tokens, Usage};
 use shim_wire::scan::{Limits, ScanError};
-use shim_wire::{Layout, LayoutAsked};
+use shim_wire::{Layout, LayoutAsked, Words};
 
 use super::{Cause, Collapse, Outline, PIECE_BYTES, Section, Turn, Watch, WatchLimits, judge, predecessor};
 
@@ -19,7 +19,11 @@ struct Prompt {
 }
 
 fn outlined(body: &str) -> Outline {
-    let asked = LayoutAsked { words: None, elements: true };
+    outlined_by(body, None)
+}
+
+fn outlined_by(body: &str, words: Option<&'static Words>) -> Outline {
+    let asked = LayoutAsked { words, elements: true };
     let layout = Layout::read(body, Limits::default(), asked, |_| Ok::<_, ScanError>(())).unwrap();
     Outline::of(body.as_bytes(), &layout)
 }
@@ -212,7 +216,7 @@ proptest! {
         prop_assert!(found.range.end - found.range.start <= PIECE_BYTES as u64 + 64, "{:?}", found);
     }
 
-    /// Law: any body has an outline, and none differs from itself.
+    /// Law: any body has an outline, whether or not its reader looked for marks of the cache, and none differs from itself.
     #[test]
     fn any_body_has_an_outline(
         name in "messages|tools|input|system|other",
@@ -224,8 +228,11 @@ proptest! {
             Ok(value) if raw => value.to_string(),
             _ => serde_json::Value::from(text.as_str()).to_string(),
         }).collect();
-        let outline = outlined(&format!("{{\"{name}\":[{}]}}", elements.join(",")));
+        static WORDS: Words = Words::new(&["tool_use", "cache_control"]);
+        let body = format!("{{\"{name}\":[{}]}}", elements.join(","));
+        let outline = outlined(&body);
         prop_assert_eq!(outline.differs(&outline), None);
+        prop_assert_eq!(&outlined_by(&body, Some(&WORDS)), &outline);
         let marked: usize = [r#"{"cache_control":{}}"#, r#"{"a":1,"cache_control":null}"#]
             .map(|element| outlined(&format!("{{\"{name}\":[{element}]}}")))
             .iter()
