@@ -6,6 +6,7 @@
 //! settled as soon as its answer is on its way.
 
 use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use shim_dialect::Meter;
@@ -67,16 +68,23 @@ pub fn settle_what_waits() {
         if work.is_empty() {
             return;
         }
-        work.iter_mut().for_each(Settling::read);
-        for settling in work.drain(..) {
-            drop(settling.settle());
-        }
+        work.iter_mut().for_each(|settling| guarded(|| settling.read()));
+        work.drain(..).for_each(|settling| guarded(|| drop(settling.settle())));
         // Its room is used again.
         WAITING.with_borrow_mut(|waiting| {
             if waiting.work.is_empty() {
                 waiting.work = work;
             }
         });
+    }
+}
+
+/// Does what no connection's task does: a bug in it shall cost the exchange in which it shows, and not the thread.
+fn guarded(work: impl FnOnce()) {
+    if std::panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!(
+            "a bug: an answer that was delivered was not read, or not settled, as it should have been"
+        );
     }
 }
 
@@ -134,5 +142,49 @@ impl Settling {
             Some(fault) => self.ticket.fail(fault),
             None => self.ticket.deliver(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use shim_dialect::{Meter, Reading};
+    use shim_ir::{Dialect, Generation};
+    use shim_telemetry::{Metrics, Outcome};
+    use shim_wire::frame::Frame;
+
+    use super::{Settling, Together, settle_what_waits};
+    use crate::shared::Shared;
+    use crate::ticket::Ticket;
+
+    /// A meter that has a bug, or none.
+    struct Buggy(bool, Reading);
+
+    impl Meter for Buggy {
+        fn frame(&mut self, _: Frame<'_>) {}
+
+        fn whole(&mut self, _: &str) {
+            assert!(!self.0, "a bug, as the test wants it");
+        }
+
+        fn reading(&self) -> &Reading {
+            &self.1
+        }
+    }
+
+    #[test]
+    fn a_bug_in_a_reader_costs_neither_the_thread_nor_another_exchange() {
+        let shared = Shared::new(Metrics::new(), None);
+        let _together = Together::new();
+        for bug in [false, true, false] {
+            let ticket = Ticket::open(&shared, Generation(1), Dialect::Gemini, "generate");
+            let meter = Box::new(Buggy(bug, Reading::default()));
+            drop(Settling { ticket, meter, unread: Some(Bytes::from_static(b"{}")) }.later());
+        }
+        assert_eq!(shared.latest(9).len(), 0, "they wait");
+        settle_what_waits();
+        let settled = shared.latest(9);
+        assert_eq!(settled.len(), 3);
+        assert!(settled.iter().all(|settled| settled.outcome == Outcome::Delivered));
     }
 }

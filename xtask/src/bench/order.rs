@@ -112,10 +112,10 @@ fn own_instructions(text: &str, object: &str) -> Ran {
         } else if line.starts_with(['+', '-', '*']) || line.starts_with(|first: char| first.is_ascii_digit())
         {
             // The line behind a call says what was called cost.
-            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).filter(|_| !is_call);
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse::<u64>().ok()).filter(|_| !is_call);
             is_call = false;
             if let (Some(name), Some(cost)) = (&current, cost) {
-                *ran.entry(name.clone()).or_default() += u64::max(cost, 0);
+                *ran.entry(name.clone()).or_default() += cost;
             }
         }
     }
