@@ -6,6 +6,7 @@ use shim_ir::{Fault, FaultKind};
 use shim_wire::frame::Frame;
 use shim_wire::{Value, ValueKind};
 
+use super::stream::is_inside;
 use super::{decode, errors};
 use crate::billed::TOOLS;
 use crate::common::{each_element, each_member, is_closed};
@@ -18,6 +19,8 @@ pub(super) struct ResponseMeter {
     /// The numbers of the items that are calls the client has to run. Some providers leave the output out of the last
     /// event.
     calls: Vec<Option<u64>>,
+    /// Whether the answer has begun: only what it says of itself then is its model.
+    begun: bool,
 }
 
 /// More calls than are told apart: one is enough to know why the answer ended.
@@ -59,7 +62,7 @@ pub(super) fn is_plainly_good(body: &str) -> bool {
 
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
-        Self { reading: Reading::default(), operation, calls: Vec::new() }
+        Self { reading: Reading::default(), operation, calls: Vec::new(), begun: false }
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -103,8 +106,9 @@ impl ResponseMeter {
         }
         // The last event repeats the items, with most providers.
         self.reading.billed.searches = self.reading.billed.searches.max(searches);
-        // What the answer says when it begins is its model.
-        self.reading.model = self.reading.model.take().or(model.map(Into::into));
+        if !std::mem::replace(&mut self.begun, true) {
+            self.reading.model = model.map(Into::into);
+        }
         match (status.as_deref(), error) {
             (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
             (None, Some(error)) => self.fail(errors::told(None, error.text())),
@@ -137,6 +141,7 @@ impl Meter for ResponseMeter {
             return self.fail(malformed("the upstream's stream holds a frame that is not JSON"));
         }
         let kind = kind.as_deref().or(frame.event).unwrap_or_default();
+        self.begun |= is_inside(kind);
         match kind {
             "response.created" | "response.in_progress" | "response.queued" => {
                 self.response(response.map_or("{}", |r| r.text()));

@@ -23,7 +23,7 @@ pub(crate) fn whole(body: &str) -> Result<Response, AnswerError> {
     }
     let mut answer = answer(wire, counted)?;
     if counted {
-        answer.usage = usage(body);
+        answer.usage = answer.usage.or_else(|| usage(body));
     }
     Ok(answer)
 }

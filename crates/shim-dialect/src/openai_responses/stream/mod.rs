@@ -139,6 +139,11 @@ fn read(frame: Frame<'_>) -> Result<Read<'_>, DecodeError> {
     })
 }
 
+/// Whether an event of this kind is one in the middle of an answer.
+pub(super) fn is_inside(kind: &str) -> bool {
+    inside(kind).is_some()
+}
+
 /// The events in the middle of an answer that are known.
 fn inside(kind: &str) -> Option<Inside> {
     use Inside::{All, Annotation, ItemAdded, ItemDone, More, PartAdded};
