@@ -46,6 +46,11 @@ fn is_billed(item: &Value<'_>) -> bool {
     item.get("type").is_some_and(|kind| kind.as_str().is_some_and(|word| of(&word)))
 }
 
+/// Whether what stands in the place of an error is one. In an event only an object is; alone, whatever is said.
+fn is_error(value: &Value<'_>, alone: bool) -> bool {
+    value.kind() == ValueKind::Object || alone && value.kind() != ValueKind::Null
+}
+
 fn malformed(message: &str) -> Fault {
     Fault::new(FaultKind::UpstreamMalformed, message)
 }
@@ -78,20 +83,20 @@ impl ResponseMeter {
         }
     }
 
-    /// Takes a `response` object, as it stands in an event or by itself.
-    fn response(&mut self, text: &str) {
+    /// Takes a `response` object, as it stands in an event or `alone`.
+    fn response(&mut self, text: &str, alone: bool) {
         let (mut status, mut reason, mut error, mut calls) = (None, None, None, !self.calls.is_empty());
-        let (mut counted, mut model, mut searches) = (false, None, 0);
+        let (mut counts, mut said, mut model, mut searches) = (false, false, None, 0);
         let scanned = each_member(text, |member| match &*member.key {
             "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
             "usage" => self.reading.usage = decode::usage(member.value.text()).or(self.reading.usage.take()),
             "service_tier" => self.reading.billed.serve_as(&member.value),
             "status" => status = member.value.as_str(),
             "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
-            "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
-            // A count of tokens, which has no end.
-            "input_tokens" => counted = true,
+            "error" if is_error(&member.value, alone) => error = Some(member.value),
+            "input_tokens" => counts = alone,
             "output" => {
+                said |= member.value.kind() != ValueKind::Null;
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
                     calls |= is_for_client(&item);
@@ -103,6 +108,11 @@ impl ResponseMeter {
         });
         if scanned.is_err() {
             return self.fail(malformed("the upstream's answer is not JSON"));
+        }
+        // A count of tokens, which has no output and no end.
+        let counted = counts && !said;
+        if counted {
+            self.reading.usage = self.reading.usage.take().or_else(|| decode::usage(text));
         }
         // The last event repeats the items, with most providers.
         self.reading.billed.searches = self.reading.billed.searches.max(searches);
@@ -144,10 +154,10 @@ impl Meter for ResponseMeter {
         self.begun |= is_inside(kind);
         match kind {
             "response.created" | "response.in_progress" | "response.queued" => {
-                self.response(response.map_or("{}", |r| r.text()));
+                self.response(response.map_or("{}", |r| r.text()), false);
             }
             "response.completed" | "response.incomplete" | "response.failed" => {
-                self.response(response.map_or("{}", |r| r.text()));
+                self.response(response.map_or("{}", |r| r.text()), false);
                 self.reading.complete = self.reading.fault.is_none();
             }
             "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
@@ -164,7 +174,7 @@ impl Meter for ResponseMeter {
 
     fn whole(&mut self, body: &str) {
         if self.operation == Operation::Generate {
-            self.response(body);
+            self.response(body, true);
         }
         self.reading.complete = self.reading.fault.is_none();
     }

@@ -17,7 +17,7 @@ pub(crate) fn whole(body: &str) -> Result<Response, AnswerError> {
     if let Some(fault) = errors::inside(wire.status.as_deref(), body) {
         return Err(AnswerError::Fault(Box::new(fault)));
     }
-    let counted = member(body, "input_tokens").is_some();
+    let counted = wire.output.is_none() && member(body, "input_tokens").is_some();
     if wire.output.is_none() && !counted {
         return Err(DecodeError::shape(".", "missing field `output`").into());
     }
