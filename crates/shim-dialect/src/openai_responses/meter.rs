@@ -86,17 +86,19 @@ impl ResponseMeter {
     /// Takes a `response` object, as it stands in an event or `alone`.
     fn response(&mut self, text: &str, alone: bool) {
         let (mut status, mut reason, mut error, mut calls) = (None, None, None, !self.calls.is_empty());
-        let (mut counts, mut said, mut model, mut searches) = (false, false, None, 0);
+        let (mut counts, mut said, mut model, mut used, mut searches) = (false, false, None, None, 0);
         let scanned = each_member(text, |member| match &*member.key {
             "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
-            "usage" => self.reading.usage = decode::usage(member.value.text()).or(self.reading.usage.take()),
+            "usage" => used = decode::usage(member.value.text()),
             "service_tier" => self.reading.billed.serve_as(&member.value),
             "status" => status = member.value.as_str(),
             "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
-            "error" if is_error(&member.value, alone) => error = Some(member.value),
+            "error" => error = error.or(Some(member.value)),
             "input_tokens" => counts = alone,
             "output" => {
-                said |= member.value.kind() != ValueKind::Null;
+                // Of a member that comes twice the last one counts.
+                said = member.value.kind() != ValueKind::Null;
+                (calls, searches) = (!self.calls.is_empty(), 0);
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
                     calls |= is_for_client(&item);
@@ -109,11 +111,11 @@ impl ResponseMeter {
         if scanned.is_err() {
             return self.fail(malformed("the upstream's answer is not JSON"));
         }
+        let error = error.filter(|error| is_error(error, alone));
         // A count of tokens, which has no output and no end.
         let counted = counts && !said;
-        if counted {
-            self.reading.usage = self.reading.usage.take().or_else(|| decode::usage(text));
-        }
+        let used = used.or_else(|| counted.then(|| decode::usage(text)).flatten());
+        self.reading.usage = used.or(self.reading.usage.take());
         // The last event repeats the items, with most providers.
         self.reading.billed.searches = self.reading.billed.searches.max(searches);
         if !std::mem::replace(&mut self.begun, true) {
