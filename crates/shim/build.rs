@@ -14,8 +14,13 @@ fn main() {
     let chosen = env::var_os("RUSTC_LINKER").is_some() || flags.contains("link");
     let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     if is("TARGET", TARGET) && is("PROFILE", "release") && !chosen {
-        println!("cargo::rustc-link-arg-bins=-Wl,--symbol-ordering-file={folder}/functions.order");
-        // Names that went are no error: the others stand in order all the same.
-        println!("cargo::rustc-link-arg-bins=-Wl,--no-warn-symbol-ordering");
+        // A folder's name may hold a comma, which would end an argument behind `-Wl`. Names that went are no error: the
+        // others stand in order all the same.
+        for argument in
+            [&*format!("--symbol-ordering-file={folder}/functions.order"), "--no-warn-symbol-ordering"]
+        {
+            println!("cargo::rustc-link-arg-bins=-Xlinker");
+            println!("cargo::rustc-link-arg-bins={argument}");
+        }
     }
 }
