@@ -113,7 +113,8 @@ impl Settling {
     pub(crate) fn later(self) -> Receipt {
         let strict = self.ticket.shared().ledger().is_some_and(Ledger::is_strict);
         let left = WAITING.with_borrow_mut(|waiting| {
-            if strict || !(waiting.attended || waiting.together) {
+            let together = waiting.together && waiting.work.len() < TOGETHER_MAX;
+            if strict || !(waiting.attended || together) {
                 return Some(self);
             }
             waiting.work.push(self);
