@@ -58,7 +58,7 @@ pub(super) fn here<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Decod
 
 /// Reads `raw`, which stands at `path`.
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T, DecodeError> {
-    from_raw(raw).map_err(|error| DecodeError::from(error).under(path))
+    here(raw).map_err(|error| error.under(path))
 }
 
 /// What a wire type does not model.
