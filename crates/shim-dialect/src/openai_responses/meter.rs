@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use shim_ir::{Fault, FaultKind};
+use shim_ir::{Fault, FaultKind, Usage};
 use shim_wire::frame::Frame;
 use shim_wire::{Value, ValueKind};
 
@@ -16,20 +16,30 @@ use crate::{Meter, Operation, Reading};
 pub(super) struct ResponseMeter {
     reading: Reading,
     operation: Operation,
-    /// The numbers of the items that are calls the client has to run. Some providers leave the output out of the last
-    /// event.
-    calls: Vec<Option<u64>>,
+    /// Whether an item was told of that is a call the client has to run. Some providers leave the output out of the
+    /// last event.
+    calls: bool,
     /// Whether the answer has begun: only what it says of itself then is its model.
     begun: bool,
 }
 
-/// More calls than are told apart: one is enough to know why the answer ended.
-const CALLS_MAX: usize = 256;
-
-/// Whether an item is a call that the client has to run.
-fn is_for_client(item: &Value<'_>) -> bool {
-    let kind = item.get("type").and_then(|kind| kind.as_str());
-    kind.is_some_and(|kind| decode::runs_at_client(&kind, item.text()))
+/// What a `response` object says.
+#[derive(Default)]
+struct Said<'a> {
+    model: Option<Cow<'a, str>>,
+    status: Option<Cow<'a, str>>,
+    /// Why it is incomplete.
+    reason: Option<Cow<'a, str>>,
+    error: Option<Value<'a>>,
+    used: Option<Usage>,
+    /// Whether it has the member a count of tokens has.
+    counts: bool,
+    /// Whether it has an output.
+    output: bool,
+    /// Whether a call stands in it that the client has to run.
+    calls: bool,
+    /// How many searches of the web stand in it.
+    searches: u64,
 }
 
 /// Whether an item is a search of the web, which is billed beside the tokens; opening a page it found is not.
@@ -67,7 +77,7 @@ pub(super) fn is_plainly_good(body: &str) -> bool {
 
 impl ResponseMeter {
     pub(super) fn new(operation: Operation) -> Self {
-        Self { reading: Reading::default(), operation, calls: Vec::new(), begun: false }
+        Self { reading: Reading::default(), operation, calls: false, begun: false }
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -75,57 +85,54 @@ impl ResponseMeter {
         self.reading.complete = false;
     }
 
-    /// Notes what an item is; what it ends as counts. Items without a number are not told apart.
-    fn item(&mut self, index: Option<u64>, calls: bool) {
-        self.calls.retain(|known| known.is_none() || *known != index);
-        if calls && self.calls.len() < CALLS_MAX {
-            self.calls.push(index);
-        }
-    }
-
-    /// Takes a `response` object, as it stands in an event or `alone`.
-    fn response(&mut self, text: &str, alone: bool) {
-        let (mut status, mut reason, mut error, mut calls) = (None, None, None, !self.calls.is_empty());
-        let (mut counts, mut said, mut model, mut used, mut searches) = (false, false, None, None, 0);
+    /// Reads a `response` object, and bills what stands in its output.
+    fn said<'a>(&mut self, text: &'a str) -> Option<Said<'a>> {
+        let mut said = Said::default();
         let scanned = each_member(text, |member| match &*member.key {
-            "model" => model = member.value.as_str().filter(|model| !model.is_empty()),
-            "usage" => used = decode::usage(member.value.text()),
+            "model" => said.model = member.value.as_str().filter(|model| !model.is_empty()),
+            "usage" => said.used = decode::usage(member.value.text()),
             "service_tier" => self.reading.billed.serve_as(&member.value),
-            "status" => status = member.value.as_str(),
-            "incomplete_details" => reason = member.value.get("reason").and_then(|r| r.as_str()),
-            "error" => error = error.or(Some(member.value)),
-            "input_tokens" => counts = alone,
+            "status" => said.status = member.value.as_str(),
+            "incomplete_details" => said.reason = member.value.get("reason").and_then(|r| r.as_str()),
+            "error" => said.error = said.error.or(Some(member.value)),
+            "input_tokens" => said.counts = true,
             "output" => {
                 // Of a member that comes twice the last one counts.
-                said = member.value.kind() != ValueKind::Null;
-                (calls, searches) = (!self.calls.is_empty(), 0);
+                said.output = member.value.kind() != ValueKind::Null;
+                (said.calls, said.searches) = (false, 0);
                 let _ = each_element(member.value.text(), |_, item| {
                     self.reading.content = true;
-                    calls |= is_for_client(&item);
-                    searches += u64::from(is_search(&item));
+                    said.calls |= decode::calls_client(item.text());
+                    said.searches += u64::from(is_search(&item));
                     self.reading.billed.tools |= is_billed(&item);
                 });
             }
             _ => {}
         });
-        if scanned.is_err() {
+        scanned.is_ok().then_some(said)
+    }
+
+    /// Takes a `response` object, as it stands in an event or `alone`.
+    fn response(&mut self, text: &str, alone: bool) {
+        let Some(said) = self.said(text) else {
             return self.fail(malformed("the upstream's answer is not JSON"));
-        }
-        let error = error.filter(|error| is_error(error, alone));
+        };
+        let error = said.error.filter(|error| is_error(error, alone));
         // A count of tokens, which has no output and no end.
-        let counted = counts && !said;
-        let used = used.or_else(|| counted.then(|| decode::usage(text)).flatten());
+        let counted = alone && said.counts && !said.output;
+        let used = said.used.or_else(|| counted.then(|| decode::usage(text)).flatten());
         self.reading.usage = used.or(self.reading.usage.take());
         // The last event repeats the items, with most providers.
-        self.reading.billed.searches = self.reading.billed.searches.max(searches);
+        self.reading.billed.searches = self.reading.billed.searches.max(said.searches);
         if !std::mem::replace(&mut self.begun, true) {
-            self.reading.model = model.map(Into::into);
+            self.reading.model = said.model.map(Into::into);
         }
-        match (status.as_deref(), error) {
+        let calls = self.calls || said.calls;
+        match (said.status.as_deref(), error) {
             (Some("failed"), error) => self.fail(errors::told(None, error.map_or("{}", |e| e.text()))),
             (None, Some(error)) => self.fail(errors::told(None, error.text())),
             (_, _) if counted => {}
-            (status, _) => self.reading.finish = decode::finish(status, reason.as_deref(), calls),
+            (status, _) => self.reading.finish = decode::finish(status, said.reason.as_deref(), calls),
         }
     }
 }
@@ -140,12 +147,10 @@ impl Meter for ResponseMeter {
             return;
         }
         let (mut kind, mut response, mut error, mut item) = (None, None, None, None);
-        let mut index = None;
         let scanned = each_member(frame.data, |member| match &*member.key {
             "type" => kind = member.value.as_str(),
             "response" => response = Some(member.value),
             "item" => item = Some(member.value),
-            "output_index" => index = member.value.as_u64(),
             "error" if member.value.kind() == ValueKind::Object => error = Some(member.value),
             _ => {}
         });
@@ -164,7 +169,7 @@ impl Meter for ResponseMeter {
             }
             "error" => self.fail(errors::told(None, error.map_or(frame.data, |e| e.text()))),
             "response.output_item.added" | "response.output_item.done" => {
-                self.item(index, item.is_some_and(|item| is_for_client(&item)));
+                self.calls |= item.is_some_and(|item| decode::calls_client(item.text()));
                 let searched = kind.ends_with("done") && item.is_some_and(|item| is_search(&item));
                 self.reading.billed.searches += u64::from(searched);
                 self.reading.billed.tools |= item.is_some_and(|item| is_billed(&item));

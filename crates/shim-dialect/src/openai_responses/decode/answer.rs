@@ -85,7 +85,7 @@ pub(crate) fn output(response: &RawValue) -> Result<Vec<&RawValue>, DecodeError>
 }
 
 /// Whether a part is a call the client has to run.
-pub(crate) fn is_for_client(part: &Part) -> bool {
+fn is_for_client(part: &Part) -> bool {
     matches!(part, Part::ToolCall(call) if call.executor == Executor::Client)
 }
 

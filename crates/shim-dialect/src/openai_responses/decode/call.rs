@@ -9,7 +9,7 @@ use shim_wire::{RawJson, Str};
 use super::content::{content, media};
 use super::{DIALECT, read, rest, said, written};
 use crate::DecodeError;
-use crate::common::member;
+use crate::common::{member, tag};
 use crate::openai_responses::types::{CallItem, ImageItem, OutputItem};
 
 /// A kind of call: what its tool is called where the item does not say, and the members that may hold what it is
@@ -66,8 +66,8 @@ pub(crate) fn call_form(word: &str, arguments: &str) -> CallForm {
     CallForm { tool: kind.tool, member, raw: !text.contains(&word) }
 }
 
-/// Whether an item is a call that the client has to run.
-pub(crate) fn runs_at_client(word: &str, item: &str) -> bool {
+/// Whether an item of the type `word` is a call that the client has to run.
+fn runs_at_client(word: &str, item: &str) -> bool {
     match word {
         "function_call" | "custom_tool_call" | "computer_call" | "local_shell_call" | "apply_patch_call" => {
             true
@@ -82,6 +82,11 @@ pub(crate) fn runs_at_client(word: &str, item: &str) -> bool {
 fn in_container(item: &str) -> bool {
     let kind = member(item, "environment").and_then(|v| v.get("type")).and_then(|v| v.as_str());
     kind.is_some_and(|word| word.starts_with("container"))
+}
+
+/// Whether an item of the output is a call that the client has to run.
+pub(crate) fn calls_client(item: &str) -> bool {
+    tag(item).is_some_and(|word| runs_at_client(&word, item))
 }
 
 /// A call of a tool; `None` for a `type` that is not known as one. What a tool run by the provider gave stands in the

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use shim_ir::{Dialect, Foreign, Rest};
 use shim_wire::{Members, RawJson, Str, from_raw, text_of};
 
-pub(super) use answer::{finish, is_for_client, output, output_item, reason_of, response, whole};
-pub(super) use call::{call_begun, call_form, runs_at_client};
+pub(super) use answer::{finish, output, output_item, reason_of, response, whole};
+pub(super) use call::{call_begun, call_form, calls_client};
 pub(super) use content::{annotation, content_part, logprobs};
 pub(super) use item::{enclose, envelope, kind as item_kind};
 pub(super) use request::request;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shim_ir::{Part, Text};
 use shim_wire::RawJson;
 
-use super::super::decode::{call_begun, enclose, envelope, is_for_client, output_item};
+use super::super::decode::{call_begun, enclose, envelope, output_item};
 use super::part::{Grows, Open, Piece, Sink};
 use crate::DecodeError;
 use crate::common::member;
@@ -13,8 +13,6 @@ use crate::common::member;
 pub(super) struct Item {
     pub(super) index: u64,
     pub(super) id: Option<String>,
-    /// Whether it holds a call the client has to run.
-    pub(super) calls: bool,
     shape: Shape,
 }
 
@@ -49,7 +47,7 @@ fn is_message(item: &RawValue) -> bool {
 
 impl Item {
     fn new(index: u64, id: Option<String>, shape: Shape) -> Self {
-        Self { index, id, calls: false, shape }
+        Self { index, id, shape }
     }
 
     /// An item that begins as `raw`.
@@ -147,7 +145,6 @@ impl Item {
 
     /// Ends the item, which holds `last` in the end.
     pub(super) fn end(&mut self, last: Vec<Part>, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-        self.calls = last.iter().any(is_for_client);
         let mut opened = self.opened().into_iter();
         for part in last {
             match opened.next() {
@@ -178,8 +175,7 @@ impl Item {
             self.shape = Shape::Single(Box::new(Open::new(Part::ToolCall(call), sink)?));
         }
         for open in self.opened() {
-            let part = open.close(sink);
-            self.calls |= is_for_client(&part);
+            open.close(sink);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub(super) use self::encoder::EventEncoder;
 use self::item::{Item, id_of};
 use self::part::{Grows, Piece, Sink, changed};
 use super::decode::{
-    DIALECT, annotation, content_part, finish, foreign, is_for_client, logprobs, object, output, output_item,
+    DIALECT, annotation, calls_client, content_part, finish, foreign, logprobs, object, output, output_item,
     reason_of, response, string, written,
 };
 use super::errors;
@@ -38,6 +38,9 @@ pub(super) struct EventDecoder {
     /// What the answer said of itself when it began.
     start: Start,
     items: Vec<Item>,
+    /// Whether an item was told of that is a call the client has to run. It counts although it ends as another: its
+    /// beginning was passed on.
+    calls: bool,
     parts: u32,
 }
 
@@ -281,6 +284,7 @@ impl EventDecoder {
     fn item_added(&mut self, event: &StreamEvent<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
         let raw = event.item.ok_or_else(|| DecodeError::shape(".", "missing field `item`"))?;
         let index = event.output_index.unwrap_or_else(|| self.next_index());
+        self.calls |= calls_client(raw.get());
         let mut sink = Sink { out, parts: &mut self.parts };
         // An item whose end was left out ends where another of its number begins.
         for item in self.items.iter_mut().filter(|item| item.index == index) {
@@ -294,6 +298,7 @@ impl EventDecoder {
         let raw = event.item.ok_or_else(|| DecodeError::shape(".", "missing field `item`"))?;
         let index = event.output_index.unwrap_or_else(|| self.next_index());
         let last = output_item(raw, "item")?;
+        self.calls |= calls_client(raw.get());
         let id = id_of(raw);
         let place = self.place(event).filter(|_| event.output_index.is_some() || event.item_id.is_some());
         let place = place.or_else(|| self.items.iter().rposition(|item| id.is_some() && item.id == id));
@@ -381,6 +386,7 @@ impl EventDecoder {
         let mut sink = Sink { out, parts: &mut self.parts };
         for (at, raw) in output(raw)?.into_iter().enumerate() {
             let last = output_item(raw, &format!("response.output[{at}]"))?;
+            self.calls |= calls_client(raw.get());
             let id = id_of(raw);
             let index = u64::try_from(at).unwrap_or(u64::MAX);
             let place = self.items.iter().rposition(|item| item.index == index);
@@ -400,10 +406,8 @@ impl EventDecoder {
         self.again(raw, out)?;
         self.end_items(raw, out)?;
         out.extend(whole.usage.take().map(Event::Usage));
-        let mut parts = whole.candidates.iter().flat_map(|candidate| &candidate.parts);
-        let calls = self.items.iter().any(|item| item.calls) || parts.any(is_for_client);
         let status = member(raw.get(), "status").and_then(|status| status.as_str());
-        let finish = finish(status.as_deref(), reason_of(raw).as_deref(), calls);
+        let finish = finish(status.as_deref(), reason_of(raw).as_deref(), self.calls);
         out.push(Event::Finish(vec![finish]));
         self.state = State::Ended;
         Ok(())
