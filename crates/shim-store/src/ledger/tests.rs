@@ -20,7 +20,7 @@ use shim_telemetry::{LedgerMetrics, Outcome, Settled};
 use super::{Admission, Exchange, Faults, Feedback, Kept, Ledger, Reader, Receipt, Settings, Step, Subject};
 
 /// 2026-11-26T00:00:00Z.
-const DAY_MS: u64 = 1_795_651_200_000;
+pub(super) const DAY_MS: u64 = 1_795_651_200_000;
 
 /// The id of the `n`th exchange of a test: one a second, the first as the day begins.
 fn id(n: u64) -> ExchangeId {
@@ -90,19 +90,19 @@ pub(super) fn row(n: u64) -> super::Row {
 }
 
 /// Settings for tests: what waits for time waits for little.
-fn settings(folder: &Path) -> Settings {
+pub(super) fn settings(folder: &Path) -> Settings {
     let days_max = u32::MAX;
     let retry_every = Duration::from_millis(5);
     let commit_every = Duration::from_millis(1);
     Settings { commit_every, retry_every, days_max, ..Settings::new(folder) }
 }
 
-fn open(settings: &Settings) -> Ledger {
+pub(super) fn open(settings: &Settings) -> Ledger {
     Ledger::open(settings.clone(), LedgerMetrics::default()).unwrap()
 }
 
 /// Admits and settles the exchanges `of`.
-fn run(ledger: &Ledger, of: std::ops::Range<u64>) {
+pub(super) fn run(ledger: &Ledger, of: std::ops::Range<u64>) {
     for n in of {
         drop(ledger.admitted(admission(n)));
         drop(ledger.settled(exchange(n)));

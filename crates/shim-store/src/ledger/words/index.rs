@@ -1,5 +1,6 @@
-//! The index of a day's words: a file of parts, each an FTS5 table over some ten thousand rows that is never merged. A
-//! part is small enough that no question to it takes long, and goes whole when its bodies go.
+//! The index of a day's words: a file of parts, each an FTS5 table over some ten thousand rows. A part is small enough that
+//! no question to it takes long, and goes whole when its bodies go. What was put into it a little at a time is merged once
+//! it is full.
 
 use std::path::Path;
 
@@ -18,14 +19,15 @@ const SCHEMA: &str = "
         part INTEGER PRIMARY KEY,
         first_row INTEGER NOT NULL,
         last_row INTEGER NOT NULL,
-        bytes INTEGER NOT NULL
+        bytes INTEGER NOT NULL,
+        chunks INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE progress (row INTEGER NOT NULL) STRICT;
     INSERT INTO progress VALUES (0);
 ";
 
 /// The schema's number; a file of an older one is made anew.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// A part is full with so many rows.
 const PART_ROWS: i64 = 32_768;
@@ -36,8 +38,32 @@ const PART_BYTES: i64 = 16 << 20;
 /// Most rows indexed in one transaction.
 const CHUNK_ROWS: i64 = 4096;
 
-/// A transaction takes no further row when it has so many bytes of words: what it takes of memory is a few times that.
-const CHUNK_BYTES: usize = 2 << 20;
+/// A full part of more chunks than this is merged: a question goes to each of them.
+const CHUNKS_MAX: i64 = 16;
+
+/// How much is merged in one transaction, in pages of 4 KB.
+const MERGE_PAGES: i64 = 64;
+
+/// How much is indexed in one transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Most<'a> {
+    /// No further row is taken when there are so many bytes of words. What it takes of memory is a few times that.
+    bytes: usize,
+    /// Asked after every row: whether to take another.
+    on: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Most<'a> {
+    /// As much as is quickest, while `on` says so.
+    pub(super) fn much(on: &'a dyn Fn() -> bool) -> Self {
+        Self { bytes: 2 << 20, on }
+    }
+
+    /// Some milliseconds' worth.
+    pub(super) fn little() -> Self {
+        Self { bytes: 128 << 10, on: &|| true }
+    }
+}
 
 /// A part of a day's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +72,8 @@ pub(super) struct Part {
     pub(super) first: i64,
     pub(super) last: i64,
     bytes: i64,
+    /// How many transactions filled it, or 1 when it was merged since.
+    chunks: i64,
 }
 
 impl Part {
@@ -124,10 +152,16 @@ pub(super) fn done(words: &Connection) -> rusqlite::Result<i64> {
 
 /// The parts of an index, the newest first.
 pub(super) fn parts(words: &Connection) -> rusqlite::Result<Vec<Part>> {
-    let sql = "SELECT part, first_row, last_row, bytes FROM parts ORDER BY part DESC";
+    let sql = "SELECT part, first_row, last_row, bytes, chunks FROM parts ORDER BY part DESC";
     let mut statement = words.prepare(sql)?;
     let parts = statement.query_map([], |row| {
-        Ok(Part { number: row.get(0)?, first: row.get(1)?, last: row.get(2)?, bytes: row.get(3)? })
+        Ok(Part {
+            number: row.get(0)?,
+            first: row.get(1)?,
+            last: row.get(2)?,
+            bytes: row.get(3)?,
+            chunks: row.get(4)?,
+        })
     })?;
     parts.collect()
 }
@@ -138,7 +172,7 @@ pub(super) fn parts(words: &Connection) -> rusqlite::Result<Vec<Part>> {
 /// When a file cannot be read or written.
 pub(in super::super) fn index(folder: &Path, day: Day, until: impl Fn() -> bool) -> Result<bool, StoreError> {
     loop {
-        if chunk(folder, day)? == 0 {
+        if chunk(folder, day, Most::much(&|| true))? == 0 {
             return Ok(true);
         }
         if until() {
@@ -147,11 +181,11 @@ pub(in super::super) fn index(folder: &Path, day: Day, until: impl Fn() -> bool)
     }
 }
 
-/// Indexes the next rows of `day`; how many there were.
+/// Indexes the next rows of `day`, so many of them; how many there were.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub(super) fn chunk(folder: &Path, day: Day) -> Result<i64, StoreError> {
+pub(super) fn chunk(folder: &Path, day: Day, most: Most<'_>) -> Result<i64, StoreError> {
     let Some(source) = schema::read(&day.file(folder))? else { return Ok(0) };
     let mut words = open(folder, day)?;
     let transaction = words.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -164,9 +198,9 @@ pub(super) fn chunk(folder: &Path, day: Day) -> Result<i64, StoreError> {
         newest => make(&transaction, newest.map_or(1, |part| part.number + 1), done + 1)?,
     };
     let room = (done + 1, part.first + PART_ROWS - 1);
-    let filled = fill(&source, &transaction, &part.table(), room)?;
+    let filled = fill(&source, &transaction, &part.table(), room, most)?;
     (part.last, part.bytes) = (filled.last, part.bytes.saturating_add(filled.bytes));
-    let sql = "UPDATE parts SET last_row = ?2, bytes = ?3 WHERE part = ?1";
+    let sql = "UPDATE parts SET last_row = ?2, bytes = ?3, chunks = chunks + 1 WHERE part = ?1";
     transaction.execute(sql, params![part.number, part.last, part.bytes])?;
     transaction.execute("UPDATE progress SET row = ?1", [filled.last])?;
     transaction.commit()?;
@@ -174,14 +208,39 @@ pub(super) fn chunk(folder: &Path, day: Day) -> Result<i64, StoreError> {
 }
 
 fn make(words: &Connection, number: i64, first: i64) -> rusqlite::Result<Part> {
-    let part = Part { number, first, last: first - 1, bytes: 0 };
+    let part = Part { number, first, last: first - 1, bytes: 0, chunks: 0 };
     table(words, &part.table())?;
-    let sql = "INSERT INTO parts (part, first_row, last_row, bytes) VALUES (?1, ?2, ?3, 0)";
+    let sql = "INSERT INTO parts (part, first_row, last_row, bytes, chunks) VALUES (?1, ?2, ?3, 0, 0)";
     words.execute(sql, [number, part.first, part.last])?;
     Ok(part)
 }
 
-/// Makes a table of words. What a transaction adds is sorted once, in memory, and never merged with what was there: half of
+/// Merges a full part of `day` that was filled a little at a time, while `on` says so; whether there was one.
+///
+/// # Errors
+/// When the index cannot be read or written.
+pub(super) fn merge(folder: &Path, day: Day, on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+    let Some(words) = read(folder, day)? else { return Ok(false) };
+    let many = |part: &Part| part.is_full() && part.chunks > CHUNKS_MAX;
+    let Some(part) = parts(&words)?.into_iter().find(many) else { return Ok(false) };
+    drop(words);
+    let words = open(folder, day)?;
+    let table = part.table();
+    let sql = format!("INSERT INTO {table} ({table}, rank) VALUES ('merge', ?1)");
+    // What was begun is gone on with. Source: <https://sqlite.org/fts5.html#the_merge_command>, read 2026-11-26.
+    let mut step = words.prepare(&sql)?;
+    while on() {
+        let before = words.total_changes();
+        step.execute([-MERGE_PAGES])?;
+        if words.total_changes() - before < 2 {
+            words.execute("UPDATE parts SET chunks = 1 WHERE part = ?1", [part.number])?;
+            break;
+        }
+    }
+    Ok(true)
+}
+
+/// Makes a table of words. What a transaction adds is sorted once, in memory, and not merged with what was there: half of
 /// FTS5's time would go into that (33 µs against 63 µs of 80 words, 2026-11-26), and a part is small.
 pub(super) fn table(words: &Connection, table: &str) -> rusqlite::Result<()> {
     words.execute_batch(&format!(
@@ -207,6 +266,7 @@ pub(super) fn fill(
     words: &Connection,
     table: &str,
     (first, last): (i64, i64),
+    most: Most<'_>,
 ) -> rusqlite::Result<Filled> {
     let last = last.min(first.saturating_add(CHUNK_ROWS - 1)).min(end(source)?);
     // Where usage alone is kept, hardly any row has words.
@@ -230,7 +290,7 @@ pub(super) fn fill(
             insert.execute(params![number, text, marks(row, 6)?])?;
         }
         bytes += text.len();
-        if bytes >= CHUNK_BYTES {
+        if bytes >= most.bytes || !(most.on)() {
             filled = number;
             break;
         }
@@ -278,4 +338,44 @@ pub(in super::super) fn progress(folder: &Path, day: Day) -> Result<(i64, i64), 
     let all = end(&source)?;
     let done = read(folder, day)?.map_or(Ok(0), |words| done(&words))?;
     Ok((done.min(all), all))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{CHUNKS_MAX, Most, PART_ROWS, chunk, merge, parts, read, remove};
+    use crate::ledger::Day;
+    use crate::ledger::tests::{DAY_MS, open, run, settings};
+
+    #[test]
+    fn what_was_indexed_a_little_at_a_time_is_merged_and_found_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&settings(folder.path()));
+        run(&ledger, 0..u64::try_from(PART_ROWS + 10).unwrap());
+        assert!(ledger.close(true));
+        let (ledgers, day) = (settings(folder.path()).ledger(), Day::of_ms(DAY_MS));
+        remove(&day.words_file(&ledgers)).unwrap();
+        while chunk(&ledgers, day, Most { bytes: 16 << 10, on: &|| true }).unwrap() > 0 {}
+        let look = || {
+            let words = read(&ledgers, day).unwrap().unwrap();
+            let sql = "SELECT count(*), max(rowid) FROM words1 WHERE words1 MATCH ?1";
+            let found = ["question", "number17", "number3*", "absent"].map(|query| {
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                words.query_row::<(i64, Option<i64>), _, _>(sql, [query], row).unwrap()
+            });
+            let chunks: Vec<i64> = parts(&words).unwrap().iter().map(|part| part.chunks).collect();
+            (found, chunks)
+        };
+        let (found, chunks) = look();
+        assert_eq!((found[0].0, found[1], found[3]), (PART_ROWS, (1, Some(18)), (0, None)));
+        assert!(chunks[1] > CHUNKS_MAX, "{chunks:?}");
+        let steps = Cell::new(0);
+        let twice = || steps.replace(steps.get() + 1) < 2;
+        assert!(merge(&ledgers, day, &twice).unwrap());
+        assert_eq!(look(), (found, chunks.clone()), "it stopped half-way");
+        assert!(merge(&ledgers, day, &|| true).unwrap());
+        assert_eq!(look(), (found, vec![chunks[0], 1]));
+        assert!(!merge(&ledgers, day, &|| true).unwrap(), "the part that is not full waits");
+    }
 }

@@ -14,12 +14,12 @@ use super::super::read::end;
 use super::super::schema;
 use super::super::thread::now_ms;
 use super::super::writer::told;
-use super::index::{chunk, done, read};
+use super::index::{Most, chunk, done, merge, read};
 use crate::StoreError;
 
 /// While exchanges come, the thread rests so many times as long as it worked: it takes no more than a twenty-fifth of one core,
-/// which indexes some 800 exchanges a second. It is as important as any other thread all the same: the end of the process waits
-/// for what it has begun.
+/// which indexes some 800 exchanges a second. It is as important as any other thread all the same: files are not looked after
+/// while it has one in hand.
 const REST: u32 = 24;
 
 /// How often it looks whether there is something to do.
@@ -73,6 +73,10 @@ impl Signal {
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    fn is_stopped(&self) -> bool {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stop(&self) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_all();
@@ -117,18 +121,26 @@ struct Work {
 
 fn run(work: &Work, signal: &Signal) {
     let (mut over, mut idle_at) = (HashSet::new(), None);
-    let mut wait = Duration::ZERO;
+    let (mut wait, mut seen) = (Duration::ZERO, work.rows());
     while !signal.wait(wait) {
         let (rows, today, since) = (work.rows(), Day::of_ms(now_ms()), Instant::now());
+        let comes = std::mem::replace(&mut seen, rows) != rows;
         if idle_at == Some((rows, today)) {
             wait = LOOK_EVERY;
             continue;
         }
-        wait = match work.step(today, &mut over) {
-            Ok(true) if work.rows() == rows => Duration::ZERO,
+        // While exchanges come, a little at a time; else much of it, until one comes.
+        let still = || work.rows() == rows && !signal.is_stopped();
+        let most = if comes { Most::little() } else { Most::much(&still) };
+        let worked = match work.step(today, &mut over, most) {
+            Ok(false) if !comes => work.merge(today, &still),
+            worked => worked,
+        };
+        wait = match worked {
+            Ok(true) if still() && !comes => Duration::ZERO,
             Ok(true) => since.elapsed() * REST,
             Ok(false) => {
-                idle_at = Some((rows, today));
+                idle_at = (!comes).then_some((rows, today));
                 LOOK_EVERY
             }
             Err(error) => {
@@ -146,13 +158,12 @@ impl Work {
     }
 
     /// Indexes some rows of the youngest day that has enough of them; whether there was one. Days in `over` have none.
-    fn step(&self, today: Day, over: &mut HashSet<Day>) -> Result<bool, StoreError> {
-        let unusable = |source| StoreError::Folder { path: self.folder.clone(), source };
-        for day in days(&self.folder).map_err(unusable)?.into_iter().rev() {
+    fn step(&self, today: Day, over: &mut HashSet<Day>, most: Most<'_>) -> Result<bool, StoreError> {
+        for day in self.days()?.into_iter().rev() {
             if over.contains(&day) {
                 continue;
             }
-            match self.some_of(day, day < today) {
+            match self.some_of(day, day < today, most) {
                 Ok(0) => {}
                 Ok(_) => return Ok(true),
                 Err(error) => {
@@ -172,9 +183,25 @@ impl Work {
     }
 
     /// Indexes some rows of a day, where there are enough; how many.
-    fn some_of(&self, day: Day, is_over: bool) -> Result<i64, StoreError> {
+    fn some_of(&self, day: Day, is_over: bool, most: Most<'_>) -> Result<i64, StoreError> {
         let _gate = self.gate.lock();
-        if waits(&self.folder, day, is_over)? { chunk(&self.folder, day) } else { Ok(0) }
+        if waits(&self.folder, day, is_over)? { chunk(&self.folder, day, most) } else { Ok(0) }
+    }
+
+    /// Merges some of what was indexed a little at a time, today or on the day before, while `on` says so; whether there
+    /// was any.
+    fn merge(&self, today: Day, on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        for day in self.days()?.into_iter().rev().take_while(|day| day.next() >= today) {
+            let _gate = self.gate.lock();
+            if merge(&self.folder, day, on)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn days(&self) -> Result<Vec<Day>, StoreError> {
+        days(&self.folder).map_err(|source| StoreError::Folder { path: self.folder.clone(), source })
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::super::day::Day;
 use super::super::read::{Filter, end};
-use super::index::{done, fill, parts, read, table};
+use super::index::{Most, done, fill, parts, read, table};
 use super::query::Query;
 use crate::StoreError;
 
@@ -121,7 +121,7 @@ fn gathered(source: &Connection, from: i64, last: i64) -> rusqlite::Result<Conne
     table(&memory, TAIL)?;
     let mut first = from;
     while first <= last {
-        let filled = fill(source, &memory, TAIL, (first, last))?;
+        let filled = fill(source, &memory, TAIL, (first, last), Most::much(&|| true))?;
         if filled.last < first {
             break;
         }
