@@ -3,65 +3,85 @@
 //! Where escapes stand in a text cannot be guessed, and a guess that fails costs as much as looking at a hundred bytes.
 //! Source: Geoff Langdale, Daniel Lemire, "Parsing Gigabytes of JSON per Second", <https://arxiv.org/abs/1902.08318>.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
-/// Sixteen bytes.
+/// Work on a text that is done with the widest registers the processor has. Everything in it has to be inlined, or it is
+/// compiled for the narrowest.
+pub(crate) trait Work {
+    type Done;
+
+    fn on<S: Simd>(self, simd: S) -> Self::Done;
+}
+
+/// Does `work`.
+#[inline]
+pub(crate) fn widely<W: Work>(work: W) -> W::Done {
+    dispatch!(Level::new(), simd => work.on(simd))
+}
+
+/// Sixteen bytes, looked at with what every processor of this kind has: that is done in line.
 #[derive(Clone, Copy)]
-pub(crate) struct Near(u8x16);
+pub(crate) struct Near<'b>(&'b [u8; 16]);
 
-impl Near {
+impl<'b> Near<'b> {
     #[inline]
-    pub(crate) fn of(bytes: &[u8; 16]) -> Self {
-        Self(u8x16::new(*bytes))
+    pub(crate) fn of(bytes: &'b [u8; 16]) -> Self {
+        Self(bytes)
     }
 
     /// Those that are `byte`.
     #[inline]
-    pub(crate) fn is(self, byte: u8) -> u32 {
-        self.0.simd_eq(u8x16::splat(byte)).to_bitmask()
+    pub(crate) fn is(self, byte: u8) -> u64 {
+        dispatch!(Level::baseline(), simd => u8x16::load_array_ref(simd, self.0).simd_eq(byte).to_bitmask())
     }
 
     /// Those below `bound`, which is not 0.
     #[inline]
-    pub(crate) fn below(self, bound: u8) -> u32 {
-        self.0.min(u8x16::splat(bound - 1)).simd_eq(self.0).to_bitmask()
+    pub(crate) fn below(self, bound: u8) -> u64 {
+        dispatch!(Level::baseline(), simd => {
+            let bytes = u8x16::load_array_ref(simd, self.0);
+            bytes.min(u8x16::splat(simd, bound - 1)).simd_eq(bytes).to_bitmask()
+        })
     }
 }
 
 /// Sixty-four bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Block([Near; 4]);
+pub(crate) struct Block<S: Simd>(u8x64<S>);
 
-impl Block {
-    #[inline]
-    pub(crate) fn of(bytes: &[u8; 64]) -> Self {
-        let (quarters, _) = bytes.as_chunks();
-        let quarter = |at: usize| Near::of(quarters.get(at).unwrap_or(&[0; 16]));
-        Self([quarter(0), quarter(1), quarter(2), quarter(3)])
+impl<S: Simd> Block<S> {
+    #[inline(always)]
+    pub(crate) fn of(simd: S, bytes: &[u8; 64]) -> Self {
+        Self(u8x64::load_array_ref(simd, bytes))
+    }
+
+    /// The first bytes of `rest`, or all of it with `padding` behind.
+    #[inline(always)]
+    pub(crate) fn first(simd: S, rest: &[u8], padding: u8) -> Self {
+        match rest.first_chunk() {
+            Some(bytes) => Self::of(simd, bytes),
+            None => Self::of(simd, &pad(rest, padding)),
+        }
     }
 
     /// Those that are `byte`.
-    #[inline]
-    pub(crate) fn is(&self, byte: u8) -> u64 {
-        self.each(|near| near.is(byte))
+    #[inline(always)]
+    pub(crate) fn is(self, byte: u8) -> u64 {
+        self.0.simd_eq(byte).to_bitmask()
     }
 
     /// Those below `bound`, which is not 0.
-    #[inline]
-    pub(crate) fn below(&self, bound: u8) -> u64 {
-        self.each(|near| near.below(bound))
-    }
-
-    #[inline]
-    fn each(&self, marks: impl Fn(Near) -> u32) -> u64 {
-        let [a, b, c, d] = self.0.map(|near| u64::from(marks(near)));
-        a | b << 16 | c << 32 | d << 48
+    #[inline(always)]
+    pub(crate) fn below(self, bound: u8) -> u64 {
+        self.0.min(bound - 1).simd_eq(self.0).to_bitmask()
     }
 }
 
-/// `rest`, which is shorter than a block, with zeros behind it.
-#[inline]
-pub(crate) fn pad<'p>(rest: &[u8], padded: &'p mut [u8; 64]) -> &'p [u8; 64] {
+/// `rest`, which is shorter than a block, with `padding` behind it.
+#[cold]
+fn pad(rest: &[u8], padding: u8) -> [u8; 64] {
+    let mut padded = [padding; 64];
     if let Some(front) = padded.get_mut(..rest.len()) {
         front.copy_from_slice(rest);
     }
@@ -100,7 +120,9 @@ impl Escapes {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Block, Escapes, before_first};
+    use fearless_simd::{Level, dispatch};
+
+    use super::{Block, Escapes, Near, before_first};
 
     fn marked(bytes: &[u8], is: impl Fn(u8) -> bool) -> u64 {
         bytes.iter().enumerate().fold(0, |marks, (at, byte)| marks | u64::from(is(*byte)) << at)
@@ -110,10 +132,20 @@ mod tests {
         #[test]
         fn the_bytes_of_a_kind_are_marked(bytes: [[u8; 32]; 2], byte: u8, bound in 1_u8..) {
             let bytes: [u8; 64] = bytes.concat().try_into().unwrap();
-            let block = Block::of(&bytes);
-            prop_assert_eq!(block.is(byte), marked(&bytes, |b| b == byte));
-            prop_assert_eq!(block.is(bytes[5]), marked(&bytes, |b| b == bytes[5]));
-            prop_assert_eq!(block.below(bound), marked(&bytes, |b| b < bound));
+            let found = |level| dispatch!(level, simd => {
+                let block = Block::of(simd, &bytes);
+                [block.is(byte), block.is(bytes[5]), block.below(bound)]
+            });
+            let marks = [
+                marked(&bytes, |b| b == byte),
+                marked(&bytes, |b| b == bytes[5]),
+                marked(&bytes, |b| b < bound),
+            ];
+            prop_assert_eq!(found(Level::new()), marks);
+            prop_assert_eq!(found(Level::baseline()), marks);
+            let near = Near::of(bytes.first_chunk().unwrap());
+            let near = [near.is(byte), near.is(bytes[5]), near.below(bound)];
+            prop_assert_eq!(near, marks.map(|marks| marks & 0xFFFF));
         }
 
         #[test]

@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
+use fearless_simd::Simd;
 use thiserror::Error;
 
-use crate::block::{Block, Escapes, Near, before_first, pad};
+use crate::block::{Block, Escapes, Near, Work, before_first, widely};
 use crate::{Found, Words};
 
 /// Deepest nesting the scanner can follow, whatever [`Limits`] say.
@@ -441,54 +442,68 @@ impl<'a> Scanner<'a> {
     /// a block at a time.
     #[inline(never)]
     fn rest_of_string(&mut self) -> Checked<bool> {
-        if self.ends_near() {
-            return Ok(false);
-        }
-        let (mut escaped, mut escapes) = (false, Escapes::default());
-        loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let mut padded = [0; 64];
-            let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
-            let taken = escapes.next(block.is(b'\\'));
-            let quotes = block.is(b'"') & !taken;
-            let inside = before_first(quotes);
-            let controls = block.below(0x20) & inside;
-            if controls != 0 {
-                self.at += controls.trailing_zeros() as usize;
-                return Err(ScanErrorKind::BadString);
-            }
-            if taken & inside != 0 {
-                escaped = true;
-                self.check_escapes(&block, taken & inside)?;
-            }
-            if quotes != 0 {
-                self.at += quotes.trailing_zeros() as usize + 1;
-                return Ok(escaped);
-            }
-            self.at += 64;
-        }
+        if self.ends_near() { Ok(false) } else { widely(Rest(self)) }
     }
 
-    /// Checks what stands behind backslashes: the bytes of the block here that are marked.
-    fn check_escapes(&mut self, block: &Block, mut taken: u64) -> Checked {
-        taken &= !(block.is(b'n') | block.is(b'"') | block.is(b'\\'));
-        if taken != 0 {
-            taken &= !(block.is(b't') | block.is(b'r'));
-        }
+    /// Checks what stands behind backslashes: the bytes that are marked of those here.
+    #[inline(never)]
+    fn check_escapes(&mut self, mut taken: u64) -> Checked {
         while taken != 0 {
             let at = self.at + taken.trailing_zeros() as usize;
             let escape = self.text.as_bytes().get(at..).unwrap_or_default();
-            if !matches!(escape, [b'/' | b'b' | b'f', ..]) {
-                let digits =
-                    escape.iter().skip(1).take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
-                if escape.first() != Some(&b'u') || digits < 4 {
-                    self.at = at + digits;
+            match escape {
+                // All four are looked at, as those that are there are nearly always right.
+                [b'u', a, b, c, d, ..]
+                    if [a, b, c, d].iter().fold(true, |all, digit| all & digit.is_ascii_hexdigit()) => {}
+                [b'n' | b't' | b'r' | b'"' | b'\\' | b'/' | b'b' | b'f', ..] => {}
+                _ => {
+                    let digits = escape.iter().skip(1).take(4).take_while(|byte| byte.is_ascii_hexdigit());
+                    self.at = at + digits.count();
                     return Err(ScanErrorKind::BadString);
                 }
             }
             taken &= taken - 1;
         }
         Ok(())
+    }
+}
+
+/// The rest of a string.
+struct Rest<'s, 'a>(&'s mut Scanner<'a>);
+
+impl Work for Rest<'_, '_> {
+    type Done = Checked<bool>;
+
+    #[inline(always)]
+    fn on<S: Simd>(self, simd: S) -> Checked<bool> {
+        let Self(scanner) = self;
+        let (mut escaped, mut escapes) = (false, Escapes::default());
+        loop {
+            let rest = scanner.text.as_bytes().get(scanner.at..).unwrap_or_default();
+            let block = Block::first(simd, rest, 0);
+            let (slashes, marks) = (block.is(b'\\'), block.is(b'"'));
+            let taken = escapes.next(slashes);
+            let quotes = marks & !taken;
+            let inside = before_first(quotes);
+            let controls = block.below(0x20) & inside;
+            if controls != 0 {
+                scanner.at += controls.trailing_zeros() as usize;
+                return Err(ScanErrorKind::BadString);
+            }
+            if taken & inside != 0 {
+                escaped = true;
+                // By far the most are these.
+                let rare = taken & inside & !(block.is(b'n') | block.is(b't') | marks | slashes);
+                if rare != 0 {
+                    scanner.check_escapes(rare)?;
+                }
+            }
+            if quotes != 0 {
+                scanner.at += quotes.trailing_zeros() as usize + 1;
+                return Ok(escaped);
+            }
+            scanner.at += 64;
+        }
     }
 }
 

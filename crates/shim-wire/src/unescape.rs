@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use fearless_simd::Simd;
 use memchr::memchr;
 
-use crate::block::{Block, pad};
+use crate::block::{Block, Work, widely};
 
 /// The text that `quoted` stands for: a JSON string with its quotes, which must have been checked. It is borrowed where it
 /// has no escapes. `None` where it is no string, or holds a lone surrogate, which is no text.
@@ -21,27 +22,38 @@ pub fn text_of(quoted: &str) -> Option<Cow<'_, str>> {
     unescape(inner).map(Cow::Owned)
 }
 
-/// Resolves the escapes of `inner`, a block at a time.
+/// Resolves the escapes of `inner`.
 pub(crate) fn unescape(inner: &str) -> Option<String> {
-    let mut text = String::with_capacity(inner.len());
-    let (mut at, mut plain) = (0, 0);
-    while at < inner.len() {
-        let rest = inner.as_bytes().get(at..)?;
-        let mut padded = [0; 64];
-        let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
-        let mut marks = from(block.is(b'\\'), plain.max(at) - at);
-        while marks != 0 {
-            let escape = at + marks.trailing_zeros() as usize;
-            append(&mut text, inner, plain..escape)?;
-            let (character, after) = resolve(inner.get(escape + 1..)?)?;
-            text.push(character);
-            plain = inner.len() - after.len();
-            marks = from(marks, plain - at);
+    widely(Inner(inner))
+}
+
+/// The inside of a string, whose escapes are resolved a block at a time.
+struct Inner<'i>(&'i str);
+
+impl Work for Inner<'_> {
+    type Done = Option<String>;
+
+    #[inline(always)]
+    fn on<S: Simd>(self, simd: S) -> Option<String> {
+        let Self(inner) = self;
+        let mut text = String::with_capacity(inner.len());
+        let (mut at, mut plain) = (0, 0);
+        while at < inner.len() {
+            let block = Block::first(simd, inner.as_bytes().get(at..)?, 0);
+            let mut marks = from(block.is(b'\\'), plain.max(at) - at);
+            while marks != 0 {
+                let escape = at + marks.trailing_zeros() as usize;
+                append(&mut text, inner, plain..escape)?;
+                let (character, after) = resolve(inner.get(escape + 1..)?)?;
+                text.push(character);
+                plain = inner.len() - after.len();
+                marks = from(marks, plain - at);
+            }
+            at += 64;
         }
-        at += 64;
+        append(&mut text, inner, plain..inner.len())?;
+        Some(text)
     }
-    append(&mut text, inner, plain..inner.len())?;
-    Some(text)
 }
 
 /// The marks from the byte `at` of a block on.

@@ -1,6 +1,8 @@
 //! JSON written straight into a buffer: no tree, members in the order they are put.
 
-use crate::block::{Block, pad};
+use fearless_simd::Simd;
+
+use crate::block::{Block, Work, widely};
 use crate::string::Written;
 use crate::{JsonString, RawJson};
 
@@ -222,26 +224,36 @@ fn quote(out: &mut Vec<u8>, text: &str, lines: bool) {
 fn inside(out: &mut Vec<u8>, text: &str, lines: bool) {
     // Room for the escapes that code has, and the quote behind them.
     out.reserve(text.len() + text.len() / 8 + 1);
-    if lines { escaped::<true>(out, text.as_bytes()) } else { escaped::<false>(out, text.as_bytes()) }
+    let text = text.as_bytes();
+    if lines { widely(Escaped::<true> { out, text }) } else { widely(Escaped::<false> { out, text }) }
 }
 
 /// Writes `text` with its escapes, a block at a time.
-fn escaped<const LINES: bool>(out: &mut Vec<u8>, text: &[u8]) {
-    let (mut at, mut plain) = (0, 0);
-    while at < text.len() {
-        let rest = text.get(at..).unwrap_or_default();
-        let mut padded = [b' '; 64];
-        let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
-        let mut marks = need_escape::<LINES>(&block);
-        while marks != 0 {
-            let first = at + marks.trailing_zeros() as usize;
-            marks &= marks - 1;
-            append(out, text, plain, first);
-            plain = first + escape(out, text.get(first..).unwrap_or_default());
+struct Escaped<'o, 't, const LINES: bool> {
+    out: &'o mut Vec<u8>,
+    text: &'t [u8],
+}
+
+impl<const LINES: bool> Work for Escaped<'_, '_, LINES> {
+    type Done = ();
+
+    #[inline(always)]
+    fn on<S: Simd>(self, simd: S) {
+        let Self { out, text } = self;
+        let (mut at, mut plain) = (0, 0);
+        while at < text.len() {
+            let block = Block::first(simd, text.get(at..).unwrap_or_default(), b' ');
+            let mut marks = need_escape::<LINES, S>(block);
+            while marks != 0 {
+                let first = at + marks.trailing_zeros() as usize;
+                marks &= marks - 1;
+                append(out, text, plain, first);
+                plain = first + escape(out, text.get(first..).unwrap_or_default());
+            }
+            at += 64;
         }
-        at += 64;
+        append(out, text, plain, text.len());
     }
-    append(out, text, plain, text.len());
 }
 
 /// Writes the bytes of `text` from `start` to `end`. Few are written as many, which is done without asking how many.
@@ -290,8 +302,8 @@ const fn hex(digit: u8) -> u8 {
 }
 
 /// The bytes that need an escape, or begin a character that may.
-#[inline]
-fn need_escape<const LINES: bool>(block: &Block) -> u64 {
+#[inline(always)]
+fn need_escape<const LINES: bool, S: Simd>(block: Block<S>) -> u64 {
     let marks = block.below(0x20) | block.is(b'"') | block.is(b'\\');
     if LINES { marks | block.is(0xC2) | block.is(0xE2) } else { marks }
 }

@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
+use fearless_simd::Simd;
 use memchr::memchr;
 
 use super::Refused;
-use crate::block::{Block, Near, pad};
+use crate::block::{Block, Near, Work, widely};
 use crate::scan::{Quoted, Scanner};
 
 impl Scanner<'_> {
@@ -70,25 +71,38 @@ fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
 /// The same, a block at a time. Most quotes inside have one backslash before them; only for others is the run counted.
 #[inline(never)]
 fn far_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    while at < bytes.len() {
-        let rest = bytes.get(at..)?;
-        let mut padded = [0; 64];
-        let block = Block::of(rest.first_chunk().unwrap_or_else(|| pad(rest, &mut padded)));
-        let mut quotes = block.is(b'"');
-        if quotes != 0 {
-            quotes &= !behind_one(block.is(b'\\'));
-        }
-        while quotes != 0 {
-            let quote = at + quotes.trailing_zeros() as usize;
-            if !is_escaped(bytes.get(start..quote)?) {
-                return Some(quote + 1);
+    widely(FarEnd { bytes, start })
+}
+
+struct FarEnd<'b> {
+    bytes: &'b [u8],
+    start: usize,
+}
+
+impl Work for FarEnd<'_> {
+    type Done = Option<usize>;
+
+    #[inline(always)]
+    fn on<S: Simd>(self, simd: S) -> Option<usize> {
+        let Self { bytes, start } = self;
+        let mut at = start;
+        while at < bytes.len() {
+            let block = Block::first(simd, bytes.get(at..)?, 0);
+            let mut quotes = block.is(b'"');
+            if quotes != 0 {
+                quotes &= !behind_one(block.is(b'\\'));
             }
-            quotes &= quotes - 1;
+            while quotes != 0 {
+                let quote = at + quotes.trailing_zeros() as usize;
+                if !is_escaped(bytes.get(start..quote)?) {
+                    return Some(quote + 1);
+                }
+                quotes &= quotes - 1;
+            }
+            at += 64;
         }
-        at += 64;
+        None
     }
-    None
 }
 
 /// The bytes behind exactly one of `slashes`, of those before which two bytes of the block stand.
