@@ -124,11 +124,12 @@ where
     let mut plan = plan(&worker.shared, snapshot, &admitted)?;
     vault::prefer(&worker.shared, &admitted, &mut plan, ticket).await;
     reserve(&worker.shared, &admitted, &plan, ticket).map_err(|failed| *failed)?;
+    // Before it is sent and not while the answer is on its way: what was just read is still near the processor.
+    ticket.outlines(sentinel::sample(&admitted));
     ticket.admitted().await;
     let attempt = attempt(worker, &admitted, &plan, ticket).await?;
     vault::note(&worker.shared, &admitted, &plan, ticket).await;
     kept::deleted(&worker.shared, &admitted, attempt.status).await?;
-    ticket.outlines(sentinel::sample(&admitted));
     let tap = kept::tap(&mut admitted, &attempt, ticket);
     ticket.taps(tap);
     ticket.samples(extraction::sample(&mut admitted, &plan));

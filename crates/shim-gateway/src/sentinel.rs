@@ -1,5 +1,5 @@
-//! The cache sentinel of the gateway: outlines of prompts, taken while the answer is on its way, and compared when an
-//! exchange is settled. See [`shim_policy::sentinel`].
+//! The cache sentinel of the gateway: outlines of prompts, taken before they are sent, and compared when an exchange is
+//! settled. See [`shim_policy::sentinel`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
