@@ -12,6 +12,7 @@ use super::body::Packer;
 use super::day::{Day, size};
 use super::entry::{Admission, Exchange};
 use super::insert::Inserts;
+use super::pace::Pace;
 use super::schema;
 use super::settings::{Durability, Settings, Step};
 use super::sums::{self, Sums, column};
@@ -105,6 +106,7 @@ impl DayFile {
         settings: &Settings,
         part: &Part,
         packer: &mut Packer,
+        pace: &mut Pace,
     ) -> Result<Written, StoreError> {
         settings.fails(Step::Write)?;
         // Rolled back when it is dropped on the way.
@@ -135,6 +137,7 @@ impl DayFile {
             if is_open {
                 closes.execute([exchange.settled.id.0.to_be_bytes()])?;
             }
+            pace.between();
         }
         drop((inserts, closes));
         let next_segment = packer.write(&transaction)?;

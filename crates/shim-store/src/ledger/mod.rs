@@ -18,6 +18,7 @@ mod health;
 mod insert;
 mod mend;
 mod money;
+mod pace;
 mod parquet;
 mod queue;
 mod read;
@@ -48,6 +49,7 @@ use shim_telemetry::LedgerMetrics;
 
 use crate::StoreError;
 use health::Health;
+use pace::Pace;
 use queue::{Entry, Queue};
 use words::Indexer;
 use writer::Writer;
@@ -88,8 +90,9 @@ impl Ledger {
     /// When the folder cannot be used, a newer program wrote a file, or no thread can be started.
     pub fn open(settings: Settings, metrics: LedgerMetrics) -> Result<Self, StoreError> {
         let health = Arc::new(Health::new(metrics));
-        let (writer, crashed) = Writer::open(settings.clone(), health.clone(), thread::now_ms())?;
         let queue = Arc::new(Queue::new(settings.queue_bytes_max));
+        let pace = Pace::new(queue.clone());
+        let (writer, crashed) = Writer::open(settings.clone(), health.clone(), pace, thread::now_ms())?;
         let folder = settings.ledger();
         let indexer =
             Indexer::start(folder.clone(), writer.gate(), health.clone()).map_err(StoreError::Thread)?;

@@ -125,6 +125,11 @@ impl Queue {
         self.lock().bytes
     }
 
+    /// Whether more than a quarter of the room is taken.
+    pub(super) fn fills(&self) -> bool {
+        self.bytes() > self.bytes_max / 4
+    }
+
     /// Waits up to `idle` for something, then up to `window` for more of it, and takes everything there is.
     pub(super) fn take(&self, idle: Duration, window: Duration) -> Taken {
         let mut state = self.lock();

@@ -9,7 +9,7 @@ use super::sums;
 use crate::StoreError;
 
 /// Newest schema known here; a migration for each step up to it. `{sums}` stands for the columns of sums.
-const MIGRATIONS: [&str; 2] = [DAY, TERMS];
+const MIGRATIONS: [&str; 3] = [DAY, TERMS, SHARED];
 
 /// What an answer is priced by beside its tokens; NULL in rows that an older program wrote.
 const TERMS: &str = "
@@ -23,6 +23,9 @@ const TERMS: &str = "
 
 /// The schema that has them.
 const WITH_TERMS: i64 = 2;
+
+/// Bodies may begin like others of their segment: nothing to change, but programs that do not know of it cannot read those.
+const SHARED: &str = "";
 
 /// The rows of a file that has not come that far, as they are read.
 const WITHOUT_TERMS: &str = "

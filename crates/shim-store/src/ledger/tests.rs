@@ -67,7 +67,7 @@ fn settled(n: u64) -> Settled {
     }
 }
 
-fn exchange(n: u64) -> Box<Exchange> {
+pub(super) fn exchange(n: u64) -> Box<Exchange> {
     let body = |text: String| Kept { pieces: vec![Bytes::from(text)], cut: false };
     Box::new(Exchange {
         settled: settled(n),

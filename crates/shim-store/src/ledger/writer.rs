@@ -15,6 +15,7 @@ use super::feedback::{self, FEEDBACK_EACH_MAX, Feedback, FeedbackError};
 use super::file::{CRASH, Crashed, DayFile, Part, SHED, Written};
 use super::health::Health;
 use super::mend::mend;
+use super::pace::Pace;
 use super::queue::{Entry, Reply, RepriceReply};
 use super::receipt::Promise;
 use super::reprice::{self, Change};
@@ -123,6 +124,7 @@ pub(super) struct Writer {
     /// Oldest day first.
     files: Vec<DayFile>,
     packer: Packer,
+    pace: Pace,
     gate: Gate,
     cared: Option<Instant>,
 }
@@ -135,6 +137,7 @@ impl Writer {
     pub(super) fn open(
         settings: Settings,
         health: Arc<Health>,
+        pace: Pace,
         now_ms: u64,
     ) -> Result<(Self, Vec<Crashed>), StoreError> {
         let folder = settings.ledger();
@@ -142,7 +145,7 @@ impl Writer {
         private(&folder).map_err(unusable)?;
         let packer = Packer::new().map_err(unusable)?;
         let mut writer =
-            Self { settings, health, files: Vec::new(), packer, gate: Gate::default(), cared: None };
+            Self { settings, health, files: Vec::new(), packer, pace, gate: Gate::default(), cared: None };
         let mut crashed = Vec::new();
         for day in days(&folder).map_err(unusable)? {
             if day.next() < Day::of_ms(now_ms) && at_rest(&folder, day) {
@@ -223,9 +226,9 @@ impl Writer {
 
     fn part(&mut self, day: Day, part: &Part) -> Result<Written, StoreError> {
         self.file(day)?;
-        let Self { settings, files, packer, .. } = self;
+        let Self { settings, files, packer, pace, .. } = self;
         match files.iter_mut().find(|file| file.day == day) {
-            Some(file) => file.write(settings, part, packer),
+            Some(file) => file.write(settings, part, packer, pace),
             None => Ok(Written::default()),
         }
     }

@@ -59,16 +59,17 @@ fn a_really_full_file_is_a_full_disk() {
     let mut file = super::super::file::DayFile::open(&settings(folder.path()), Day::of_ms(DAY_MS)).unwrap();
     file.connection.pragma_update(None, "max_page_count", 30).unwrap();
     let mut packer = super::super::body::Packer::new().unwrap();
+    let mut pace = super::super::pace::Pace::new(super::super::queue::Queue::new(1 << 20).into());
     let part = |from: u64| super::super::file::Part {
         settled: (from..from + 100).map(|n| (exchange(n), false)).collect(),
         ..Default::default()
     };
-    let refused =
-        (0..20).find_map(|n| file.write(&settings(folder.path()), &part(1 + 100 * n), &mut packer).err());
+    let refused = (0..20)
+        .find_map(|n| file.write(&settings(folder.path()), &part(1 + 100 * n), &mut packer, &mut pace).err());
     let refused = refused.unwrap();
     assert_eq!(super::super::schema::trouble(&refused), super::super::schema::Trouble::Disk, "{refused}");
     file.connection.pragma_update(None, "max_page_count", 1 << 30).unwrap();
-    file.write(&settings(folder.path()), &part(10_000), &mut packer).unwrap();
+    file.write(&settings(folder.path()), &part(10_000), &mut packer, &mut pace).unwrap();
     let verified = Reader::new(folder.path()).verify(true).unwrap();
     assert!(verified.holds(), "{verified:#?}");
 }

@@ -10,7 +10,8 @@ use shim_telemetry::LedgerMetrics;
 use super::{Disk, admission, exchange, id, settings};
 use crate::ledger::day::Day;
 use crate::ledger::health::Health;
-use crate::ledger::queue::Entry;
+use crate::ledger::pace::Pace;
+use crate::ledger::queue::{Entry, Queue};
 use crate::ledger::writer::{Batch, Writer};
 use crate::ledger::{Cursor, Filter, Reader, Settings, Step};
 
@@ -170,7 +171,8 @@ impl World {
 
 fn opened(settings: &Settings) -> Writer {
     let health = Arc::new(Health::new(LedgerMetrics::default()));
-    Writer::open(settings.clone(), health, 0).unwrap().0
+    let pace = Pace::new(Queue::new(settings.queue_bytes_max).into());
+    Writer::open(settings.clone(), health, pace, 0).unwrap().0
 }
 
 proptest! {

@@ -172,7 +172,7 @@ pub(super) fn parts(words: &Connection) -> rusqlite::Result<Vec<Part>> {
 /// When a file cannot be read or written.
 pub(in super::super) fn index(folder: &Path, day: Day, until: impl Fn() -> bool) -> Result<bool, StoreError> {
     loop {
-        if chunk(folder, day, Most::much(&|| true))? == 0 {
+        if chunk(folder, day, Most::much(&|| true))? == Worked::Nothing {
             return Ok(true);
         }
         if until() {
@@ -181,17 +181,28 @@ pub(in super::super) fn index(folder: &Path, day: Day, until: impl Fn() -> bool)
     }
 }
 
-/// Indexes the next rows of `day`, so many of them; how many there were.
+/// What there was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worked {
+    /// Nothing.
+    Nothing,
+    /// Some was done, and there is more.
+    Some,
+    /// It was done.
+    All,
+}
+
+/// Indexes the next rows of `day`, so many of them.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub(super) fn chunk(folder: &Path, day: Day, most: Most<'_>) -> Result<i64, StoreError> {
-    let Some(source) = schema::read(&day.file(folder))? else { return Ok(0) };
+pub(super) fn chunk(folder: &Path, day: Day, most: Most<'_>) -> Result<Worked, StoreError> {
+    let Some(source) = schema::read(&day.file(folder))? else { return Ok(Worked::Nothing) };
     let mut words = open(folder, day)?;
     let transaction = words.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = done(&transaction)?;
     if end(&source)? <= done {
-        return Ok(0);
+        return Ok(Worked::Nothing);
     }
     let mut part = match parts(&transaction)?.first() {
         Some(part) if !part.is_full() => *part,
@@ -204,7 +215,7 @@ pub(super) fn chunk(folder: &Path, day: Day, most: Most<'_>) -> Result<i64, Stor
     transaction.execute(sql, params![part.number, part.last, part.bytes])?;
     transaction.execute("UPDATE progress SET row = ?1", [filled.last])?;
     transaction.commit()?;
-    Ok(filled.last - done)
+    Ok(if filled.last < end(&source)? { Worked::Some } else { Worked::All })
 }
 
 fn make(words: &Connection, number: i64, first: i64) -> rusqlite::Result<Part> {
@@ -215,14 +226,14 @@ fn make(words: &Connection, number: i64, first: i64) -> rusqlite::Result<Part> {
     Ok(part)
 }
 
-/// Merges a full part of `day` that was filled a little at a time, while `on` says so; whether there was one.
+/// Merges a full part of `day` that was filled a little at a time, while `on` says so.
 ///
 /// # Errors
 /// When the index cannot be read or written.
-pub(super) fn merge(folder: &Path, day: Day, on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
-    let Some(words) = read(folder, day)? else { return Ok(false) };
+pub(super) fn merge(folder: &Path, day: Day, on: &dyn Fn() -> bool) -> Result<Worked, StoreError> {
+    let Some(words) = read(folder, day)? else { return Ok(Worked::Nothing) };
     let many = |part: &Part| part.is_full() && part.chunks > CHUNKS_MAX;
-    let Some(part) = parts(&words)?.into_iter().find(many) else { return Ok(false) };
+    let Some(part) = parts(&words)?.into_iter().find(many) else { return Ok(Worked::Nothing) };
     drop(words);
     let words = open(folder, day)?;
     let table = part.table();
@@ -237,7 +248,7 @@ pub(super) fn merge(folder: &Path, day: Day, on: &dyn Fn() -> bool) -> Result<bo
             break;
         }
     }
-    Ok(true)
+    Ok(Worked::Some)
 }
 
 /// Makes a table of words. What a transaction adds is sorted once, in memory, and not merged with what was there: half of
@@ -344,7 +355,7 @@ pub(in super::super) fn progress(folder: &Path, day: Day) -> Result<(i64, i64), 
 mod tests {
     use std::cell::Cell;
 
-    use super::{CHUNKS_MAX, Most, PART_ROWS, chunk, merge, parts, read, remove};
+    use super::{CHUNKS_MAX, Most, PART_ROWS, Worked, chunk, merge, parts, read, remove};
     use crate::ledger::Day;
     use crate::ledger::tests::{DAY_MS, open, run, settings};
 
@@ -356,7 +367,7 @@ mod tests {
         assert!(ledger.close(true));
         let (ledgers, day) = (settings(folder.path()).ledger(), Day::of_ms(DAY_MS));
         remove(&day.words_file(&ledgers)).unwrap();
-        while chunk(&ledgers, day, Most { bytes: 16 << 10, on: &|| true }).unwrap() > 0 {}
+        while chunk(&ledgers, day, Most { bytes: 16 << 10, on: &|| true }).unwrap() != Worked::Nothing {}
         let look = || {
             let words = read(&ledgers, day).unwrap().unwrap();
             let sql = "SELECT count(*), max(rowid) FROM words1 WHERE words1 MATCH ?1";
@@ -372,10 +383,14 @@ mod tests {
         assert!(chunks[1] > CHUNKS_MAX, "{chunks:?}");
         let steps = Cell::new(0);
         let twice = || steps.replace(steps.get() + 1) < 2;
-        assert!(merge(&ledgers, day, &twice).unwrap());
+        assert_eq!(merge(&ledgers, day, &twice).unwrap(), Worked::Some);
         assert_eq!(look(), (found, chunks.clone()), "it stopped half-way");
-        assert!(merge(&ledgers, day, &|| true).unwrap());
+        assert_eq!(merge(&ledgers, day, &|| true).unwrap(), Worked::Some);
         assert_eq!(look(), (found, vec![chunks[0], 1]));
-        assert!(!merge(&ledgers, day, &|| true).unwrap(), "the part that is not full waits");
+        assert_eq!(
+            merge(&ledgers, day, &|| true).unwrap(),
+            Worked::Nothing,
+            "the part that is not full waits"
+        );
     }
 }

@@ -14,13 +14,20 @@ use super::super::read::end;
 use super::super::schema;
 use super::super::thread::now_ms;
 use super::super::writer::told;
-use super::index::{Most, chunk, done, merge, read};
+use super::index::{Most, Worked, chunk, done, merge, read};
 use crate::StoreError;
 
 /// While exchanges come, the thread rests so many times as long as it worked: it takes no more than a twenty-fifth of one core,
-/// which indexes some 800 exchanges a second. It is as important as any other thread all the same: files are not looked after
-/// while it has one in hand.
+/// which indexes some 800 exchanges a second.
 const REST: u32 = 24;
+
+/// The same where there is no other core: then exchanges wait for it, and no more than one in a hundred shall.
+const REST_ALONE: u32 = 99;
+
+/// How much nicer than the others the thread is to them: where there is one core, it has a tenth of it when exchanges come. No
+/// more than that, as files are not looked after while it has one in hand.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
 
 /// How often it looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -120,6 +127,12 @@ struct Work {
 }
 
 fn run(work: &Work, signal: &Signal) {
+    // On Linux this is of the thread that asks, <https://man7.org/linux/man-pages/man2/setpriority.2.html>. Where it is refused,
+    // the rests have to do.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICER);
+    let alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let rest = if alone { REST_ALONE } else { REST };
     let (mut over, mut idle_at) = (HashSet::new(), None);
     let (mut wait, mut seen) = (Duration::ZERO, work.rows());
     while !signal.wait(wait) {
@@ -133,13 +146,15 @@ fn run(work: &Work, signal: &Signal) {
         let still = || work.rows() == rows && !signal.is_stopped();
         let most = if comes { Most::little() } else { Most::much(&still) };
         let worked = match work.step(today, &mut over, most) {
-            Ok(false) if !comes => work.merge(today, &still),
+            Ok(Worked::Nothing) if !comes => work.merge(today, &still),
             worked => worked,
         };
         wait = match worked {
-            Ok(true) if still() && !comes => Duration::ZERO,
-            Ok(true) => since.elapsed() * REST,
-            Ok(false) => {
+            Ok(Worked::Some | Worked::All) if still() && !comes => Duration::ZERO,
+            Ok(Worked::Some) => since.elapsed() * rest,
+            // There will be more to do at once.
+            Ok(Worked::All) => LOOK_EVERY.max(since.elapsed() * rest),
+            Ok(Worked::Nothing) => {
                 idle_at = (!comes).then_some((rows, today));
                 LOOK_EVERY
             }
@@ -157,15 +172,15 @@ impl Work {
         self.health.metrics.rows.get()
     }
 
-    /// Indexes some rows of the youngest day that has enough of them; whether there was one. Days in `over` have none.
-    fn step(&self, today: Day, over: &mut HashSet<Day>, most: Most<'_>) -> Result<bool, StoreError> {
+    /// Indexes some rows of the youngest day that has enough of them. Days in `over` have none.
+    fn step(&self, today: Day, over: &mut HashSet<Day>, most: Most<'_>) -> Result<Worked, StoreError> {
         for day in self.days()?.into_iter().rev() {
             if over.contains(&day) {
                 continue;
             }
             match self.some_of(day, day < today, most) {
-                Ok(0) => {}
-                Ok(_) => return Ok(true),
+                Ok(Worked::Nothing) => {}
+                Ok(worked) => return Ok(worked),
                 Err(error) => {
                     // A file that cannot be read keeps nobody from those before it.
                     if schema::trouble(&error) == schema::Trouble::Damaged {
@@ -179,25 +194,24 @@ impl Work {
                 over.insert(day);
             }
         }
-        Ok(false)
+        Ok(Worked::Nothing)
     }
 
-    /// Indexes some rows of a day, where there are enough; how many.
-    fn some_of(&self, day: Day, is_over: bool, most: Most<'_>) -> Result<i64, StoreError> {
+    /// Indexes some rows of a day, where there are enough.
+    fn some_of(&self, day: Day, is_over: bool, most: Most<'_>) -> Result<Worked, StoreError> {
         let _gate = self.gate.lock();
-        if waits(&self.folder, day, is_over)? { chunk(&self.folder, day, most) } else { Ok(0) }
+        if waits(&self.folder, day, is_over)? { chunk(&self.folder, day, most) } else { Ok(Worked::Nothing) }
     }
 
-    /// Merges some of what was indexed a little at a time, today or on the day before, while `on` says so; whether there
-    /// was any.
-    fn merge(&self, today: Day, on: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+    /// Merges some of what was indexed a little at a time, today or on the day before, while `on` says so.
+    fn merge(&self, today: Day, on: &dyn Fn() -> bool) -> Result<Worked, StoreError> {
         for day in self.days()?.into_iter().rev().take_while(|day| day.next() >= today) {
             let _gate = self.gate.lock();
-            if merge(&self.folder, day, on)? {
-                return Ok(true);
+            if merge(&self.folder, day, on)? == Worked::Some {
+                return Ok(Worked::Some);
             }
         }
-        Ok(false)
+        Ok(Worked::Nothing)
     }
 
     fn days(&self) -> Result<Vec<Day>, StoreError> {
