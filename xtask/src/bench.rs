@@ -42,7 +42,7 @@ cargo xtask bench [--quick] [--only NAME]... [--docs] [--self-check] [--install-
 Measures Shim beside a direct connection, nginx and a bare hyper pass-through. Prints the figures, writes
 target/bench.json and, after a complete run, docs/performance.md.
 
-  --quick          About a minute and a half: fewer cases, shorter samples. Leaves docs/performance.md alone.
+  --quick          About two minutes: fewer cases, shorter samples. Leaves docs/performance.md alone.
   --only NAME      Only this measurement; may be repeated. One of:
                    throughput, latency, rate, chunks, across, recording, held-back,
                    memory, start
