@@ -3,6 +3,9 @@
 /// The kinds of bytes that tokenizers treat differently.
 const KINDS: usize = 10;
 
+/// A power of two that is no less.
+const KINDS_MAX: usize = 16;
+
 const LOWER: u8 = 0;
 const UPPER: u8 = 1;
 const DIGIT: u8 = 2;
@@ -50,31 +53,48 @@ pub(super) const MILLI: u64 = 1_000;
 /// Completions of 14 providers, 170 Responses, 127 Messages, 178 Gemini), 2026-11-25; digits, and what is not ASCII, of
 /// which there was too little, after the tokenizers themselves. What is left over is in `estimates_are_near_what_was_counted`.
 pub(super) struct Weights {
-    runs: [u64; KINDS],
-    bytes: [u64; KINDS],
+    /// What a byte costs, by the kind of the one before it and its own.
+    costs: [u16; KINDS_MAX * KINDS_MAX],
 }
 
-pub(super) const PROSE: Weights = Weights {
-    //    lower upper digit space break  sign two  cjk   wide inner
-    runs: [700, 50, 600, 20, 1_100, 620, 0, 0, 0, 0],
-    bytes: [70, 200, 400, 0, 0, 150, 500, 800, 1_200, 0],
-};
+impl Weights {
+    #[expect(clippy::indexing_slicing, reason = "it is evaluated when this is compiled")]
+    const fn of(runs: [u16; KINDS], bytes: [u16; KINDS]) -> Self {
+        let mut costs = [0; KINDS_MAX * KINDS_MAX];
+        let mut before = 0;
+        while before < KINDS {
+            let mut kind = 0;
+            while kind < KINDS {
+                costs[before * KINDS_MAX + kind] = bytes[kind] + if kind == before { 0 } else { runs[kind] };
+                kind += 1;
+            }
+            before += 1;
+        }
+        Self { costs }
+    }
+}
+
+pub(super) const PROSE: Weights = Weights::of(
+    // lower upper digit space break  sign two  cjk   wide inner
+    [700, 50, 600, 20, 1_100, 620, 0, 0, 0, 0],
+    [70, 200, 400, 0, 0, 150, 500, 800, 1_200, 0],
+);
 
 /// Of schemas and arguments: their quotes and braces are written in other words, or go with what is beside them.
-pub(super) const JSON: Weights = Weights {
-    runs: [990, 100, 600, 100, 0, 280, 0, 0, 0, 0],
-    bytes: [110, 150, 400, 0, 0, 0, 500, 800, 1_200, 0],
-};
+pub(super) const JSON: Weights =
+    Weights::of([990, 100, 600, 100, 0, 280, 0, 0, 0, 0], [110, 150, 400, 0, 0, 0, 500, 800, 1_200, 0]);
 
-/// What a text that comes in pieces costs, in thousandths of a token.
+/// What a text that comes in pieces costs, in thousandths of a token. It is looked up without a branch: where the kinds change
+/// in a text cannot be guessed.
 #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and a kind below KINDS")]
 pub(super) fn milli<'t>(pieces: impl IntoIterator<Item = &'t str>, weights: &Weights) -> u64 {
     let (mut sum, mut last) = (0, INNER);
-    for byte in pieces.into_iter().flat_map(str::bytes) {
-        let kind = KIND[usize::from(byte)];
-        let run = if kind == last { 0 } else { weights.runs[usize::from(kind)] };
-        sum += run + weights.bytes[usize::from(kind)];
-        last = kind;
+    for piece in pieces {
+        for byte in piece.bytes() {
+            let kind = KIND[usize::from(byte)];
+            sum += u64::from(weights.costs[usize::from(last) * KINDS_MAX + usize::from(kind)]);
+            last = kind;
+        }
     }
     sum
 }
