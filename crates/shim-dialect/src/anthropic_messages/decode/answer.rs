@@ -38,14 +38,20 @@ pub(crate) fn message(body: &str) -> Result<Response, AnswerError> {
     })
 }
 
-/// The answer of `POST /v1/messages/count_tokens`; `None` for another.
+/// The answer of `POST /v1/messages/count_tokens`; `None` for another. It has what the context came to before it was edited
+/// (`context_management`) beside the count, and nothing else: what has is a message that lacks its content.
+/// Source: <https://platform.claude.com/docs/en/api/messages/count_tokens>, read 2026-11-26.
 fn counted(wire: &mut Message<'_>) -> Option<Response> {
-    if wire.content.is_some() {
+    let is_message =
+        wire.content.is_some() || wire.id.is_some() || wire.model.is_some() || wire.usage.is_some();
+    if is_message || wire.rest.iter().any(|(key, _)| !matches!(key, "input_tokens" | "context_management")) {
         return None;
     }
     let input = wire.rest.take("input_tokens")?;
-    let usage = usage(&format!("{{\"input_tokens\":{}}}", input.get()))?;
-    Some(Response { usage: Some(usage), rest: rest(std::mem::take(&mut wire.rest)), ..Response::default() })
+    let edited = wire.rest.take("context_management");
+    let edited = edited.map(|edited| format!(",\"context_management\":{}", edited.get())).unwrap_or_default();
+    let usage = usage(&format!("{{\"input_tokens\":{}{edited}}}", input.get()))?;
+    Some(Response { usage: Some(usage), ..Response::default() })
 }
 
 fn parts(wire: &mut Message<'_>) -> Result<Vec<Part>, DecodeError> {
