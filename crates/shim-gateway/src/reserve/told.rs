@@ -36,17 +36,23 @@ pub(super) fn failed(refusal: &Refusal, codec: &dyn Codec, now_ms: u64) -> Faile
     Failed::with(fault, headers)
 }
 
+/// `1 request`, `2 requests`.
+fn so_many(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 fn fault(refusal: &Refusal) -> Fault {
     let who = &refusal.subject;
     let (kind, message) = match refusal.limit {
         Limit::Requests(limit) => {
-            (FaultKind::RateLimited, format!("the {who} may make {limit} requests a minute"))
+            (FaultKind::RateLimited, format!("the {who} may make {} a minute", so_many(limit, "request")))
         }
         Limit::Tokens(limit) => {
-            (FaultKind::RateLimited, format!("the {who} may use {limit} tokens a minute"))
+            (FaultKind::RateLimited, format!("the {who} may use {} a minute", so_many(limit, "token")))
         }
         Limit::Concurrent(limit) => {
-            (FaultKind::RateLimited, format!("the {who} may have {limit} requests under way at once"))
+            let requests = so_many(limit, "request");
+            (FaultKind::RateLimited, format!("the {who} may have {requests} under way at once"))
         }
         Limit::Leases => (
             FaultKind::Unavailable,

@@ -225,7 +225,7 @@ async fn exchanges_at_once_give_their_place_back_however_they_end() {
         let response = lab.send(with_key(post(CHAT, waits.to_string()))).await;
         assert_eq!(response.status(), 200);
         let (status, headers, told) = ask(&lab, CHAT, &question("lab/one", 5)).await;
-        assert!(status == 429 && told.contains("1 requests under way at once"), "{told}");
+        assert!(status == 429 && told.contains("1 request under way at once"), "{told}");
         assert_eq!(number(&headers, "retry-after"), Some(1));
         if leaves {
             drop(response);
