@@ -250,9 +250,10 @@ fn a_day_larger_than_the_bound_loses_its_bodies_and_keeps_its_rows() {
     let ledger = open(&settings(folder.path()));
     for n in 0..400 {
         let mut large = exchange(n);
-        // What does not compress.
-        let noise: Vec<u8> =
-            (0..20_000u64).map(|k| (k * k * 2_654_435_761 + n * 97).to_be_bytes()[3]).collect();
+        // What does not compress, and begins like nothing else.
+        let noise =
+            |k: u64| (k ^ k >> 7).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(k | 1);
+        let noise: Vec<u8> = (n << 20..).take(20_000).map(|k| noise(k).to_be_bytes()[1]).collect();
         large.request.pieces = vec![bytes::Bytes::from(noise)];
         drop(ledger.settled(large));
     }
