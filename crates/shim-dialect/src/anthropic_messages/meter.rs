@@ -40,29 +40,33 @@ impl MessageMeter {
     /// Takes `message` of a `message_start`, or a whole answer. True when it has a place for content.
     fn message(&mut self, text: &str) -> bool {
         self.begun = true;
-        let mut fits = false;
+        // Of a member that comes twice the last one counts.
+        let (mut fits, mut used) = (false, None);
         let _ = each_member(text, |member| match &*member.key {
             "model" => self.reading.model = member.value.as_str().filter(|m| !m.is_empty()).map(Into::into),
-            "usage" => self.usage(&member.value),
+            "usage" => used = Some(member.value),
             "content" => {
                 fits = true;
                 self.reading.content |= holds(&member.value);
             }
             key => self.stop(key, &member.value),
         });
+        used.iter().for_each(|used| self.usage(used));
         self.tell();
         fits
     }
 
     /// Takes a `message_delta`.
     fn delta(&mut self, text: &str) {
+        let mut used = None;
         let _ = each_member(text, |member| match &*member.key {
-            "usage" => self.usage(&member.value),
+            "usage" => used = Some(member.value),
             "delta" => {
                 let _ = each_member(member.value.text(), |member| self.stop(&member.key, &member.value));
             }
             _ => {}
         });
+        used.iter().for_each(|used| self.usage(used));
         self.tell();
     }
 
