@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use shim_ir::{Candidate, Finish, FinishReason, Part, Response};
-use shim_wire::from_json;
+use shim_wire::{RawJson, from_json};
 
 use super::{content, keep, keep_other, rest, said, service_tier, string, usage};
 use crate::anthropic_messages::errors;
@@ -38,19 +38,21 @@ pub(crate) fn message(body: &str) -> Result<Response, AnswerError> {
     })
 }
 
-/// The answer of `POST /v1/messages/count_tokens`; `None` for another. It has what the context came to before it was edited
-/// (`context_management`) beside the count, and nothing else: what has is a message that lacks its content.
+/// The answer of `POST /v1/messages/count_tokens`; `None` for another. What else stands in it, as `context_management` does, is
+/// kept among the words of its usage: a count has nothing but that.
 /// Source: <https://platform.claude.com/docs/en/api/messages/count_tokens>, read 2026-11-26.
 fn counted(wire: &mut Message<'_>) -> Option<Response> {
     let is_message =
         wire.content.is_some() || wire.id.is_some() || wire.model.is_some() || wire.usage.is_some();
-    if is_message || wire.rest.iter().any(|(key, _)| !matches!(key, "input_tokens" | "context_management")) {
+    if is_message || wire.rest.iter().any(|(key, _)| key == "content") {
         return None;
     }
-    let input = wire.rest.take("input_tokens")?;
-    let edited = wire.rest.take("context_management");
-    let edited = edited.map(|edited| format!(",\"context_management\":{}", edited.get())).unwrap_or_default();
-    let usage = usage(&format!("{{\"input_tokens\":{}{edited}}}", input.get()))?;
+    let (_, input) = wire.rest.iter().find(|(key, _)| *key == "input_tokens")?;
+    let mut usage = usage(&format!("{{\"input_tokens\":{}}}", input.get()))?;
+    let members =
+        wire.rest.iter().map(|(key, value)| format!("{}:{}", RawJson::string(key).get(), value.get()));
+    let members: Vec<_> = members.collect();
+    usage.words = RawJson::parse(&format!("{{{}}}", members.join(","))).ok();
     Some(Response { usage: Some(usage), ..Response::default() })
 }
 

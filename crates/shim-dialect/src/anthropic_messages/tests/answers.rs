@@ -6,9 +6,9 @@ use shim_testkit::recordings::Recording;
 use shim_wire::frame::Framing;
 
 use super::{FAMILIES, answer, classes, opaque, refused, told};
-use crate::AnswerError;
 use crate::anthropic_messages::AnthropicMessages;
 use crate::laws::{each, recorded, stream_laws, whole_laws};
+use crate::{AnswerError, Decode as _};
 
 /// The stream that Anthropic would have told this answer in.
 fn streamed(message: &Value) -> String {
@@ -341,4 +341,18 @@ fn opaque_state_is_kept_byte_for_byte() {
     );
     assert_eq!(told(&response), ["reasoning t|Signature=s+/=A", "reasoning |Redacted=d=="]);
     assert_eq!(opaque(&response), [OpaqueKind::Signature, OpaqueKind::Redacted]);
+}
+
+#[test]
+fn a_count_keeps_what_else_it_says_and_a_message_without_content_is_none() {
+    let read = |body: &str| AnthropicMessages.decode_response(body);
+    let body =
+        r#"{"input_tokens":5,"context_management":{"original_input_tokens":9},"cache_read_input_tokens":3}"#;
+    let counted = read(body).unwrap();
+    assert!(counted.is_count());
+    let usage = counted.usage.unwrap();
+    assert_eq!((usage.input_total().0, usage.words.unwrap().get()), (5, body));
+    for message in [r#"{"id":"m","input_tokens":5}"#, r#"{"usage":{},"input_tokens":5}"#] {
+        assert!(matches!(read(message), Err(AnswerError::Decode(_))), "{message}");
+    }
 }
