@@ -109,7 +109,7 @@ fn of_request(codec: &dyn Encode, quirks: &[(&str, &str)], words: &Words, reques
         let traits = Traits { quirks: vec![quirk.to_owned()], ..Traits::default() };
         let goal = Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "s" };
         let encoded = codec.encode_request(request, &goal);
-        for path in words.missing(&encoded.body, &encoded.losses) {
+        for path in words.missing(encoded.body.to_text().as_bytes(), &encoded.losses) {
             found.entry(path).or_insert(quirk);
         }
     }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use shim_ir::{Fault, Finish, Loss, Request, Traits, Usage};
-use shim_wire::Layout;
 use shim_wire::frame::Framing;
+use shim_wire::{JsonText, Layout};
 
 use crate::{Billed, Echo};
 
@@ -25,7 +25,7 @@ pub struct Goal<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
     /// The body.
-    pub body: Vec<u8>,
+    pub body: JsonText,
     /// What reading the answer will need.
     pub echo: Echo,
     /// What was not carried unchanged.

@@ -148,6 +148,10 @@ pub(crate) fn request_laws(codec: &dyn Decode, route: &Route, body: &str) -> shi
     let head = codec.head(route, body).unwrap_or_else(|e| panic!("the head does not read: {e}"));
     assert_eq!(head.model, request.model);
     assert_eq!(head.stream, request.stream.is_some());
+    let shared = bytes::Bytes::copy_from_slice(body.as_bytes());
+    let text = std::str::from_utf8(&shared).expect("UTF-8");
+    let read = shim_wire::checked(&shared, || codec.decode_request(route, text));
+    assert_eq!(read.as_ref(), Ok(&request), "what was checked says the same");
     let other = "another-model";
     let splices = codec.retarget(&head, other, false);
     let pieces =
@@ -189,7 +193,7 @@ pub(crate) fn embed_laws(codec: &dyn Encode, route: &Route, body: &str) -> shim_
     let goal = Goal { operation: Operation::Embed, model: &request.model, traits: &traits, seed: "seed" };
     let encoded = embed.encode_embed(&request, &goal);
     assert_eq!(encoded.losses, [], "the same dialect loses nothing");
-    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let text = encoded.body.to_text();
     let asked = codec.route_for(Operation::Embed, &request.model, false);
     let mut back = embed.decode_embed(&asked, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
     // One input may be asked for as a list of one.
@@ -245,7 +249,7 @@ pub(crate) fn request_round_trip(codec: &dyn Encode, route: &Route, request: &sh
     let encoded = codec.encode_request(request, &goal);
     assert_eq!(encoded.losses, [], "the same dialect loses nothing");
     assert!(encoded.echo.is_empty(), "the same dialect changes nothing: {:?}", encoded.echo);
-    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let text = encoded.body.to_text();
     let back = codec.decode_request(route, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
     assert_eq!(&back, request, "{text}");
 }

@@ -96,10 +96,29 @@ fn a_request_crosses_without_being_decoded() {
         for (body, to) in bodies.iter().flat_map(|body| Dialect::ALL.map(|to| (body, to))) {
             let (_, request) = asked(speaker(from), path, body);
             let encoded = speaker(to).encode_request(&request, &goal);
-            let written = String::from_utf8(encoded.body).unwrap();
+            let written = encoded.body.to_text();
             assert!(written.contains(LITERAL), "{from} to {to}: {written}");
             let parts = request.system.iter().chain(request.turns.iter().flat_map(|turn| &turn.parts));
             says_it(parts, &format!("{from} to {to}"));
+        }
+    }
+}
+
+#[test]
+fn a_long_text_crosses_without_being_copied() {
+    let traits = Traits::default();
+    let goal = Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "seed" };
+    let long = format!("\"{}\"", LITERAL.trim_matches('"').repeat(100));
+    for from in Dialect::ALL {
+        let (path, bodies) = asks(from);
+        for (body, to) in bodies.iter().flat_map(|body| Dialect::ALL.map(|to| (body, to))) {
+            let body = bytes::Bytes::from(body.replace(LITERAL, &long));
+            let text = std::str::from_utf8(&body).unwrap();
+            let (_, request) = shim_wire::checked(&body, || asked(speaker(from), path, text));
+            let encoded = speaker(to).encode_request(&request, &goal);
+            assert!(encoded.body.to_text().contains(&long), "{from} to {to}");
+            let shared = |piece: &bytes::Bytes| body.as_ptr_range().contains(&piece.as_ptr());
+            assert!(encoded.body.into_pieces().iter().any(shared), "{from} to {to}: it was copied");
         }
     }
 }
@@ -139,7 +158,7 @@ fn what_is_joined_is_not_decoded() {
     let goal = Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "seed" };
     let bare = LITERAL.trim_matches('"');
     for to in [Dialect::OpenaiChat, Dialect::OpenaiResponses] {
-        let body = String::from_utf8(speaker(to).encode_request(&request, &goal).body).unwrap();
+        let body = speaker(to).encode_request(&request, &goal).body.to_text();
         assert!(body.contains(&format!(r#""{bare}\n\n{bare}""#)), "{to}: {body}");
     }
     says_it(request.system.iter(), "joined");

@@ -17,7 +17,7 @@ pub(crate) fn request(request: &Request, operation: Operation) {
     let traits = Traits::default();
     for codec in DIALECTS.map(speaker) {
         let goal = Goal { operation, model: "m", traits: &traits, seed: "0192f0c1" };
-        let text = json(codec.encode_request(request, &goal).body);
+        let text = json(codec.encode_request(request, &goal).body.into_bytes().into());
         let route = codec.route_for(operation, "m", request.stream.is_some());
         if let Err(error) = codec.decode_request(&route, &text) {
             assert_eq!(error.to_string(), "", "{}: {text}", codec.dialect());
@@ -34,7 +34,7 @@ pub(crate) fn embed(dialect: Dialect, route: &Route, body: &str) {
     for codec in DIALECTS.map(speaker) {
         let Some(embed) = codec.embeds() else { continue };
         let goal = Goal { operation: Operation::Embed, model: "m", traits: &traits, seed: "0192f0c1" };
-        let text = json(embed.encode_embed(&request, &goal).body);
+        let text = json(embed.encode_embed(&request, &goal).body.into_bytes().into());
         if let Err(error) = embed.decode_embed(&codec.route_for(Operation::Embed, "m", false), &text) {
             assert_eq!(error.to_string(), "", "{}: {text}", codec.dialect());
         }

@@ -1,8 +1,8 @@
 //! The laws of a dialect, for any bytes.
 
 use bytes::Bytes;
-use shim_dialect::{AnswerError, Decode, Items, Link, Operation, Reading, Route};
-use shim_ir::{Event, FaultKind, FoldError, Grammar, Response, fold};
+use shim_dialect::{AnswerError, Decode, DecodeError, Items, Link, Operation, Reading, Route};
+use shim_ir::{Event, FaultKind, FoldError, Grammar, Request, Response, fold};
 use shim_wire::frame::{FRAME_BYTES_MAX, Frame, Framer, Framing};
 use shim_wire::scan::{self, Limits};
 use shim_wire::{Splice, splice};
@@ -47,6 +47,7 @@ fn sent_on(codec: &dyn Decode, route: &Route, body: &str) {
     }
     let Ok(head) = codec.head(route, body) else { return };
     assert!(scan::check(body.as_bytes(), Limits::default()).is_ok(), "the head accepts what is not JSON");
+    read_as_checked(codec, route, body, &decoded);
     let moved = Route { model: route.model.as_ref().map(|_| OTHER.to_owned()), ..route.clone() };
     // A body may name another model than the path does; sent on, both are the same.
     let twice = route.model.is_some() && (head.model_span.is_some() || !head.model_spans_inside.is_empty());
@@ -65,6 +66,14 @@ fn sent_on(codec: &dyn Decode, route: &Route, body: &str) {
             Err(error) => assert_eq!(error.to_string(), "", "it does not decode when sent on: {text}"),
         }
     }
+}
+
+/// What the head takes says the same when it is read as a body that was checked.
+fn read_as_checked(codec: &dyn Decode, route: &Route, body: &str, known: &Result<Request, DecodeError>) {
+    let body = Bytes::from(body.to_owned());
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let read = shim_wire::checked(&body, || codec.decode_request(route, text));
+    assert_eq!(format!("{read:?}"), format!("{known:?}"));
 }
 
 /// A request that names nothing of kept answers says the same when it is said in full; any other stays JSON, and no longer

@@ -29,7 +29,7 @@ pub(crate) const CORRECTIONS_MAX: usize = 1024;
 const EACH_OF_THE_FIRST: u64 = 64;
 
 /// One in so many, by the random end of its id.
-const ONE_IN: u128 = 16;
+const ONE_IN: u128 = 64;
 
 impl Corrections {
     /// The correction of the target of this name.
@@ -140,11 +140,11 @@ mod tests {
         let (corrections, estimate) = (Corrections::default(), Estimate::of(&Request::default()));
         let name = Arc::from("lab/one");
         let taught = |corrections: &Corrections| {
-            (0..160).filter(|id| corrections.wants("lab/one", ExchangeId(*id))).count()
+            (0..640).filter(|id| corrections.wants("lab/one", ExchangeId(*id))).count()
         };
-        assert_eq!(taught(&corrections), 160);
+        assert_eq!(taught(&corrections), 640);
         (0..EACH_OF_THE_FIRST).for_each(|_| corrections.learn(&name, &estimate, Tokens(100)));
-        assert_eq!(taught(&corrections), 10);
+        assert_eq!(taught(&corrections), 640 / 64);
     }
 
     #[test]

@@ -141,8 +141,9 @@ pub(crate) fn decoded(admitted: &Admitted) -> Result<Arc<shim_ir::Request>, Faul
     let decode = || {
         let body = said(admitted)?;
         let text = utf8(&body).map_err(|error| DecodeError::from(error).into_request_fault())?;
-        let request =
-            client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault)?;
+        let read = || client.decode_request(&admitted.route, text).map_err(DecodeError::into_request_fault);
+        // Reading its head has checked the client's own body.
+        let request = if admitted.is_own(&body) { shim_wire::checked(&body, read)? } else { read()? };
         Ok(Arc::new(asked(admitted, request)))
     };
     admitted.decoded.get_or_init(decode).clone()
@@ -164,7 +165,7 @@ fn build(
         Fault::new(FaultKind::Internal, "the request cannot be built").detail(error)
     };
     let uri = Uri::try_from([http.base_path.as_str(), path.as_str()].concat()).map_err(invalid)?;
-    let mut request = Request::new(PiecesBody::new([sent.body.clone()].into_iter().collect()));
+    let mut request = Request::new(PiecesBody::new(sent.body.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&admitted.parts.headers, http, &sent.headers);

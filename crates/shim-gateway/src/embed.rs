@@ -37,7 +37,7 @@ pub(crate) async fn embed<C: Connect>(
     let goal = Goal { operation: Operation::Embed, model, traits: &traits, seed: &seed };
     let asked = theirs.encode_embed(&request, &goal);
     let mut losses = judged(client, &step.target.name, asked.losses, rule)?;
-    let sent = Sent { body: asked.body.into(), headers: asked.headers };
+    let sent = Sent { body: asked.body.into_pieces(), headers: asked.headers };
     let mut answer = match ask(worker, admitted, step, http, false, &sent).await {
         Ok(answer) => answer,
         Err(failed) => return Err(failed.after(losses)),

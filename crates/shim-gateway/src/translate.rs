@@ -12,6 +12,7 @@ use shim_ir::{
 };
 use shim_policy::fidelity::Rule;
 use shim_policy::vault::{Gather, Given};
+use shim_wire::Pieces;
 use shim_wire::frame::{FRAME_BYTES_MAX, Frame, FrameError, Framer, Framing};
 
 use crate::plan::Step;
@@ -40,7 +41,7 @@ pub(crate) struct Outbound {
 
 /// What goes to the target.
 pub(crate) struct Sent {
-    pub(crate) body: Bytes,
+    pub(crate) body: Pieces,
     /// The headers without which the body is not taken.
     pub(crate) headers: Vec<(&'static str, &'static str)>,
 }
@@ -80,7 +81,7 @@ impl Pair {
         let mut losses = renumbered(self.unforced(encoded.losses), &given.turns);
         losses.splice(0..0, given.losses.iter().cloned());
         let losses = judged_as(self.client, &step.target.name, losses, rule, |path| self.named(path))?;
-        let sent = Sent { body: encoded.body.into(), headers: encoded.headers };
+        let sent = Sent { body: encoded.body.into_pieces(), headers: encoded.headers };
         Ok(Outbound { sent, echo: encoded.echo, losses })
     }
 

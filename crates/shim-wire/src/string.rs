@@ -6,11 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{LazyLock, OnceLock};
 
+use bytes::Bytes;
 use memchr::{memchr, memmem};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::Str;
+use crate::scan::utf8;
+use crate::source;
 use crate::unescape::unescape;
 
 /// A string, or the literal it had in the JSON it came in, which is decoded when somebody reads it.
@@ -40,12 +43,34 @@ enum Form {
     /// What stood between the quotes, in which every escape is a short one or one of ASCII; and what it says, once somebody
     /// has asked.
     Quoted { literal: Box<str>, said: OnceLock<Box<str>> },
+    /// The same of a long one, whether or not there are escapes in it.
+    Shared(Box<Shared>),
+}
+
+/// A part of a body that was read, which is text.
+#[derive(Clone)]
+struct Shared {
+    literal: Bytes,
+    said: OnceLock<Box<str>>,
+}
+
+impl Shared {
+    /// What stood between the quotes.
+    fn literal(&self) -> &str {
+        utf8(&self.literal).unwrap_or_default()
+    }
+
+    fn said(&self) -> &str {
+        self.said.get_or_init(|| unescape(self.literal()).unwrap_or_default().into())
+    }
 }
 
 /// How a string can be written.
 pub(crate) enum Written<'s> {
     /// As what stands between the quotes.
-    Literal(&'s str),
+    Literal(&'s [u8]),
+    /// As what stands between the quotes, which can be had without being copied.
+    Shared(&'s Bytes),
     /// With the escapes it needs.
     Said(&'s str),
 }
@@ -69,13 +94,18 @@ impl JsonString {
     #[must_use]
     pub fn read(raw: &RawValue) -> Option<Self> {
         let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-        let Some(first) = memchr(b'\\', inner.as_bytes()) else {
-            return Some(Self(Form::Plain(inner.to_owned())));
-        };
-        if !are_ascii(inner.as_bytes().get(first..)?) {
+        let first = memchr(b'\\', inner.as_bytes());
+        if let Some(first) = first
+            && !are_ascii(inner.as_bytes().get(first..)?)
+        {
             return unescape(inner).map(Self::from);
         }
-        Some(Self(Form::Quoted { literal: inner.into(), said: OnceLock::new() }))
+        let said = OnceLock::new();
+        Some(Self(match (source::part(inner), first) {
+            (Some(literal), _) => Form::Shared(Box::new(Shared { literal, said })),
+            (None, Some(_)) => Form::Quoted { literal: inner.into(), said },
+            (None, None) => Form::Plain(inner.to_owned()),
+        }))
     }
 
     /// The string.
@@ -87,6 +117,7 @@ impl JsonString {
             Form::Quoted { literal, said } => {
                 said.get_or_init(|| unescape(literal).unwrap_or_default().into())
             }
+            Form::Shared(shared) => shared.said(),
         }
     }
 
@@ -98,6 +129,12 @@ impl JsonString {
             Form::Quoted { literal, said } => {
                 said.into_inner().map(String::from).or_else(|| unescape(&literal)).unwrap_or_default()
             }
+            Form::Shared(mut shared) => shared
+                .said
+                .take()
+                .map(String::from)
+                .or_else(|| unescape(shared.literal()))
+                .unwrap_or_default(),
         }
     }
 
@@ -113,7 +150,11 @@ impl JsonString {
     #[doc(hidden)]
     #[must_use]
     pub fn was_decoded(&self) -> bool {
-        !matches!(&self.0, Form::Quoted { said, .. } if said.get().is_none())
+        match &self.0 {
+            Form::Said(_) | Form::Plain(_) => true,
+            Form::Quoted { said, .. } => said.get().is_some(),
+            Form::Shared(shared) => shared.said.get().is_some(),
+        }
     }
 
     /// Whether it says nothing. Like all that follows, it decodes nothing.
@@ -122,12 +163,22 @@ impl JsonString {
         match &self.0 {
             Form::Said(text) | Form::Plain(text) => text.is_empty(),
             Form::Quoted { literal, .. } => literal.is_empty(),
+            Form::Shared(shared) => shared.literal.is_empty(),
         }
     }
 
     /// Whether there is nothing in it but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
+        let first = match self.written() {
+            Written::Said(text) => text.as_bytes().first(),
+            Written::Literal(literal) => literal.first(),
+            Written::Shared(literal) => literal.first(),
+        };
+        // Most begin with a letter, and few are long.
+        if first.is_some_and(|first| first.is_ascii_graphic() && *first != b'\\') {
+            return false;
+        }
         self.pieces().all(|piece| piece.trim_start().is_empty())
     }
 
@@ -139,21 +190,25 @@ impl JsonString {
 
     /// What it says, in order, piece by piece.
     pub fn pieces(&self) -> impl Iterator<Item = &str> {
-        let (text, escapes) = match &self.0 {
-            Form::Said(text) | Form::Plain(text) => (text.as_str(), false),
-            Form::Quoted { literal, said } => match said.get() {
-                Some(text) => (&**text, false),
-                None => (&**literal, true),
-            },
+        let said = match &self.0 {
+            Form::Said(text) | Form::Plain(text) => Some(text.as_str()),
+            Form::Quoted { said, .. } => said.get().map(|text| &**text),
+            Form::Shared(shared) => shared.said.get().map(|text| &**text),
         };
-        Pieces { rest: text, escapes }
+        let literal = || match &self.0 {
+            Form::Said(_) | Form::Plain(_) => "",
+            Form::Quoted { literal, .. } => literal,
+            Form::Shared(shared) => shared.literal(),
+        };
+        Pieces { rest: said.unwrap_or_else(literal), escapes: said.is_none() }
     }
 
     pub(crate) fn written(&self) -> Written<'_> {
         match &self.0 {
             Form::Said(text) => Written::Said(text),
-            Form::Plain(text) => Written::Literal(text),
-            Form::Quoted { literal, .. } => Written::Literal(literal),
+            Form::Plain(text) => Written::Literal(text.as_bytes()),
+            Form::Quoted { literal, .. } => Written::Literal(literal.as_bytes()),
+            Form::Shared(shared) => Written::Shared(&shared.literal),
         }
     }
 }
@@ -263,6 +318,7 @@ impl PartialEq for JsonString {
         }
         match (self.written(), other.written()) {
             (Written::Literal(own), Written::Literal(others)) if own == others => true,
+            (Written::Shared(own), Written::Shared(others)) if own == others => true,
             _ => self.as_str() == other.as_str(),
         }
     }
@@ -326,11 +382,13 @@ fn no_string<E: Error>(raw: &RawValue) -> E {
 mod tests {
     use std::hash::BuildHasher;
 
+    use bytes::Bytes;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
-    use super::JsonString;
-    use crate::{JsonWriter, Str, from_json};
+    use super::{Form, JsonString};
+    use crate::source::SHARED_MIN;
+    use crate::{JsonWriter, Str, checked, from_json};
 
     fn read(literal: &str) -> Option<JsonString> {
         JsonString::read(serde_json::from_str::<&RawValue>(literal).unwrap())
@@ -340,6 +398,15 @@ mod tests {
         let mut out = Vec::new();
         write(JsonWriter::new(&mut out));
         String::from_utf8(out).unwrap()
+    }
+
+    /// The same, read from a body that is so long that it is shared.
+    fn shared(literal: &str) -> Option<JsonString> {
+        let body = Bytes::from(literal.to_owned());
+        let text = std::str::from_utf8(&body).unwrap();
+        let text = checked(&body, || from_json::<JsonString>(text)).ok()?;
+        assert!(matches!(text.0, Form::Said(_) | Form::Shared(_)), "{literal}");
+        Some(text)
     }
 
     /// Literals with every form of escape, and without.
@@ -386,6 +453,23 @@ mod tests {
             match (read(&literal), serde_json::from_str::<String>(&literal)) {
                 (Some(text), Ok(known)) => {
                     prop_assert_eq!(text.clone().into_string(), known.as_str());
+                    check(&text, &known);
+                }
+                (None, Err(_)) => {}
+                (text, known) => prop_assert!(false, "{:?} {:?}", text, known),
+            }
+        }
+
+        #[test]
+        fn a_shared_literal_says_the_same(literal in literal()) {
+            let inner = literal.trim_matches('"');
+            let literal = format!("\"{}\"", inner.repeat(SHARED_MIN / inner.len().max(1) + 1));
+            prop_assume!(literal.len() >= SHARED_MIN + 2);
+            match (shared(&literal), serde_json::from_str::<String>(&literal)) {
+                (Some(text), Ok(known)) => {
+                    prop_assert_eq!(text.clone().into_string(), known.as_str());
+                    prop_assert_eq!(&text, &read(&literal).unwrap());
+                    prop_assert_eq!(&text, &shared(&literal).unwrap());
                     check(&text, &known);
                 }
                 (None, Err(_)) => {}

@@ -1,10 +1,11 @@
 //! JSON written straight into a buffer: no tree, members in the order they are put.
 
+use bytes::Bytes;
 use fearless_simd::Simd;
 
 use crate::block::{Block, Work, widely};
 use crate::string::Written;
-use crate::{JsonString, RawJson};
+use crate::{JsonString, JsonText, RawJson};
 
 /// Writes one JSON text behind what a buffer holds.
 ///
@@ -23,6 +24,8 @@ use crate::{JsonString, RawJson};
 #[derive(Debug)]
 pub struct JsonWriter<'a> {
     out: &'a mut Vec<u8>,
+    /// Takes strings that can be had without being copied, each with where in `out` it belongs; otherwise they are copied.
+    shared: Option<&'a mut Vec<(usize, Bytes)>>,
     /// Whether the next member or element needs a comma before it.
     more: bool,
     /// Whether U+0085, U+2028 and U+2029, which some clients take for the end of a line, are escaped.
@@ -38,7 +41,14 @@ impl<'a> JsonWriter<'a> {
     /// A writer behind what `out` holds.
     #[must_use]
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, more: false, lines: false }
+        Self { out, shared: None, more: false, lines: false }
+    }
+
+    /// A writer behind what `text` holds, which shares long strings.
+    #[must_use]
+    pub fn sharing(text: &'a mut JsonText) -> Self {
+        let JsonText { own, shared } = text;
+        Self { out: own, shared: Some(shared), more: false, lines: false }
     }
 
     /// Escapes the characters that some clients take for the end of a line; values kept verbatim lose the line breaks
@@ -149,7 +159,7 @@ impl<'a> Place<'_, 'a> {
 
     /// Several strings as one, with `between` between them.
     pub fn joined(self, texts: &[&JsonString], between: &str) {
-        let JsonWriter { out, lines, .. } = self.0;
+        let JsonWriter { out, shared, lines, .. } = self.0;
         out.push(b'"');
         for (at, text) in texts.iter().enumerate() {
             if at > 0 {
@@ -157,12 +167,11 @@ impl<'a> Place<'_, 'a> {
             }
             match text.written() {
                 // What needs an escape has one, and no escape is made beyond that need but for the ends of lines.
-                Written::Literal(literal) if *lines => escape_lines(out, literal),
-                Written::Literal(literal) => {
-                    // Room for what comes behind it, too: grown by a byte, all of it would be copied.
-                    out.reserve(literal.len() + literal.len() / 8 + 64);
-                    out.extend_from_slice(literal.as_bytes());
-                }
+                Written::Literal(literal) => copy(out, literal, *lines),
+                Written::Shared(literal) => match shared {
+                    Some(shared) if !*lines => shared.push((out.len(), literal.clone())),
+                    Some(_) | None => copy(out, literal, *lines),
+                },
                 Written::Said(text) => inside(out, text, *lines),
             }
         }
@@ -196,7 +205,7 @@ impl<'a> Place<'_, 'a> {
     /// A value kept verbatim.
     pub fn raw(self, raw: &RawJson) {
         if self.0.lines {
-            escape_lines(self.0.out, raw.get());
+            escape_lines(self.0.out, raw.get().as_bytes());
         } else {
             self.0.out.extend_from_slice(raw.get().as_bytes());
         }
@@ -226,6 +235,16 @@ fn inside(out: &mut Vec<u8>, text: &str, lines: bool) {
     out.reserve(text.len() + text.len() / 8 + 1);
     let text = text.as_bytes();
     if lines { widely(Escaped::<true> { out, text }) } else { widely(Escaped::<false> { out, text }) }
+}
+
+/// Writes what stood between the quotes of a JSON string.
+fn copy(out: &mut Vec<u8>, literal: &[u8], lines: bool) {
+    if lines {
+        return escape_lines(out, literal);
+    }
+    // Room for what comes behind it, too: grown by a byte, all of it would be copied.
+    out.reserve(literal.len() + literal.len() / 8 + 64);
+    out.extend_from_slice(literal);
 }
 
 /// Writes `text` with its escapes, a block at a time.
@@ -322,9 +341,9 @@ fn end_of_line(out: &mut Vec<u8>, from: &[u8]) -> usize {
 }
 
 /// Copies JSON text; the characters in question can only stand inside its strings, and line breaks only between tokens.
-fn escape_lines(out: &mut Vec<u8>, text: &str) {
+fn escape_lines(out: &mut Vec<u8>, text: &[u8]) {
     let breaks = |byte: &u8| matches!(byte, 0xC2 | 0xE2 | b'\n' | b'\r');
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some(at) = rest.iter().position(breaks) {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain);

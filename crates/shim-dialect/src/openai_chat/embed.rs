@@ -92,7 +92,7 @@ pub(super) fn encode_request(request: &EmbedRequest, goal: &Goal<'_>) -> Encoded
         w.maybe("user", request.user.as_deref(), JsonWriter::string);
         losses.write_own(&request.rest, &"", w);
     });
-    Encoded { body, losses: losses.0, ..Encoded::default() }
+    Encoded { body: body.into(), losses: losses.0, ..Encoded::default() }
 }
 
 fn word(form: VectorForm) -> &'static str {

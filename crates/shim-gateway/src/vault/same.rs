@@ -69,9 +69,10 @@ pub(crate) async fn same(
     let encoded = speaker(dialect).encode_request(request, &goal);
     let losses = given.losses.iter().cloned().chain(renumbered(encoded.losses, &given.turns)).collect();
     let losses = judged(speaker(dialect), &step.target.name, losses, rule)?;
-    let text = utf8(&encoded.body).map_err(|error| unwritten(&error))?;
+    let body = encoded.body.into_bytes();
+    let text = utf8(&body).map_err(|error| unwritten(&error))?;
     let head = admitted.codec.0.head(&admitted.route, text).map_err(|error| unwritten(&error))?;
-    Ok(Some(Box::new(Changed { body: encoded.body.into(), head, losses })))
+    Ok(Some(Box::new(Changed { body, head, losses })))
 }
 
 fn unwritten(error: &dyn std::fmt::Display) -> Fault {

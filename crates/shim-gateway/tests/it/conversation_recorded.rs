@@ -73,7 +73,7 @@ fn sent(mut request: Request, dialect: Dialect) -> (String, Vec<u8>) {
     let (traits, codec) = (Traits::default(), speaker(dialect));
     let goal = Goal { operation: Operation::Generate, model: "lab/m", traits: &traits, seed: "s" };
     let stream = request.stream.is_some();
-    let body = codec.encode_request(&request, &goal).body;
+    let body = codec.encode_request(&request, &goal).body.into_bytes().into();
     let path = codec.upstream_path(&codec.route_for(Operation::Generate, "lab/m", stream), "lab/m");
     (if path.starts_with("/v1") { path } else { format!("/v1{path}") }, body)
 }

@@ -45,7 +45,7 @@ fn asked(dialect: Dialect, stream: bool, change: impl FnOnce(&mut shim_ir::Reque
     let route: Route = codec.route_for(Operation::Generate, "chat", stream);
     let path = codec.upstream_path(&route, "chat");
     let path = if path.starts_with("/v1") { path } else { format!("/v1{path}") };
-    (path, encoded.body.into())
+    (path, encoded.body.into_bytes())
 }
 
 fn told(answer: &Answer) -> Told {

@@ -104,9 +104,8 @@ fn asked(source: &Source, client: &dyn Encode) -> Request {
     let own = source.request.clone().unwrap_or_default();
     let traits = Traits::default();
     let goal = Goal { operation: Operation::Generate, model: "model", traits: &traits, seed: "0192f0c1" };
-    let body = client.encode_request(&own, &goal).body;
+    let body = client.encode_request(&own, &goal).body.to_text();
     let route = client.route_for(Operation::Generate, "model", true);
-    let body = String::from_utf8_lossy(&body);
     let mut request = client.decode_request(&route, &body).unwrap_or_default();
     request.stream = Some(StreamAsk { usage: Some(true), ..StreamAsk::default() });
     request

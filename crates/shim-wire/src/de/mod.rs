@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 
 use self::access::{Entries, Raw};
 use crate::scan::{DEPTH_CEILING, Limits, Quoted, ScanError, Scanner};
+use crate::source::is_checked;
 use crate::text_of;
 
 /// The name by which serde_json's `RawValue` asks for the text of a value, and of the one member that it wants it in. It is
@@ -34,12 +35,12 @@ pub struct Refused;
 
 type Read<T> = Result<T, Refused>;
 
-/// Reads the `T` that is the whole of `text`.
+/// Reads the `T` that is the whole of `text`; of a body that was checked ([`checked`](crate::checked)) as [`read_raw`].
 ///
 /// # Errors
 /// When the text is refused.
 pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Read<T> {
-    Reader::new(text, false).whole()
+    Reader::new(text, is_checked(text)).whole()
 }
 
 /// Reads the `T` that is the whole of `raw`, which was checked when it was read.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use shim_ir::{LossKind, OutputFormat, Request, Schema};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::{JsonText, JsonWriter, RawJson};
 
 use super::choice::{self, Choice};
 use super::ids::Ids;
@@ -19,8 +19,8 @@ use crate::{Encoded, Goal, Operation};
 pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let mut cx = Cx::asking(goal.traits);
     let ask = Ask::of(request, goal, &mut cx);
-    let mut body = Vec::with_capacity(2048);
-    JsonWriter::new(&mut body).object(|w| ask.write(w, &mut cx));
+    let mut body = JsonText::with_capacity(2048);
+    JsonWriter::sharing(&mut body).object(|w| ask.write(w, &mut cx));
     // Code execution and the fetching of pages were betas once and are none any more.
     let files = cx.names_file.then_some(FILES_BETA);
     let headers = ask.offers.headers().into_iter().chain(files).collect();

@@ -31,7 +31,7 @@ fn asked(codec: &dyn Decode, recording: &Recording) -> Option<Request> {
 fn is_taken(request: &Request, traits: &Traits) {
     let goal = Goal { operation: Operation::Generate, model: "claude", traits, seed: "s" };
     let encoded = AnthropicMessages.encode_request(request, &goal);
-    let text = String::from_utf8(encoded.body).unwrap();
+    let text = encoded.body.to_text();
     let route = AnthropicMessages.route_for(Operation::Generate, "claude", false);
     AnthropicMessages.decode_request(&route, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
     let body: Value = serde_json::from_str(&text).unwrap();

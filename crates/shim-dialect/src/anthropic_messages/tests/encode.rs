@@ -252,8 +252,8 @@ fn sent(source: &dyn Encode, request: &Request, traits: &Traits) -> (Value, Enco
     let mut encoded = AnthropicMessages.encode_request(request, &goal);
     let means = |loss: &Loss| loss.kind == LossKind::Unsupported || !source.is_bookkeeping(&loss.path);
     encoded.losses.retain(means);
-    let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-    let text = String::from_utf8(encoded.body.clone()).unwrap();
+    let body: Value = serde_json::from_str(&encoded.body.to_text()).expect("JSON");
+    let text = encoded.body.to_text();
     let route = AnthropicMessages.route_for(Operation::Generate, "claude", false);
     AnthropicMessages.decode_request(&route, &text).expect("it is read in its own dialect");
     (body, encoded)
@@ -757,10 +757,7 @@ fn tokens_are_counted_without_an_answer() {
     let request = OpenaiChat.decode_request(&route, &body.to_string()).unwrap();
     let goal = Goal { operation: Operation::CountTokens, model: "claude", traits: &traits, seed: "s" };
     let encoded = AnthropicMessages.encode_request(&request, &goal);
-    assert_eq!(
-        std::str::from_utf8(&encoded.body),
-        Ok(r#"{"model":"claude","messages":[{"role":"user","content":"hi"}]}"#)
-    );
+    assert_eq!(encoded.body.to_text(), r#"{"model":"claude","messages":[{"role":"user","content":"hi"}]}"#);
     assert_eq!(encoded.losses, []);
     let counted = AnthropicMessages.decode_response(r#"{"input_tokens":12}"#).unwrap();
     assert!(counted.candidates.is_empty());

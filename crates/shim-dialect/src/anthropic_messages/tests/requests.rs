@@ -68,8 +68,8 @@ fn servers_with_tools_are_tools() {
     let traits = shim_ir::Traits::default();
     let goal = crate::Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "s" };
     let sent = AnthropicMessages.encode_request(&request, &goal);
-    let [sent, body] = [&sent.body[..], body.as_bytes()]
-        .map(|text| serde_json::from_slice::<serde_json::Value>(text).unwrap());
+    let [sent, body] =
+        [&*sent.body.to_text(), body].map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
     assert_eq!(sent, body);
 }
 

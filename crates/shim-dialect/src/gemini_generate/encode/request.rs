@@ -1,7 +1,7 @@
 //! Requests.
 
 use shim_ir::{Request, ServerState};
-use shim_wire::{JsonWriter, RawJson};
+use shim_wire::{JsonText, JsonWriter, RawJson};
 
 use super::super::decode::DIALECT;
 use super::content::Scribe;
@@ -49,8 +49,8 @@ pub(super) fn encoded(
     let called = called(request, &names);
     let losses = Losses::default();
     let mut scribe = Scribe { names: &names, called: &called, traits: goal.traits, losses, sign: false };
-    let mut body = Vec::with_capacity(2048);
-    JsonWriter::new(&mut body).object(|w| members(w, &mut scribe));
+    let mut body = JsonText::with_capacity(2048);
+    JsonWriter::sharing(&mut body).object(|w| members(w, &mut scribe));
     let losses = scribe.losses.into_list();
     Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses, ..Encoded::default() }
 }

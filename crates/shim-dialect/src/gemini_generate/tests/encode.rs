@@ -227,7 +227,7 @@ fn spoken(request: &Request) -> (Vec<String>, Vec<(String, String)>, usize) {
 #[track_caller]
 fn asked_alike(request: &Request) {
     let encoded = encode(request, &Traits::default());
-    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let text = encoded.body.to_text();
     let back = GeminiGenerate.decode_request(&route_for("generateContent"), &text).expect("it decodes");
     let (texts, calls, results) = spoken(request);
     let (told, called, given) = spoken(&back);

@@ -26,7 +26,7 @@ fn traits(quirks: &[&str]) -> Traits {
 pub(super) fn encode(request: &Request, traits: &Traits) -> Encoded {
     let goal = Goal { operation: Operation::Generate, model: "m", traits, seed: "seed" };
     let encoded = GeminiGenerate.encode_request(request, &goal);
-    let text = std::str::from_utf8(&encoded.body).expect("UTF-8");
+    let text = &*encoded.body.to_text();
     GeminiGenerate
         .decode_request(&route_for("generateContent"), text)
         .unwrap_or_else(|e| panic!("{e}: {text}"));
@@ -37,7 +37,7 @@ pub(super) fn encode(request: &Request, traits: &Traits) -> Encoded {
 #[track_caller]
 fn check_for(traits: &Traits, request: &Request, body: &str, losses: &[(&str, LossKind)]) -> Encoded {
     let encoded = encode(request, traits);
-    assert_eq!(String::from_utf8_lossy(&encoded.body), body);
+    assert_eq!(encoded.body.to_text(), body);
     let told: Vec<_> = encoded.losses.iter().map(|loss| (loss.path.as_str(), loss.kind)).collect();
     assert_eq!(told, losses);
     encoded
@@ -160,7 +160,7 @@ fn calls_and_results_meet() {
     over.turns.push(said(Role::Assistant, "so"));
     over.turns.push(said(Role::User, "and"));
     let encoded = encode(&over, &traits(&["thought_signatures"]));
-    assert!(!String::from_utf8_lossy(&encoded.body).contains("skip_thought"));
+    assert!(!encoded.body.to_text().contains("skip_thought"));
 }
 
 #[track_caller]
@@ -270,7 +270,7 @@ fn functions_are_declared_and_renamed() {
     assert_eq!(echo, [("patch", "patch", true, 0), ("a_b_2", "a b", false, 0), ("grp__go", "go", false, 1)]);
     let open = encode(&offering(vec![function("f", schema, None)], None), &traits(&["openapi_schema"]));
     let wanted = r#""parameters":{"type":"OBJECT","properties":{"a":{"type":"STRING","nullable":true}}}"#;
-    assert!(String::from_utf8_lossy(&open.body).contains(wanted));
+    assert!(open.body.to_text().contains(wanted));
     assert_eq!(open.losses, []);
 }
 
@@ -311,7 +311,7 @@ fn tools_of_other_providers_are_mapped_by_meaning() {
     check("googleSearch", r#","tools":[{"googleSearch":{}}]"#, &[]);
     let both = offering(vec![native("web_search"), function("f", "{}", None)], None);
     let encoded = encode(&both, &Traits::default());
-    assert!(String::from_utf8_lossy(&encoded.body).contains(r#"{"includeServerSideToolInvocations":true}"#));
+    assert!(encoded.body.to_text().contains(r#"{"includeServerSideToolInvocations":true}"#));
     let encoded = encode(&both, &traits(&["no_mixed_tools"]));
     assert_eq!((encoded.losses[0].path.as_str(), encoded.losses[0].kind), ("tools[0]", UNSUPPORTED));
 }
@@ -612,7 +612,7 @@ fn counts_are_answers_of_usage() {
     let goal = Goal { operation: Operation::CountTokens, model: "m", traits: &Traits::default(), seed: "s" };
     let encoded = GeminiGenerate.encode_request(&request, &goal);
     let wanted = format!(r#"{{"generateContentRequest":{{"model":"models/m",{}}}}}"#, &USER[1..]);
-    assert_eq!(String::from_utf8(encoded.body).unwrap(), wanted);
+    assert_eq!(encoded.body.to_text(), wanted);
     let usage = Some(Usage { input_uncached: Tokens(5), ..Usage::default() });
     let asker = crate::Asker { operation: Operation::CountTokens, ..asker(&request, Framing::Sse) };
     let told = GeminiGenerate.encode_response(&Response { usage, ..Response::default() }, &asker);

@@ -1,7 +1,7 @@
 //! Requests.
 
 use shim_ir::{LossKind, OutputFormat, Request, Sampling, StreamAsk, ThinkTags};
-use shim_wire::JsonWriter;
+use shim_wire::{JsonText, JsonWriter};
 
 use super::losses::{Losses, is_own};
 use super::names::{CallIds, Names};
@@ -44,8 +44,8 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         losses: Losses::default(),
         unthinking: false,
     };
-    let mut body = Vec::with_capacity(2048);
-    JsonWriter::new(&mut body).object(|w| {
+    let mut body = JsonText::with_capacity(2048);
+    JsonWriter::sharing(&mut body).object(|w| {
         w.string("model", goal.model);
         chat(request, &mut to, w);
     });

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use shim_ir::{OutputFormat, Part, Request, Sampling, Schema, StreamAsk, Text, Tokens};
-use shim_wire::{JsonString, JsonWriter, RawJson};
+use shim_wire::{JsonString, JsonText, JsonWriter, RawJson};
 
 use super::super::decode::STORE;
 use super::ask::Ask;
@@ -26,8 +26,8 @@ const USER_BYTES_MAX: usize = 64;
 /// Encodes a request.
 pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     let mut ask = Ask::new(request, goal);
-    let mut body = Vec::with_capacity(2048);
-    JsonWriter::new(&mut body).object(|w| {
+    let mut body = JsonText::with_capacity(2048);
+    JsonWriter::sharing(&mut body).object(|w| {
         w.string("model", goal.model);
         put_conversation(w, request, &mut ask);
         put_tool_use(w, request, &mut ask);

@@ -45,7 +45,7 @@ fn check(traits: &Traits, request: &Request, sent: Value, lost: &[Lost<'_>]) {
     let usual = json!({
         "model": "claude", "max_tokens": 9_000, "messages": [{ "role": "user", "content": "hi" }],
     });
-    check_all(&encoded.body, &encoded.losses, &with(usual, sent), lost);
+    check_all(encoded.body.to_text().as_bytes(), &encoded.losses, &with(usual, sent), lost);
 }
 
 /// As [`check`], for a model of which nothing is known.

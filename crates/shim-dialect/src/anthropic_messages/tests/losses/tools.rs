@@ -138,7 +138,7 @@ fn alternatives_at_the_top() {
     let either = json!({ "type": "object", "oneOf": [of("a"), of("b")] });
     let request = offering(vec![described("f", &either, None)], None);
     let encoded = encode(&Traits::default(), &request);
-    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let body: Value = serde_json::from_str(&encoded.body.to_text()).unwrap();
     let schema = &body["tools"][0]["input_schema"];
     assert!(schema.get("oneOf").is_none(), "{schema}");
     assert!(schema["description"].as_str().unwrap().contains("oneOf"), "{schema}");

@@ -27,7 +27,7 @@ fn asks(request: &EmbedRequest, parts: Value, lost: &[Lost<'_>]) {
     let goal = Goal { operation: Operation::Embed, model: "m", traits: &Traits::default(), seed: "s" };
     let encoded = GeminiGenerate.encode_embed(request, &goal);
     let wanted = json!({ "requests": [{ "model": "models/m", "content": { "parts": parts } }] });
-    check_all(&encoded.body, &encoded.losses, &wanted, lost);
+    check_all(encoded.body.to_text().as_bytes(), &encoded.losses, &wanted, lost);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn traits(quirks: &[&str]) -> Traits {
 fn encode(request: &Request, traits: &Traits) -> (Value, Encoded) {
     let goal = Goal { operation: Operation::Generate, model: "m", traits, seed: "s" };
     let encoded = OpenaiChat.encode_request(request, &goal);
-    let body = std::str::from_utf8(&encoded.body).expect("UTF-8");
+    let body = &*encoded.body.to_text();
     let read = OpenaiChat.decode_request(&route_for(Operation::Generate), body);
     read.unwrap_or_else(|error| panic!("{error}: {body}"));
     (serde_json::from_str(body).expect("JSON"), encoded)

@@ -196,7 +196,7 @@ fn words_of(part: &Part, found: &mut Vec<String>) {
 fn check_other_request(codec: &dyn Decode, recording: &Recording) {
     let Some(request) = request_of(codec, recording) else { return };
     let (encoded, _) = encode(&request, &Traits::default());
-    let text = String::from_utf8(encoded.body).expect("UTF-8");
+    let text = encoded.body.to_text();
     let back = OpenaiResponses
         .decode_request(&route_for(Operation::Generate), &text)
         .unwrap_or_else(|error| panic!("{error}: {text}"));

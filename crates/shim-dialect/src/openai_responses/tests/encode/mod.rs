@@ -32,7 +32,7 @@ fn loses(losses: &[Loss], wanted: Lost<'_>) {
 fn encode(request: &Request, traits: &Traits) -> (Encoded, Value) {
     let goal = Goal { operation: Operation::Generate, model: "target", traits, seed: "seed" };
     let encoded = OpenaiResponses.encode_request(request, &goal);
-    let body = serde_json::from_slice(&encoded.body).expect("JSON");
+    let body = serde_json::from_str(&encoded.body.to_text()).expect("JSON");
     (encoded, body)
 }
 

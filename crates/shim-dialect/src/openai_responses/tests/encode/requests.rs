@@ -435,8 +435,5 @@ fn nothing_is_kept_for_a_client_that_knows_no_state() {
         &Request { sampling: Sampling { seed: Some(1), ..Sampling::default() }, ..Request::default() },
         &goal,
     );
-    assert_eq!(
-        (String::from_utf8(counted.body).unwrap().as_str(), counted.losses),
-        (r#"{"model":"m","input":[]}"#, vec![])
-    );
+    assert_eq!((counted.body.to_text().as_str(), counted.losses), (r#"{"model":"m","input":[]}"#, vec![]));
 }

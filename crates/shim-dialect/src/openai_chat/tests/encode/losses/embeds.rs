@@ -18,7 +18,7 @@ fn asked(input: EmbedInput, rest: Rest, told: Lost<'_>, seen: &[Seen<'_>]) {
     let request = EmbedRequest { inputs: vec![input], alone: true, rest, ..EmbedRequest::default() };
     let goal = Goal { operation: Operation::Embed, model: "m", traits: &Traits::default(), seed: "s" };
     let encoded = OpenaiChat.encode_embed(&request, &goal);
-    lost::check(&encoded.body, &encoded.losses, &[told], seen);
+    lost::check(encoded.body.to_text().as_bytes(), &encoded.losses, &[told], seen);
 }
 
 fn input(parts: Vec<Part>) -> EmbedInput {

@@ -18,7 +18,7 @@ use crate::openai_chat::{OpenaiChat, QUIRKS};
 #[track_caller]
 fn row(request: &Request, traits: &Traits, lost: &[Lost<'_>], seen: &[Seen<'_>]) {
     let (_, encoded) = encode(request, traits);
-    lost::check(&encoded.body, &encoded.losses, lost, seen);
+    lost::check(encoded.body.to_text().as_bytes(), &encoded.losses, lost, seen);
 }
 
 /// A request that says nothing, with a change.
