@@ -21,6 +21,7 @@ mod measure;
 pub(crate) mod order;
 mod page;
 mod process;
+pub(crate) mod profile;
 mod quiet;
 mod records;
 mod subject;

@@ -26,6 +26,7 @@ usage: cargo xtask VERB
   fuzz [TARGET]... [--seconds N]    every fuzz target, or those named; see docs/fuzzing.md
   clients [FILTER]...               official SDKs and agents, through the gateway; installs them at first
   bench [--help]                    what the gateway costs
+  profile                           counts anew what requests run, for the compiler; needs llvm-profdata
   order                             lists anew which functions the linker puts together; needs valgrind
   catalog [FACTS]                   imports the catalogue from a folder of facts";
 
@@ -53,6 +54,7 @@ fn run(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "clients" => clients::run(rest),
         "order" => bench::order::run(&root()),
+        "profile" => bench::profile::run(&root()),
         "catalog" => {
             let facts = rest.first().map_or_else(|| root().join("../shared/catalog"), PathBuf::from);
             catalog::import(&root(), &facts)

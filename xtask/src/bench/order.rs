@@ -72,7 +72,7 @@ fn watch(lab: &mut Lab, kind: Kind, loads: &[&str]) -> Result<Ran> {
 }
 
 /// Waits until it answers, which takes longer while it is watched.
-fn wait(subject: &mut Subject) -> Result<()> {
+pub(super) fn wait(subject: &mut Subject) -> Result<()> {
     let running = subject.running.as_mut().context("it was started")?;
     let mut waited = running.wait_for_answer(subject.address, &load::first_request());
     for _ in 0..5 {
