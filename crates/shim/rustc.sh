@@ -1,6 +1,7 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Cargo starts this in place of the compiler (`.cargo/config.toml`). What is optimised at the end, all of it together, is
 # built with the profile of what requests run: docs/decisions/0011-built-for-what-runs.md. Everything else is built as ever.
+# It is bash, for other shells drop variables whose names hold a dash, and cargo sets such for tests.
 # `SHIM_PROFILE=generate` builds a program that counts, `SHIM_PROFILE=off` one without the profile.
 profile=${0%/*}/requests.profdata
 case " $* " in

@@ -136,6 +136,15 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
+    /// As cargo names the programs of a crate for its tests.
+    #[test]
+    fn variables_with_a_dash_in_their_names_reach_the_compiler() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let output =
+            Command::new(root.join("crates/shim/rustc.sh")).arg("env").env("A_b-c", "1").output().unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().lines().any(|line| line == "A_b-c=1"));
+    }
+
     #[test]
     fn only_what_is_optimised_at_the_end_is_built_with_the_profile() {
         let library = ["--crate-name", "a b", "-C", "opt-level=3", "-C", "linker-plugin-lto"];
