@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
-use memchr::{memchr, memmem};
+use fearless_simd::Simd;
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::Str;
+use crate::block::{Block, Work, widely};
 use crate::scan::utf8;
 use crate::source;
 use crate::unescape::unescape;
@@ -75,18 +77,43 @@ pub(crate) enum Written<'s> {
     Said(&'s str),
 }
 
-/// Escapes with digits are resolved at once, unless they are of ASCII: not every pair of them is a character, and an error
-/// must not come late.
-static DIGITS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\\u"));
-
-/// Whether the escapes with digits, of what stands between quotes, are of ASCII. A backslash that is escaped itself counts
-/// as one that is not.
+/// Whether the escapes with digits, of what stands between quotes, are of ASCII. Others are resolved at once: not every pair
+/// of them is a character, and an error must not come late. A backslash that is escaped itself counts as one that is not.
 fn are_ascii(inner: &[u8]) -> bool {
-    let of_ascii = |at: usize| {
-        let digits = inner.get(at + 2..at + 6);
-        matches!(digits, Some([b'0', b'0', b'0'..=b'7', last]) if last.is_ascii_hexdigit())
-    };
-    DIGITS.find_iter(inner).all(of_ascii)
+    widely(Escaped(inner))
+}
+
+/// The inside of a string, a block at a time.
+struct Escaped<'i>(&'i [u8]);
+
+impl Work for Escaped<'_> {
+    type Done = bool;
+
+    #[inline(always)]
+    fn on<S: Simd>(self, simd: S) -> bool {
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let block = Block::first(simd, rest, 0);
+            // What follows the last byte stands in the next block.
+            let mut marks = block.is(b'\\') & (block.is(b'u') >> 1 | 1 << 63);
+            while marks != 0 {
+                let behind = marks.trailing_zeros() as usize + 1;
+                if !is_of_ascii(rest.get(behind..).unwrap_or_default()) {
+                    return false;
+                }
+                marks &= marks - 1;
+            }
+            rest = rest.get(64..).unwrap_or_default();
+        }
+        true
+    }
+}
+
+/// Whether what follows a backslash is no escape with digits, or one of ASCII.
+fn is_of_ascii(behind: &[u8]) -> bool {
+    let digits =
+        || matches!(behind.get(1..5), Some([b'0', b'0', b'0'..=b'7', last]) if last.is_ascii_hexdigit());
+    behind.first() != Some(&b'u') || digits()
 }
 
 impl JsonString {
@@ -386,7 +413,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
-    use super::{Form, JsonString};
+    use super::{Form, JsonString, are_ascii};
     use crate::source::SHARED_MIN;
     use crate::{JsonWriter, Str, checked, from_json};
 
@@ -448,6 +475,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn escapes_of_other_characters_are_found_wherever_they_stand(
+            inner in prop::collection::vec(prop_oneof![4 => Just("a"), 4 => Just("u"), 2 => Just("\\"), 1 => Just("\\u00"),
+                1 => Just("\\u0041"), 1 => Just("\\u00e9")], 0..200)
+        ) {
+            let inner = inner.concat();
+            let is_other = |at: usize| {
+                let digits = inner.get(at + 2..at + 6);
+                digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).is_none_or(|number| number > 0x7F)
+            };
+            prop_assert_eq!(are_ascii(inner.as_bytes()), !inner.match_indices("\\u").any(|(at, _)| is_other(at)));
+        }
+
         #[test]
         fn a_literal_says_what_serde_json_reads(literal in literal()) {
             match (read(&literal), serde_json::from_str::<String>(&literal)) {

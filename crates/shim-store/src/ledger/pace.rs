@@ -21,14 +21,34 @@ impl Pace {
         Self { queue, since: Instant::now() }
     }
 
-    /// Called between two rows. Nobody goes first while the queue is filling: what has no room in it is not recorded.
+    /// Called between two rows.
     pub(super) fn between(&mut self) {
-        if self.since.elapsed() < AT_ONCE {
-            return;
+        if let Some(yields) = turn(self.since.elapsed(), || self.queue.fills()) {
+            if yields {
+                std::thread::yield_now();
+            }
+            self.since = Instant::now();
         }
-        if !self.queue.fills() {
-            std::thread::yield_now();
-        }
-        self.since = Instant::now();
+    }
+}
+
+/// Whether others go first after so much work; `None` while it is not yet time to ask. Nobody goes first while the queue
+/// fills: what has no room in it is not recorded.
+fn turn(worked: Duration, fills: impl FnOnce() -> bool) -> Option<bool> {
+    (worked >= AT_ONCE).then(|| !fills())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{AT_ONCE, turn};
+
+    #[test]
+    fn others_go_first_now_and_then_while_there_is_room() {
+        let unasked = || -> bool { panic!("it was not yet time to look at the queue") };
+        assert_eq!(turn(AT_ONCE - Duration::from_nanos(1), unasked), None);
+        assert_eq!(turn(AT_ONCE, || false), Some(true));
+        assert_eq!(turn(AT_ONCE, || true), Some(false), "what has no room in the queue is not recorded");
     }
 }
