@@ -108,7 +108,7 @@ fn a_request_crosses_without_being_decoded() {
 fn a_long_text_crosses_without_being_copied() {
     let traits = Traits::default();
     let goal = Goal { operation: Operation::Generate, model: "m", traits: &traits, seed: "seed" };
-    let long = format!("\"{}\"", LITERAL.trim_matches('"').repeat(100));
+    let long = format!("\"{}\"", LITERAL.trim_matches('"').repeat(500));
     for from in Dialect::ALL {
         let (path, bodies) = asks(from);
         for (body, to) in bodies.iter().flat_map(|body| Dialect::ALL.map(|to| (body, to))) {

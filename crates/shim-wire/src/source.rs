@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
-/// Shorter strings are copied: that costs less than to share them, and they would hold on to a whole body.
-pub(crate) const SHARED_MIN: usize = 1024;
+/// Shorter strings are copied: that costs little, and a part holds on to all of the buffer its body was read into.
+pub(crate) const SHARED_MIN: usize = 8 << 10;
 
 thread_local! {
     /// What [`checked`] was given. Wire types borrow from text, of which nobody could tell what it is a part of.
