@@ -83,7 +83,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_shared_stands_where_a_copy_would(
-            strings in prop::collection::vec(("[a-z\\n\"\\\\é]{1,40}", 0..500_usize), 0..5),
+            strings in prop::collection::vec(("[a-t\\n\"\\\\é]{1,40}", 0..500_usize), 0..5),
             between in "[a\"]{0,3}",
         ) {
             let strings: Vec<String> = strings.into_iter().map(|(text, times)| text.repeat(times)).collect();
