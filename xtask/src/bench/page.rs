@@ -19,7 +19,8 @@ The subject has one core to itself; the upstream and the load generator, on the 
 nothing between: the harness itself. *nginx* is a plain reverse proxy with one worker, kept-alive connections and no
 buffering. *floor* is the least a gateway on hyper can do: pass bytes on, single-threaded, without a single feature.
 *shim* runs with a credential check, usage accounting in the ledger and metrics on, told to record `usage`, and otherwise at its
-defaults; what its default of recording all bodies costs is measured apart.
+defaults; what its default of recording all bodies costs is measured apart. Both are built as every release here is, with the
+gateway's profile ([0011](decisions/0011-built-for-what-runs.md)), in which the floor finds what it has in common with it.
 
 Subjects take turns in short rounds, forwards and then backwards, so that drift of the machine falls on all alike.
 Figures are medians of the rounds, with (least–greatest). Ratios are formed within a round. Processor time is user and
