@@ -53,7 +53,8 @@ pub fn splice(original: &Bytes, mut splices: SmallVec<[Splice; 2]>) -> Result<Pi
     Ok(pieces)
 }
 
-fn keep(pieces: &mut Pieces, piece: Bytes) {
+/// Adds a piece, unless there is nothing in it.
+pub(crate) fn keep(pieces: &mut Pieces, piece: Bytes) {
     if !piece.is_empty() {
         pieces.push(piece);
     }
