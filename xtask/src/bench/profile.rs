@@ -120,13 +120,16 @@ fn merger() -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::process::Command;
+
+    fn wrapper() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("crates/shim/rustc.sh")
+    }
 
     /// What the compiler would be told.
     fn told(mode: Option<&str>, args: &[&str]) -> Vec<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let mut wrapper = Command::new(root.join("crates/shim/rustc.sh"));
+        let mut wrapper = Command::new(wrapper());
         wrapper.args(["printf", "%s\n"]).args(args).env_remove("SHIM_PROFILE");
         if let Some(mode) = mode {
             wrapper.env("SHIM_PROFILE", mode);
@@ -139,9 +142,7 @@ mod tests {
     /// As cargo names the programs of a crate for its tests.
     #[test]
     fn variables_with_a_dash_in_their_names_reach_the_compiler() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let output =
-            Command::new(root.join("crates/shim/rustc.sh")).arg("env").env("A_b-c", "1").output().unwrap();
+        let output = Command::new(wrapper()).arg("env").env("A_b-c", "1").output().unwrap();
         assert!(String::from_utf8(output.stdout).unwrap().lines().any(|line| line == "A_b-c=1"));
     }
 
@@ -157,6 +158,12 @@ mod tests {
             assert!(told(Some("generate"), args).contains(&"-Cprofile-generate".to_owned()));
             assert_eq!(told(Some("off"), args), args);
         }
+        let unknown = Command::new(wrapper())
+            .args(["true", "-C", "lto=fat"])
+            .env("SHIM_PROFILE", "on")
+            .output()
+            .unwrap();
+        assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("\"on\""));
         let others =
             ["-vV", "--crate-name", "build_script_build", "-C", "embed-bitcode=no", "-C", "opt-level=3"];
         assert_eq!(told(None, &others), others);
