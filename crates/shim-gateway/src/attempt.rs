@@ -1,18 +1,25 @@
 //! Third stage: try the targets, until one answers with something to relay.
 
+mod refused;
+mod unanswered;
+mod whole;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, StatusCode, Uri};
-use http_body_util::BodyExt as _;
 use shim_dialect::{Meter, Operation};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::failover::{self, Next};
 use shim_policy::fidelity::Rule;
-use shim_upstream::{Answer, AttemptError, Connect, Phase, PiecesBody, Timeouts, in_time, send};
+use shim_upstream::{Answer, Connect, PiecesBody, Timeouts, send};
 use shim_wire::frame::Framing;
-use shim_wire::scan::utf8;
-use tokio::time::{Instant, timeout_at};
 
+pub(crate) use self::refused::{credential_fault, error_of, holds_secret, passable};
+pub(crate) use self::unanswered::{late, unanswered};
+pub(crate) use self::whole::{Hold, hold, joined};
+
+use self::refused::refused;
+use self::whole::{HOLD_BYTES_MAX, checked};
 use crate::count::{estimated, has_no_counter};
 use crate::crossing::cross;
 use crate::demo;
@@ -96,13 +103,6 @@ impl std::fmt::Debug for Answered {
         })
     }
 }
-
-/// A whole answer up to this size is held until it is complete, so that a broken one can still be replaced by another
-/// target's or by a clear fault.
-const HOLD_BYTES_MAX: usize = 1 << 20;
-
-/// The most that is read of an upstream's error.
-const ERROR_BYTES_MAX: usize = 256 << 10;
 
 /// Tries the steps of `plan` in order.
 ///
@@ -246,46 +246,6 @@ fn build(
     Ok((request, ask))
 }
 
-pub(crate) fn unanswered(error: &AttemptError, step: &Step) -> Fault {
-    let provider = &step.target.provider.id;
-    let source = std::error::Error::source(error).map(|s| format!("{error}: {s}"));
-    let detail = source.unwrap_or_else(|| error.to_string());
-    let fault = match error {
-        AttemptError::Connect(_) => {
-            let why = error.why_unreachable().unwrap_or_default();
-            Fault::new(FaultKind::UpstreamUnreachable, format!("{provider} could not be reached: {why}"))
-        }
-        AttemptError::Exchange(error) if error.is_parse() => {
-            Fault::new(FaultKind::UpstreamMalformed, format!("{provider} does not answer in HTTP"))
-        }
-        AttemptError::Exchange(_) => {
-            let message = format!("{provider} closed the connection before it answered");
-            Fault::new(FaultKind::UpstreamCut, message)
-        }
-        AttemptError::Timeout(phase) => late(provider.as_str(), *phase, &step.target.provider.timeouts),
-    };
-    fault.detail(detail)
-}
-
-/// The fault of a phase that took too long.
-pub(crate) fn late(upstream: &str, phase: Phase, timeouts: &Timeouts) -> Fault {
-    let bound = format!("{:?} (timeouts.{})", timeouts.of(phase), phase.name());
-    let (kind, message) = match phase {
-        Phase::Connect => (
-            FaultKind::UpstreamUnreachable,
-            format!("no connection to {upstream} could be made within {bound}"),
-        ),
-        Phase::FirstByte => {
-            (FaultKind::UpstreamTimeout, format!("{upstream} did not begin to answer within {bound}"))
-        }
-        Phase::Idle => {
-            (FaultKind::UpstreamTimeout, format!("{upstream} fell silent in its answer for {bound}"))
-        }
-        Phase::Total => (FaultKind::UpstreamTimeout, format!("{upstream} was not done within {bound}")),
-    };
-    Fault::new(kind, message)
-}
-
 async fn good(
     admitted: &Admitted,
     step: &Step,
@@ -347,178 +307,4 @@ fn framing_of(admitted: &Admitted, headers: &HeaderMap) -> Option<Framing> {
     }
     let grows = admitted.route.stream && admitted.route.framing == Framing::JsonArray;
     (grows && kind.starts_with(b"application/json")).then_some(Framing::JsonArray)
-}
-
-/// Checks a whole answer: it must be complete JSON, and tell of no failure. What has the look of a good answer goes to the
-/// client as it is, before it is read. Returns whether the meter has read it.
-fn checked(
-    admitted: &Admitted,
-    step: &Step,
-    headers: &HeaderMap,
-    bytes: &Bytes,
-    meter: &mut dyn Meter,
-) -> Result<bool, Fault> {
-    let generates = admitted.route.operation == Operation::Generate;
-    if bytes.is_empty() && !generates {
-        return Ok(true);
-    }
-    let malformed = |why: &dyn std::fmt::Display| {
-        let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type");
-        let provider = &step.target.provider.id;
-        let message = format!("{provider} answered with something that is not an answer ({kind})");
-        Fault::new(FaultKind::UpstreamMalformed, message).detail(why)
-    };
-    let text = utf8(bytes).map_err(|e| malformed(&e))?;
-    if !generates {
-        shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
-    }
-    // What its client will not send back is remembered before it can ask again.
-    let restores = step.target.rules(step.endpoint.dialect).restores;
-    if generates && !restores && admitted.codec.0.is_plainly_good(text) {
-        return Ok(false);
-    }
-    // The meter of an answer to a conversation reads all of it, and so says whether it is JSON.
-    meter.whole(text);
-    match &meter.reading().fault {
-        Some(fault) if fault.kind == FaultKind::UpstreamMalformed => Err(malformed(fault)),
-        Some(fault) => Err(fault.clone()),
-        None => Ok(true),
-    }
-}
-
-pub(crate) enum Hold {
-    Whole(Bytes),
-    More(Vec<Bytes>),
-}
-
-/// Reads a whole answer, up to `bytes_max`.
-pub(crate) async fn hold(answer: &mut Answer, step: &Step, bytes_max: usize) -> Result<Hold, Fault> {
-    let timeouts = &step.target.provider.timeouts;
-    let provider = &step.target.provider.id;
-    let mut pieces: Vec<Bytes> = Vec::new();
-    let mut size = 0;
-    loop {
-        let until = || timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
-        let frame = in_time(answer.response.body_mut().frame(), until).await;
-        match frame.map_err(|phase| late(provider.as_str(), phase, timeouts))? {
-            None => break,
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    size += data.len();
-                    pieces.push(data);
-                }
-            }
-            Some(Err(e)) => {
-                let message = format!("{provider} closed the connection in the middle of its answer");
-                return Err(Fault::new(FaultKind::UpstreamCut, message).detail(e));
-            }
-        }
-        if size > bytes_max {
-            return Ok(Hold::More(pieces));
-        }
-    }
-    Ok(Hold::Whole(joined(pieces)))
-}
-
-/// The pieces as one; the usual single piece is not copied.
-pub(crate) fn joined(mut pieces: Vec<Bytes>) -> Bytes {
-    match pieces.len() {
-        0 => Bytes::new(),
-        1 => pieces.pop().unwrap_or_default(),
-        _ => pieces.concat().into(),
-    }
-}
-
-/// An error of the upstream: passed on as it came, unless it could tell of the gateway's own credential.
-async fn refused(
-    admitted: &Admitted,
-    step: &Step,
-    http: &HttpSetup,
-    answer: Answer,
-) -> Result<Attempt, Failed> {
-    let codec = admitted.codec;
-    let (parts, bytes) = error_of(step, answer).await;
-    let fault = match passable(codec, step, http, &parts, &bytes) {
-        Ok(fault) => fault,
-        Err(fault) => return Err(Failed::with(fault, parts.headers)),
-    };
-    let mut meter = codec.0.meter(admitted.route.operation);
-    if let Ok(text) = utf8(&bytes) {
-        meter.whole(text);
-    }
-    Ok(Attempt {
-        codec,
-        target: step.target.header.clone(),
-        status: parts.status,
-        headers: parts.headers,
-        body: Answered::Whole { bytes, meter, read: true },
-        fault: Some(fault),
-        losses: None,
-        timeouts: step.target.provider.timeouts,
-    })
-}
-
-/// An upstream's error, as far as it came.
-pub(crate) async fn error_of(step: &Step, answer: Answer) -> (http::response::Parts, Bytes) {
-    let (parts, body) = answer.response.into_parts();
-    let (until, _) = step.target.provider.timeouts.until(Phase::Idle, Instant::now(), answer.deadline);
-    let collected = http_body_util::Limited::new(body, ERROR_BYTES_MAX).collect();
-    let bytes = match timeout_at(until, collected).await {
-        Ok(Ok(collected)) => {
-            answer.lease.give_back();
-            collected.to_bytes()
-        }
-        // The status tells enough; the connection, in the middle of an answer, is of no further use.
-        Ok(Err(_)) | Err(_) => Bytes::new(),
-    };
-    (parts, bytes)
-}
-
-/// The fault an upstream's error tells of; an error where the client must not, or could not, read it as it came.
-pub(crate) fn passable(
-    codec: Coded,
-    step: &Step,
-    http: &HttpSetup,
-    parts: &http::response::Parts,
-    bytes: &Bytes,
-) -> Result<Fault, Fault> {
-    let provider = &step.target.provider.id;
-    let status = parts.status.as_u16();
-    if !(400..600).contains(&status) {
-        let redirect = if parts.status.is_redirection() { ", a redirect that is not followed" } else { "" };
-        let message = format!("{provider} answered with status {status}{redirect}");
-        return Err(Fault::new(FaultKind::UpstreamMalformed, message));
-    }
-    let mut fault = codec.0.decode_fault(status, bytes);
-    fault.retry_after_ms = fault.retry_after_ms.or_else(|| retry_after(&parts.headers));
-    if parts.status == StatusCode::UNAUTHORIZED || holds_secret(http, bytes) {
-        return Err(credential_fault(step, &fault));
-    }
-    // What is no JSON object is not the dialect's error: it is told in the client's.
-    let is_object = bytes.trim_ascii_start().starts_with(b"{") || bytes.trim_ascii_start().starts_with(b"[");
-    let is_json = shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).is_ok();
-    if is_object && is_json { Ok(fault) } else { Err(fault) }
-}
-
-/// Providers show a part of the credential they refuse; the client must not see it.
-pub(crate) fn credential_fault(step: &Step, theirs: &Fault) -> Fault {
-    let provider = &step.target.provider;
-    let message = match &provider.credential {
-        Some(name) => format!("{} refused the gateway's credential ({name})", provider.id),
-        None => format!("{} wants a credential, and the gateway has none for it", provider.id),
-    };
-    let mut fault = Fault::new(FaultKind::UpstreamCredential, message);
-    fault.status = theirs.status.filter(|status| *status == 401).or(Some(502));
-    fault
-}
-
-pub(crate) fn holds_secret(http: &HttpSetup, bytes: &[u8]) -> bool {
-    let secret = http.secret.as_ref().map(|s| s.expose().as_bytes()).filter(|s| !s.is_empty());
-    secret.is_some_and(|secret| memchr::memmem::find(bytes, secret).is_some())
-}
-
-/// How long the upstream asks to wait, from its headers.
-fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    number("retry-after-ms").or_else(|| number("retry-after").map(|s| s.saturating_mul(1000)))
 }
