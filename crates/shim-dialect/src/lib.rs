@@ -29,6 +29,7 @@ mod marks;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
+mod progress;
 mod standing;
 mod think;
 #[cfg(test)]

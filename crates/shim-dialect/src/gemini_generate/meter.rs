@@ -7,9 +7,10 @@ use shim_wire::frame::Frame;
 use super::decode::{blocked, finish, is_finish, said, usage};
 use super::errors;
 use super::glance::{CandidateGlance, Glance};
-use super::stream::{is_blank, malformed};
+use super::stream::is_blank;
 use crate::billed::searched;
 use crate::common::each_element;
+use crate::progress::malformed;
 use crate::{Meter, Operation, Reading};
 
 /// Reads along with a stream or a whole answer.

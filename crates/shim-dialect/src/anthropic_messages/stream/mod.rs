@@ -6,7 +6,7 @@ mod part;
 mod wire;
 
 use serde_json::value::RawValue;
-use shim_ir::{Event, Fault, FaultKind, Foreign, Rest, Start};
+use shim_ir::{Event, Fault, Foreign, Rest, Start};
 use shim_wire::frame::Frame;
 use shim_wire::{RawJson, Str, from_json};
 
@@ -20,6 +20,7 @@ use super::decode::{
 use super::errors;
 use super::types::{Message, MessageDelta, StreamEvent};
 use crate::common::cut;
+use crate::progress::{State, malformed};
 use crate::{DecodeError, Decoder};
 
 /// More blocks than are ever open at once.
@@ -39,19 +40,6 @@ pub(super) struct MessageDecoder {
     used: Used,
     word: Option<String>,
     sequence: Option<String>,
-}
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    /// Nothing was said yet.
-    #[default]
-    Waiting,
-    /// The answer has begun.
-    Answering,
-    /// A frame could not be read.
-    Broken,
-    /// Finished or failed.
-    Ended,
 }
 
 /// What a frame is.
@@ -93,11 +81,6 @@ impl Decoder for MessageDecoder {
         }
         self.state = State::Ended;
     }
-}
-
-/// The fault of a stream with an event that cannot be read.
-fn malformed() -> Fault {
-    Fault::new(FaultKind::UpstreamMalformed, "the upstream sent a stream event that cannot be read")
 }
 
 fn read(frame: Frame<'_>) -> Result<Read<'_>, DecodeError> {

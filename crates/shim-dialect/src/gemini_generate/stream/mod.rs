@@ -10,7 +10,7 @@ mod sink;
 mod words;
 
 use serde_json::value::RawValue;
-use shim_ir::{Event, Fault, FaultKind, Finish, FoldError, Response, Rest, Start, fold};
+use shim_ir::{Event, Fault, Finish, FoldError, Response, Rest, Start, fold};
 use shim_wire::RawJson;
 use shim_wire::frame::Frame;
 
@@ -21,6 +21,7 @@ use super::decode::{DIALECT, blocked, kept, moment, said, tells, tier, usage};
 use super::errors;
 use super::types::{self, GenerateContentResponse};
 use crate::common::{cut, each_element};
+use crate::progress::{State, malformed};
 use crate::{AnswerError, DecodeError, Decoder};
 
 /// More candidates than Gemini gives (8); one numbered beyond is refused.
@@ -44,19 +45,6 @@ pub(super) struct ChunkDecoder {
     /// A `usageMetadata` that counts nothing: what it says is in the next one too, if one comes.
     uncounted: Option<RawJson>,
     blocked: Option<Finish>,
-}
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    /// Nothing was said yet.
-    #[default]
-    Waiting,
-    /// The answer has begun.
-    Answering,
-    /// A frame could not be read.
-    Broken,
-    /// Finished or failed.
-    Ended,
 }
 
 /// What a frame is.
@@ -109,11 +97,6 @@ pub(super) fn joined(body: &str) -> Result<Response, AnswerError> {
         Err(FoldError::Failed(fault, _)) => Err(AnswerError::Fault(fault)),
         Err(error) => Err(DecodeError::shape(".", error.to_string()).into()),
     }
-}
-
-/// The fault of a stream with a frame that cannot be read.
-pub(super) fn malformed() -> Fault {
-    Fault::new(FaultKind::UpstreamMalformed, "the upstream sent a stream event that cannot be read")
 }
 
 /// Whether a frame says nothing: it is empty, or the sentinel that others who speak the dialect send.

@@ -12,8 +12,9 @@ use shim_wire::{Value, ValueKind, Walk};
 use self::template::Template;
 use super::decode::{Stated, finish, tells, usage};
 use super::errors;
-use super::stream::{malformed, unfinished};
+use super::stream::unfinished;
 use crate::common::{each_element, each_member, is_closed};
+use crate::progress::malformed;
 use crate::{Meter, Reading};
 
 /// Reads along with a stream or a whole answer.

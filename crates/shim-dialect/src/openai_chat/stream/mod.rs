@@ -15,6 +15,7 @@ use super::decode::{DIALECT, rest, said, sources, tells, usage};
 use super::errors;
 use super::types::{Choice, Completion, Count};
 use crate::common::{cut, member};
+use crate::progress::{State, malformed};
 use crate::{DecodeError, Decoder};
 
 /// More candidates than OpenAI gives (128); a choice numbered beyond is refused.
@@ -40,19 +41,6 @@ pub(super) struct ChunkDecoder {
     used: Option<RawJson>,
     results: Option<Box<RawValue>>,
     addresses: Option<Box<RawValue>>,
-}
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    /// Nothing was said yet.
-    #[default]
-    Waiting,
-    /// The answer has begun.
-    Answering,
-    /// A frame could not be read.
-    Broken,
-    /// Finished or failed.
-    Ended,
 }
 
 /// What a frame is.
@@ -92,11 +80,6 @@ impl Decoder for ChunkDecoder {
 /// and so do the servers that once did not (<https://github.com/waybarrios/vllm-mlx/issues/628>, read 2026-11-26).
 pub(super) fn unfinished() -> Fault {
     Fault::new(FaultKind::UpstreamCut, "the upstream ended the stream without saying why the answer ended")
-}
-
-/// The fault of a stream with a frame that cannot be read.
-pub(super) fn malformed() -> Fault {
-    Fault::new(FaultKind::UpstreamMalformed, "the upstream sent a stream event that cannot be read")
 }
 
 fn read(frame: Frame<'_>) -> Result<Read<'_>, DecodeError> {

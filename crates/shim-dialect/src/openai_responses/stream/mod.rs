@@ -7,7 +7,7 @@ mod part;
 mod turns;
 
 use serde_json::value::RawValue;
-use shim_ir::{Delta, Event, Fault, FaultKind, Foreign, Rest, Start};
+use shim_ir::{Delta, Event, Fault, Foreign, Rest, Start};
 use shim_wire::frame::Frame;
 use shim_wire::{RawJson, Str, from_json};
 
@@ -21,6 +21,7 @@ use super::decode::{
 use super::errors;
 use super::types::StreamEvent;
 use crate::common::{cut, member, tag};
+use crate::progress::{State, malformed};
 use crate::{DecodeError, Decoder};
 
 /// More items than any answer has.
@@ -42,19 +43,6 @@ pub(super) struct EventDecoder {
     /// beginning was passed on.
     calls: bool,
     parts: u32,
-}
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    /// Nothing was said yet.
-    #[default]
-    Waiting,
-    /// The answer has begun.
-    Answering,
-    /// A frame could not be read.
-    Broken,
-    /// Finished or failed.
-    Ended,
 }
 
 /// What a frame is.
@@ -103,11 +91,6 @@ impl Decoder for EventDecoder {
         }
         self.state = State::Ended;
     }
-}
-
-/// The fault of a stream with an event that cannot be read.
-fn malformed() -> Fault {
-    Fault::new(FaultKind::UpstreamMalformed, "the upstream sent a stream event that cannot be read")
 }
 
 fn read(frame: Frame<'_>) -> Result<Read<'_>, DecodeError> {
