@@ -409,43 +409,47 @@ pub(crate) fn lane_laws(
 ) {
     let Some(recordings) = recorded(families) else { return };
     assert!(recordings.len() > 20, "{}", recordings.len());
-    each(
-        &recordings,
-        |r| r.id.clone(),
-        |r| {
-            let route =
-                r.request.as_ref().and_then(|q| codec.route(&q.method, strip(&q.path), q.query.as_deref()));
-            if let (Some(request), Some(route)) = (&r.request, &route)
-                && request.body_encoding == "utf-8"
-                && !request.body.is_empty()
-            {
-                lane_request(codec, route, &request.body);
-            }
-            let operation = route.as_ref().map_or(Operation::Generate, |route| route.operation);
-            if operation == Operation::Stored {
-                return;
-            }
-            if r.response.status.is_some_and(|status| status >= 400) {
-                let fault = codec.decode_fault(r.response.status.unwrap_or(500), r.response.body.as_bytes());
-                assert!(!fault.message.is_empty() && fault.http_status() >= 400);
-                return;
-            }
-            let (framing, body) = as_stream(r).map_or((None, r.response.body.clone()), |(f, b)| (Some(f), b));
-            let reading = metered(codec, operation, framing, &body);
-            if malformed.contains(&r.id.as_str()) {
-                assert!(!reading.complete || reading.fault.is_some(), "taken for complete: {reading:?}");
-                return;
-            }
-            let joined = r.traits.iter().any(|t| t.starts_with("several_"));
-            assert!(joined || reading.fault.is_some() || reading.complete, "{reading:?}");
-            if let Some(usage) = &reading.usage
-                && let Some(words) = usage.words.as_ref().and_then(|w| serde_json::from_str(w.get()).ok())
-                && let Some(total) = total(&words)
-            {
-                assert_eq!((usage.input_total() + usage.output_total()).0, total, "{words}");
-            }
-        },
-    );
+    each(&recordings, |r| r.id.clone(), |r| lane_law(codec, malformed, &total, r));
+}
+
+/// The laws of the lane over one recording.
+#[track_caller]
+fn lane_law(
+    codec: &dyn Codec,
+    malformed: &[&str],
+    total: &dyn Fn(&serde_json::Value) -> Option<u64>,
+    r: &Recording,
+) {
+    let route = r.request.as_ref().and_then(|q| codec.route(&q.method, strip(&q.path), q.query.as_deref()));
+    if let (Some(request), Some(route)) = (&r.request, &route)
+        && request.body_encoding == "utf-8"
+        && !request.body.is_empty()
+    {
+        lane_request(codec, route, &request.body);
+    }
+    let operation = route.as_ref().map_or(Operation::Generate, |route| route.operation);
+    if operation == Operation::Stored {
+        return;
+    }
+    if r.response.status.is_some_and(|status| status >= 400) {
+        let fault = codec.decode_fault(r.response.status.unwrap_or(500), r.response.body.as_bytes());
+        assert!(!fault.message.is_empty() && fault.http_status() >= 400);
+        return;
+    }
+    let (framing, body) = as_stream(r).map_or((None, r.response.body.clone()), |(f, b)| (Some(f), b));
+    let reading = metered(codec, operation, framing, &body);
+    if malformed.contains(&r.id.as_str()) {
+        assert!(!reading.complete || reading.fault.is_some(), "taken for complete: {reading:?}");
+        return;
+    }
+    let joined = r.traits.iter().any(|t| t.starts_with("several_"));
+    assert!(joined || reading.fault.is_some() || reading.complete, "{reading:?}");
+    if let Some(usage) = &reading.usage
+        && let Some(words) = usage.words.as_ref().and_then(|w| serde_json::from_str(w.get()).ok())
+        && let Some(total) = total(&words)
+    {
+        assert_eq!((usage.input_total() + usage.output_total()).0, total, "{words}");
+    }
 }
 
 /// The path as a client of this gateway writes it: without what a provider puts before the version.

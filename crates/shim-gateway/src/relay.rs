@@ -1,11 +1,11 @@
 //! Fourth stage: the answer goes to the client as it comes, while a meter reads along.
 
+mod reader;
 mod stream;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -17,18 +17,15 @@ use shim_store::ledger::{Ledger, Receipt};
 use shim_upstream::{Answer, Phase, Timeouts};
 use tokio::time::{Instant, Sleep};
 
+use self::reader::{PULSE, Reader, translated};
 use self::stream::Stream;
 use crate::answer::{AnswerBody, Cut, exact, mapped, mark, retry};
-use crate::attempt::{Answered, Attempt, joined, late};
+use crate::attempt::{Answered, Attempt, late};
 use crate::ending::{Watch, ended};
 use crate::generation::Snapshot;
 use crate::headers::{TARGET, for_client};
 use crate::later::Settling;
 use crate::ticket::Ticket;
-use crate::translate::Translation;
-
-/// The most of a large whole answer that is kept for the meter.
-const METER_BYTES_MAX: usize = 32 << 20;
 
 /// Turns an attempt into the answer to the client. It consumes the attempt: nothing is tried again after this.
 pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Ticket) -> Response<AnswerBody> {
@@ -47,22 +44,10 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
     ticket.answers(status.as_u16());
     let body = match body {
         Answered::Whole { bytes, meter, read } => {
-            ticket.sent(&bytes);
-            let receipt = match &fault {
-                Some(fault) => {
-                    retry(&mut headers, fault);
-                    ticket.reads(meter.reading());
-                    ticket.fail(fault)
-                }
-                None => {
-                    // What is kept is there before the client can go on from it.
-                    ticket.tells(&bytes);
-                    ticket.told();
-                    let unread = (!read).then(|| bytes.clone());
-                    Settling { ticket, meter, unread }.later()
-                }
-            };
-            AnswerBody::whole(bytes).after(receipt)
+            if let Some(fault) = &fault {
+                retry(&mut headers, fault);
+            }
+            whole(bytes, meter, read, fault.as_ref(), ticket)
         }
         Answered::Stream { answer, framing, meter, spare_usage } => {
             headers.remove(CONTENT_LENGTH);
@@ -82,6 +67,31 @@ pub(crate) fn relay(attempt: Attempt, snapshot: &Arc<Snapshot>, mut ticket: Tick
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+/// An answer that is here whole, which waits for its exchange to be settled.
+fn whole(
+    bytes: Bytes,
+    meter: Box<dyn Meter>,
+    read: bool,
+    fault: Option<&Fault>,
+    mut ticket: Ticket,
+) -> AnswerBody {
+    ticket.sent(&bytes);
+    let receipt = match fault {
+        Some(fault) => {
+            ticket.reads(meter.reading());
+            ticket.fail(fault)
+        }
+        None => {
+            // What is kept is there before the client can go on from it.
+            ticket.tells(&bytes);
+            ticket.told();
+            let unread = (!read).then(|| bytes.clone());
+            Settling { ticket, meter, unread }.later()
+        }
+    };
+    AnswerBody::whole(bytes).after(receipt)
 }
 
 /// An answer on its way.
@@ -108,52 +118,6 @@ pub(crate) struct Relay {
     cut: bool,
     /// The snapshot the exchange runs under lives as long as the exchange.
     _snapshot: Arc<Snapshot>,
-}
-
-/// Who reads along.
-enum Reader {
-    Stream(Box<Stream>),
-    Large { meter: Box<dyn Meter>, kept: Vec<Bytes>, size: usize },
-    Translated(Box<Translation>),
-}
-
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Stream(_) => "stream",
-            Self::Large { .. } => "large",
-            Self::Translated(_) => "translated",
-        })
-    }
-}
-
-/// How long the client of a translated stream hears nothing before it is told that the stream goes on. A stream that
-/// passes as it is has its upstream's own signs of life.
-const PULSE: Duration = Duration::from_secs(15);
-
-impl Reader {
-    /// When a client that was told something at `spoke` is to be told that the stream goes on.
-    fn pulse(&self, spoke: Instant) -> Option<Instant> {
-        self.keep_alive().map(|_| spoke + PULSE)
-    }
-
-    fn keep_alive(&self) -> Option<&'static [u8]> {
-        match self {
-            Self::Translated(translation) if !translation.over() => translation.keep_alive(),
-            Self::Translated(_) | Self::Stream(_) | Self::Large { .. } => None,
-        }
-    }
-}
-
-/// Puts a piece of another dialect's stream into the client's.
-fn translated(translation: &mut Translation, data: &[u8], ticket: &mut Option<Ticket>) -> Bytes {
-    let out = translation.take(data);
-    if translation.reading().content
-        && let Some(ticket) = ticket
-    {
-        ticket.first_token();
-    }
-    out
 }
 
 impl Relay {
@@ -282,13 +246,8 @@ impl Relay {
 
     /// Lets a piece wait to be sent. Where the ledger is strict, the end of a stream waits until the exchange is settled.
     fn waits(&mut self, piece: Bytes) {
-        let ends = match &self.reader {
-            Reader::Stream(stream) => stream.complete(),
-            Reader::Translated(translation) => translation.over(),
-            Reader::Large { .. } => false,
-        };
         let strict = |ticket: &Ticket| ticket.shared().ledger().is_some_and(Ledger::is_strict);
-        if ends && self.ticket.as_ref().is_some_and(strict) {
+        if self.reader.ends() && self.ticket.as_ref().is_some_and(strict) {
             self.end.push(piece);
         } else {
             self.waiting.push(piece);
@@ -311,14 +270,7 @@ impl Relay {
                 ticket.tells(&piece);
             }
         }
-        if let Reader::Large { kept, size, .. } = &mut self.reader {
-            *size += piece.len();
-            if *size <= METER_BYTES_MAX {
-                kept.push(piece.clone());
-            } else {
-                kept.clear();
-            }
-        }
+        self.reader.keep(&piece);
         piece
     }
 
@@ -381,27 +333,7 @@ impl Relay {
 
     fn settle(&mut self, fault: Option<Fault>) {
         let Some(mut ticket) = self.ticket.take() else { return };
-        match &mut self.reader {
-            Reader::Stream(stream) => ticket.reads(stream.meter.reading()),
-            Reader::Translated(translation) => {
-                ticket.reads(translation.reading());
-                ticket.carried(translation.losses());
-            }
-            Reader::Large { meter, kept, size } => {
-                let waiting = self.waiting.iter().map(Bytes::len).sum::<usize>();
-                if *size + waiting <= METER_BYTES_MAX {
-                    kept.extend(self.waiting.iter().rev().cloned());
-                    let whole = joined(std::mem::take(kept));
-                    ticket.tells(&whole);
-                    if let Ok(text) = shim_wire::scan::utf8(&whole) {
-                        meter.whole(text);
-                    }
-                    ticket.reads(meter.reading());
-                } else {
-                    ticket.unmetered();
-                }
-            }
-        }
+        self.reader.account(&self.waiting, &mut ticket);
         self.receipt = match fault {
             Some(fault) => ticket.fail(&fault),
             None => ticket.deliver(),
@@ -410,12 +342,7 @@ impl Relay {
 
     /// Whether the client was handed its stream's last event, and all before it.
     fn is_handed_over(&self) -> bool {
-        let over = match &self.reader {
-            Reader::Stream(stream) => stream.passed_whole(),
-            Reader::Translated(translation) => translation.over() && translation.reading().fault.is_none(),
-            Reader::Large { .. } => false,
-        };
-        over && self.waiting.is_empty() && self.end.is_empty()
+        self.reader.passed_whole() && self.waiting.is_empty() && self.end.is_empty()
     }
 }
 

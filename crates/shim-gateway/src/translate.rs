@@ -1,25 +1,23 @@
 //! Another dialect than the client's: the request is put into the target's, the answer back into the client's.
 
+mod losses;
+mod stream;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shim_dialect::{
-    AnswerError, Asker, Billed, Decoder, Echo, Encode, Encoder, Goal, Meter, Operation, Reading, Restorer,
-};
-use shim_ir::{
-    Event, Fault, FaultKind, FoldError, Loss, LossKind, Part, Request, Response, Retry, ToolChoice, ToolKind,
-    fold, unfold,
-};
+use shim_dialect::{AnswerError, Asker, Billed, Echo, Encode, Goal, Meter, Operation, Reading};
+use shim_ir::{Fault, FaultKind, Loss, LossKind, Part, Request, Response, ToolChoice, ToolKind, unfold};
 use shim_policy::fidelity::Rule;
 use shim_policy::vault::{Gather, Given};
 use shim_wire::Pieces;
-use shim_wire::frame::{FRAME_BYTES_MAX, Frame, FrameError, Framer, Framing};
+use shim_wire::frame::{Frame, Framing};
 
+use self::losses::judged_as;
+pub(crate) use self::losses::{judged, of_answer, permitted, renumbered};
+pub(crate) use self::stream::Translation;
 use crate::plan::Step;
 use crate::vault::Keeping;
-
-/// Most losses that are told one by one in a message.
-const TOLD_MAX: usize = 8;
 
 /// The two dialects of an exchange, and what is asked.
 #[derive(Clone)]
@@ -112,84 +110,6 @@ impl Pair {
     }
 }
 
-/// Losses of a request that was given in place of the client's, by the turns of the client's.
-pub(crate) fn renumbered(mut losses: Vec<Loss>, turns: &[usize]) -> Vec<Loss> {
-    for loss in &mut losses {
-        let found = loss.path.strip_prefix("turns[").and_then(|rest| rest.split_once(']'));
-        let turn = found.and_then(|(number, rest)| Some((turns.get(number.parse::<usize>().ok()?)?, rest)));
-        if let Some((turn, rest)) = turn {
-            loss.path = format!("turns[{turn}]{rest}");
-        }
-    }
-    losses
-}
-
-/// The losses of a request that mean something, each with the path the client knows.
-///
-/// # Errors
-/// When `rule` does not permit one of them.
-pub(crate) fn judged(
-    client: &dyn Encode,
-    target: &str,
-    losses: Vec<Loss>,
-    rule: &Rule,
-) -> Result<Vec<Loss>, Fault> {
-    judged_as(client, target, losses, rule, |path| client.name_path(path))
-}
-
-/// The same, each path as `named` puts it.
-fn judged_as(
-    client: &dyn Encode,
-    target: &str,
-    losses: Vec<Loss>,
-    rule: &Rule,
-    named: impl Fn(&str) -> String,
-) -> Result<Vec<Loss>, Fault> {
-    let telling = losses.into_iter().filter(|loss| !is_left_out(loss, |path| client.is_bookkeeping(path)));
-    let losses: Vec<_> = telling.map(|loss| Loss { path: named(&loss.path), ..loss }).collect();
-    permitted(target, losses, rule)
-}
-
-/// Whether a loss is of bookkeeping that was left out, which is none. What was said otherwise than it came may stand at the
-/// same path, and is one.
-fn is_left_out(loss: &Loss, is_bookkeeping: impl Fn(&str) -> bool) -> bool {
-    loss.kind == LossKind::Dropped && is_bookkeeping(&loss.path)
-}
-
-/// Losses in the client's words, all of which must be permitted.
-///
-/// # Errors
-/// When `rule` does not permit one of them.
-pub(crate) fn permitted(target: &str, losses: Vec<Loss>, rule: &Rule) -> Result<Vec<Loss>, Fault> {
-    let refused = rule.refused(&losses);
-    if refused.is_empty() { Ok(losses) } else { Err(untranslatable(target, &refused)) }
-}
-
-/// The losses of an answer that mean something, each with the path the client knows, which nobody takes for one of the
-/// request.
-pub(crate) fn of_answer(client: &dyn Encode, upstream: &dyn Encode, losses: &[Loss]) -> Vec<Loss> {
-    let telling =
-        losses.iter().filter(|loss| !is_left_out(loss, |path| upstream.is_answer_bookkeeping(path)));
-    let named = |path: &str| format!("response.{}", client.name_path(path));
-    telling.map(|loss| Loss { path: named(&loss.path), ..loss.clone() }).collect()
-}
-
-/// The fault of a request that a target cannot be asked. Another target may be able to.
-fn untranslatable(target: &str, refused: &[&Loss]) -> Fault {
-    let told: Vec<_> = refused
-        .iter()
-        .take(TOLD_MAX)
-        .map(|loss| format!("{} ({}: {})", loss.path, loss.kind.name(), loss.why))
-        .collect();
-    let more = refused.len().saturating_sub(TOLD_MAX);
-    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
-    let message = format!("{target} cannot be asked this: {}{more}", told.join(", "));
-    let mut fault = Fault::new(FaultKind::Untranslatable, message);
-    fault.path = refused.first().map(|loss| loss.path.clone());
-    fault.retry = Retry::OtherTarget;
-    fault
-}
-
 impl Inbound {
     fn asker(&self, framing: Framing) -> Asker<'_> {
         Asker {
@@ -214,33 +134,6 @@ impl Inbound {
         Ok(self.told(response))
     }
 
-    /// Puts a whole stream into the client's dialect, which did not ask for one.
-    ///
-    /// # Errors
-    /// When the stream cannot be read, or tells of a failure.
-    pub(crate) fn gathered(
-        &self,
-        stream: &[u8],
-        framing: Framing,
-    ) -> Result<(Bytes, Reading, Vec<Loss>), Fault> {
-        let mut reader = Reader { decoder: self.pair.upstream.decoder(), events: Vec::new(), broken: None };
-        let mut framer = Framer::new(framing, FRAME_BYTES_MAX);
-        let framed = framer.push(stream, &mut |frame| reader.frame(frame));
-        let framed = framed.and_then(|()| framer.finish(&mut |frame| reader.frame(frame)));
-        if let Some(fault) = reader.broken.take().or(framed.err().map(unframed)) {
-            return Err(fault);
-        }
-        reader.decoder.finish(&mut reader.events);
-        match fold(reader.events) {
-            Ok((response, _)) => Ok(self.told(response)),
-            Err(FoldError::Failed(fault, _)) => Err(*fault),
-            Err(error @ (FoldError::Grammar(_) | FoldError::Misfit(_))) => {
-                Err(Fault::new(FaultKind::Internal, "the upstream's stream cannot be put together")
-                    .detail(error))
-            }
-        }
-    }
-
     fn told(&self, mut response: Response) -> (Bytes, Reading, Vec<Loss>) {
         self.echo.restore(&mut response);
         if let Some(keeping) = &self.keeping {
@@ -262,29 +155,6 @@ impl Inbound {
         }
         (out.into(), reading, of_answer(self.pair.client, self.pair.upstream, encoder.losses()))
     }
-
-    /// A translation of the stream that an upstream frames as `upstream`.
-    pub(crate) fn stream(self, upstream: Framing) -> Translation {
-        let framing = self.framing.unwrap_or_default();
-        let encoder = self.pair.client.encoder(&self.asker(framing));
-        Translation {
-            framer: Framer::new(upstream, FRAME_BYTES_MAX),
-            reader: Reader { decoder: self.pair.upstream.decoder(), events: Vec::new(), broken: None },
-            restorer: self.echo.restorer(),
-            restored: Vec::new(),
-            encoder,
-            client: self.pair.client,
-            upstream: self.pair.upstream,
-            reading: Reading::default(),
-            keeping: self.keeping.map(|keeping| (keeping, Gather::default())),
-            #[cfg(debug_assertions)]
-            grammar: shim_ir::Grammar::default(),
-        }
-    }
-}
-
-fn unframed(error: FrameError) -> Fault {
-    Fault::new(FaultKind::UpstreamMalformed, "the upstream's stream cannot be read").detail(error)
 }
 
 /// The fault of an answer that is none.
@@ -322,145 +192,5 @@ impl Meter for Known {
 
     fn reading(&self) -> &Reading {
         &self.0
-    }
-}
-
-/// A stream on its way from one dialect into another.
-pub(crate) struct Translation {
-    framer: Framer,
-    reader: Reader,
-    restorer: Restorer,
-    /// Events in the client's words that wait to be written.
-    restored: Vec<Event>,
-    encoder: Box<dyn Encoder>,
-    client: &'static dyn Encode,
-    upstream: &'static dyn Encode,
-    reading: Reading,
-    /// Remembers the answer once it is complete.
-    keeping: Option<(Arc<Keeping>, Gather)>,
-    #[cfg(debug_assertions)]
-    grammar: shim_ir::Grammar,
-}
-
-/// Reads frames into events.
-struct Reader {
-    decoder: Box<dyn Decoder>,
-    events: Vec<Event>,
-    /// Why the stream cannot be read on.
-    broken: Option<Fault>,
-}
-
-impl Reader {
-    fn frame(&mut self, frame: Frame<'_>) {
-        if self.broken.is_none()
-            && let Err(error) = self.decoder.push(frame, &mut self.events)
-        {
-            let message = "the upstream sent a stream event that cannot be read";
-            self.broken = Some(Fault::new(FaultKind::UpstreamMalformed, message).detail(error));
-        }
-    }
-}
-
-impl Translation {
-    /// Takes bytes of the upstream's stream; gives those of the client's.
-    pub(crate) fn take(&mut self, data: &[u8]) -> Bytes {
-        let reader = &mut self.reader;
-        let framed = self.framer.push(data, &mut |frame| reader.frame(frame));
-        self.check(framed);
-        self.write()
-    }
-
-    /// The upstream closed: the rest of the client's stream, which tells of it when it was too early.
-    pub(crate) fn finish(&mut self) -> Bytes {
-        let reader = &mut self.reader;
-        let framed = self.framer.finish(&mut |frame| reader.frame(frame));
-        self.check(framed);
-        if !self.over() {
-            self.reader.decoder.finish(&mut self.reader.events);
-        }
-        self.write()
-    }
-
-    /// The upstream's stream broke off: the client's ends with `fault`.
-    pub(crate) fn fail(&mut self, fault: Fault) -> Bytes {
-        if !self.over() {
-            self.reader.events.push(Event::Fault(fault));
-        }
-        self.write()
-    }
-
-    /// Whether the client's stream has its end.
-    pub(crate) fn over(&self) -> bool {
-        self.reading.complete || self.reading.fault.is_some()
-    }
-
-    pub(crate) fn reading(&self) -> &Reading {
-        &self.reading
-    }
-
-    /// What the answer's dialect could not carry so far.
-    pub(crate) fn losses(&self) -> Vec<Loss> {
-        of_answer(self.client, self.upstream, self.encoder.losses())
-    }
-
-    pub(crate) fn keep_alive(&self) -> Option<&'static [u8]> {
-        self.encoder.keep_alive()
-    }
-
-    /// Whatever cannot be framed or read ends the stream in a fault.
-    fn check(&mut self, framed: Result<(), FrameError>) {
-        if let Err(error) = framed {
-            self.reader.broken = Some(unframed(error));
-        }
-        if let Some(fault) = self.reader.broken.clone()
-            && !self.over()
-            && !self.reader.events.iter().any(|event| matches!(event, Event::Fault(_) | Event::Finish(_)))
-        {
-            self.reader.events.push(Event::Fault(fault));
-        }
-    }
-
-    fn write(&mut self) -> Bytes {
-        let mut out = Vec::new();
-        for event in self.reader.events.drain(..) {
-            self.restorer.take(event, &mut self.restored);
-        }
-        let mut restored = std::mem::take(&mut self.restored);
-        for event in restored.drain(..) {
-            if self.over() {
-                break;
-            }
-            #[cfg(debug_assertions)]
-            if let Err(error) = self.grammar.take(&event) {
-                debug_assert!(false, "{error}: {event:?}");
-            }
-            self.note(&event);
-            self.encoder.push(&event, &mut out);
-        }
-        // The room is kept for the next chunk.
-        self.restored = restored;
-        out.into()
-    }
-
-    fn note(&mut self, event: &Event) {
-        if let Some((_, gather)) = &mut self.keeping {
-            gather.take(event);
-        }
-        let reading = &mut self.reading;
-        reading.billed.note(event);
-        match event {
-            Event::Start(start) => reading.model.clone_from(&start.model),
-            Event::PartStart { .. } | Event::PartDelta { .. } => reading.content = true,
-            Event::Usage(usage) => reading.usage = Some(usage.clone()),
-            Event::Finish(finishes) => {
-                reading.finish = finishes.first().cloned().flatten();
-                reading.complete = true;
-                if let Some((keeping, gather)) = self.keeping.take() {
-                    keeping.answer(gather);
-                }
-            }
-            Event::Fault(fault) => reading.fault = Some(fault.clone()),
-            Event::PartEnd { .. } | Event::Rest(_) | Event::Foreign(_) => {}
-        }
     }
 }

@@ -71,16 +71,7 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
     if s.streamed {
         out.extend_from_slice(b" stream");
     }
-    if let Some(usage) = &s.usage {
-        let _ = write!(out, " in={} out={}", usage.input_total(), usage.output_total());
-        if usage.cache_read.0 > 0 {
-            let _ = write!(out, " cached={}", usage.cache_read);
-        }
-    }
-    if let Some(cost) = s.cost {
-        out.extend_from_slice(b" $");
-        put_usd(cost, out);
-    }
+    used(s, out);
     if let Some(first) = s.first_token_us {
         let _ = write!(out, " first={:.3}s", first as f64 / 1e6);
     }
@@ -91,6 +82,26 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
     if let Some(losses) = &s.losses {
         let _ = write!(out, " mapped losses={}", losses.len());
     }
+    went_wrong(s, out);
+    let _ = write!(out, " {}", s.id);
+}
+
+/// What it used, and what that cost.
+fn used(s: &Settled, out: &mut Vec<u8>) {
+    if let Some(usage) = &s.usage {
+        let _ = write!(out, " in={} out={}", usage.input_total(), usage.output_total());
+        if usage.cache_read.0 > 0 {
+            let _ = write!(out, " cached={}", usage.cache_read);
+        }
+    }
+    if let Some(cost) = s.cost {
+        out.extend_from_slice(b" $");
+        put_usd(cost, out);
+    }
+}
+
+/// What went wrong, if anything did.
+fn went_wrong(s: &Settled, out: &mut Vec<u8>) {
     if let Some(fault) = s.fault {
         let _ = write!(out, " {}", fault.code());
     } else if s.outcome == crate::Outcome::Abandoned {
@@ -100,7 +111,6 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
         out.extend_from_slice(b": ");
         clean(detail, out);
     }
-    let _ = write!(out, " {}", s.id);
 }
 
 /// Names and messages come from outside: control characters must not reach a terminal.

@@ -1,5 +1,7 @@
 //! A string that nobody needs to unescape on its way from one JSON text into another.
 
+mod escapes;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,13 +9,12 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use fearless_simd::Simd;
 use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
+use self::escapes::{Pieces, are_ascii};
 use crate::Str;
-use crate::block::{Block, Work, widely};
 use crate::scan::utf8;
 use crate::source;
 use crate::unescape::unescape;
@@ -75,45 +76,6 @@ pub(crate) enum Written<'s> {
     Shared(&'s Bytes),
     /// With the escapes it needs.
     Said(&'s str),
-}
-
-/// Whether the escapes with digits, of what stands between quotes, are of ASCII. Others are resolved at once: not every pair
-/// of them is a character, and an error must not come late. A backslash that is escaped itself counts as one that is not.
-fn are_ascii(inner: &[u8]) -> bool {
-    widely(Escaped(inner))
-}
-
-/// The inside of a string, a block at a time.
-struct Escaped<'i>(&'i [u8]);
-
-impl Work for Escaped<'_> {
-    type Done = bool;
-
-    #[inline(always)]
-    fn on<S: Simd>(self, simd: S) -> bool {
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let block = Block::first(simd, rest, 0);
-            // What follows the last byte stands in the next block.
-            let mut marks = block.is(b'\\') & (block.is(b'u') >> 1 | 1 << 63);
-            while marks != 0 {
-                let behind = marks.trailing_zeros() as usize + 1;
-                if !is_of_ascii(rest.get(behind..).unwrap_or_default()) {
-                    return false;
-                }
-                marks &= marks - 1;
-            }
-            rest = rest.get(64..).unwrap_or_default();
-        }
-        true
-    }
-}
-
-/// Whether what follows a backslash is no escape with digits, or one of ASCII.
-fn is_of_ascii(behind: &[u8]) -> bool {
-    let digits =
-        || matches!(behind.get(1..5), Some([b'0', b'0', b'0'..=b'7', last]) if last.is_ascii_hexdigit());
-    behind.first() != Some(&b'u') || digits()
 }
 
 impl JsonString {
@@ -240,55 +202,6 @@ impl JsonString {
     }
 }
 
-/// What a literal says, piece by piece: what stands between two escapes, and what each of them stands for.
-struct Pieces<'s> {
-    rest: &'s str,
-    escapes: bool,
-}
-
-impl<'s> Iterator for Pieces<'s> {
-    type Item = &'s str;
-
-    fn next(&mut self) -> Option<&'s str> {
-        let next = if self.escapes { memchr(b'\\', self.rest.as_bytes()) } else { None };
-        let (piece, rest) = match next {
-            Some(0) => {
-                let length = if self.rest.as_bytes().get(1) == Some(&b'u') { 6 } else { 2 };
-                let (escape, rest) = self.rest.split_at_checked(length)?;
-                (meaning(escape), rest)
-            }
-            Some(at) => self.rest.split_at_checked(at)?,
-            None => (self.rest, ""),
-        };
-        self.rest = rest;
-        (!piece.is_empty()).then_some(piece)
-    }
-}
-
-/// The characters of ASCII, each at its number.
-const ASCII: &str = concat!(
-    "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\u{9}\u{a}\u{b}\u{c}\u{d}\u{e}\u{f}",
-    "\u{10}\u{11}\u{12}\u{13}\u{14}\u{15}\u{16}\u{17}\u{18}\u{19}\u{1a}\u{1b}\u{1c}\u{1d}\u{1e}\u{1f}",
-    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~",
-    "\u{7f}",
-);
-
-/// What an escape stands for: a short one, or one of ASCII.
-fn meaning(escape: &str) -> &str {
-    match escape {
-        "\\n" => "\n",
-        "\\t" => "\t",
-        "\\r" => "\r",
-        "\\b" => "\u{8}",
-        "\\f" => "\u{c}",
-        _ if escape.len() == 6 => {
-            let number = escape.get(4..).and_then(|digits| usize::from_str_radix(digits, 16).ok());
-            number.and_then(|number| ASCII.get(number..=number)).unwrap_or_default()
-        }
-        _ => escape.get(1..).unwrap_or_default(),
-    }
-}
-
 impl Default for JsonString {
     fn default() -> Self {
         Self(Form::Plain(String::new()))
@@ -406,149 +319,4 @@ fn no_string<E: Error>(raw: &RawValue) -> E {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::hash::BuildHasher;
-
-    use bytes::Bytes;
-    use proptest::prelude::*;
-    use serde_json::value::RawValue;
-
-    use super::{Form, JsonString, are_ascii};
-    use crate::source::SHARED_MIN;
-    use crate::{JsonWriter, Str, checked, from_json};
-
-    fn read(literal: &str) -> Option<JsonString> {
-        JsonString::read(serde_json::from_str::<&RawValue>(literal).unwrap())
-    }
-
-    fn written(write: impl FnOnce(JsonWriter<'_>)) -> String {
-        let mut out = Vec::new();
-        write(JsonWriter::new(&mut out));
-        String::from_utf8(out).unwrap()
-    }
-
-    /// The same, read from a body that is so long that it is shared.
-    fn shared(literal: &str) -> Option<JsonString> {
-        let body = Bytes::from(literal.to_owned());
-        let text = std::str::from_utf8(&body).unwrap();
-        let text = checked(&body, || from_json::<JsonString>(text)).ok()?;
-        assert!(matches!(text.0, Form::Said(_) | Form::Shared(_)), "{literal}");
-        Some(text)
-    }
-
-    /// Literals with every form of escape, and without.
-    fn literal() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            4 => "[a-z é\u{2028}🙂/\u{7f}]{0,30}",
-            4 => r#"\\["\\/bfnrt]"#,
-            2 => r"\\u00[0-7][0-9a-fA-F]",
-            1 => r"\\u[0-9a-fA-F]{4}",
-            1 => Just(r"\ud83d\uDE42".to_owned()),
-        ];
-        prop::collection::vec(piece, 0..20).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
-    }
-
-    /// Everything that can be asked of it, against the string it stands for.
-    #[track_caller]
-    fn check(text: &JsonString, known: &str) {
-        assert_eq!((text.len(), text.is_empty()), (known.len(), known.is_empty()));
-        assert_eq!(text.is_blank(), known.trim().is_empty());
-        assert_eq!(text.pieces().collect::<String>(), known);
-        let made = JsonString::from(known);
-        let json = written(|mut w| w.element().text(text));
-        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), known, "{json}");
-        let lines = written(|w| w.escaping_lines().element().text(text));
-        assert!(!lines.contains(['\u{85}', '\u{2028}', '\u{2029}', '\n']), "{lines}");
-        assert_eq!(serde_json::from_str::<String>(&lines).unwrap(), known, "{lines}");
-        let joined = written(|mut w| w.element().joined(&[text, &made, text], "\n\""));
-        let wanted = format!("{known}\n\"{known}\n\"{known}");
-        assert_eq!(serde_json::from_str::<String>(&joined).unwrap(), wanted, "{joined}");
-        let mut grown = text.clone();
-        grown.push_str("\"+");
-        assert_eq!(grown, format!("{known}\"+"));
-        assert_eq!((text, text.as_str()), (&made, known));
-        let state = std::hash::RandomState::new();
-        assert_eq!(state.hash_one(text), state.hash_one(made));
-        assert_eq!((format!("{text}"), format!("{text:?}")), (known.to_owned(), format!("{known:?}")));
-        assert_eq!(text.pieces().collect::<String>(), known, "also when it was decoded");
-        assert_eq!(String::from(text.clone()), known);
-    }
-
-    proptest! {
-        #[test]
-        fn escapes_of_other_characters_are_found_wherever_they_stand(
-            inner in prop::collection::vec(prop_oneof![4 => Just("a"), 4 => Just("u"), 2 => Just("\\"), 1 => Just("\\u00"),
-                1 => Just("\\u0041"), 1 => Just("\\u00e9")], 0..200)
-        ) {
-            let inner = inner.concat();
-            let is_other = |at: usize| {
-                let digits = inner.get(at + 2..at + 6);
-                digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).is_none_or(|number| number > 0x7F)
-            };
-            prop_assert_eq!(are_ascii(inner.as_bytes()), !inner.match_indices("\\u").any(|(at, _)| is_other(at)));
-        }
-
-        #[test]
-        fn a_literal_says_what_serde_json_reads(literal in literal()) {
-            match (read(&literal), serde_json::from_str::<String>(&literal)) {
-                (Some(text), Ok(known)) => {
-                    prop_assert_eq!(text.clone().into_string(), known.as_str());
-                    check(&text, &known);
-                }
-                (None, Err(_)) => {}
-                (text, known) => prop_assert!(false, "{:?} {:?}", text, known),
-            }
-        }
-
-        #[test]
-        fn a_shared_literal_says_the_same(literal in literal()) {
-            let inner = literal.trim_matches('"');
-            let literal = format!("\"{}\"", inner.repeat(SHARED_MIN / inner.len().max(1) + 1));
-            prop_assume!(literal.len() >= SHARED_MIN + 2);
-            match (shared(&literal), serde_json::from_str::<String>(&literal)) {
-                (Some(text), Ok(known)) => {
-                    prop_assert_eq!(text.clone().into_string(), known.as_str());
-                    prop_assert_eq!(&text, &read(&literal).unwrap());
-                    prop_assert_eq!(&text, &shared(&literal).unwrap());
-                    check(&text, &known);
-                }
-                (None, Err(_)) => {}
-                (text, known) => prop_assert!(false, "{:?} {:?}", text, known),
-            }
-        }
-
-        #[test]
-        fn any_string_is_said(text in any::<String>()) {
-            check(&text.as_str().into(), &text);
-            check(&read(&serde_json::to_string(&text).unwrap()).unwrap(), &text);
-        }
-
-        /// Whoever reads it as a member meets the same error at the same time.
-        #[test]
-        fn what_is_no_string_is_refused_as_ever(literal in literal(), other in "[0-9]|true|\\[\\]|\\{\\}|null") {
-            for json in [literal, other] {
-                let words = |error: crate::WireError| {
-                    let words = error.message.split(" at line ").next().unwrap().to_owned();
-                    (error.path, words)
-                };
-                let list = format!("[{json}]");
-                let ours = from_json::<Vec<JsonString>>(&list).map_err(words);
-                let known = from_json::<Vec<Str<'_>>>(&list).map_err(words);
-                let known = known.map(|list| list.into_iter().map(|text| text.into_string().into()).collect());
-                prop_assert_eq!(ours, known);
-            }
-        }
-    }
-
-    #[test]
-    fn a_literal_is_copied_as_it_stands_and_decoded_once_it_is_read() {
-        let literal = r#""a \/ \"b\"\\\n\u001b""#;
-        let text = read(literal).unwrap();
-        let copy = text.clone();
-        assert_eq!(written(|mut w| w.element().text(&text)), literal);
-        assert!(!text.is_empty() && !text.is_blank() && text.pieces().count() > 1 && copy == text);
-        assert!(!text.was_decoded() && !copy.was_decoded());
-        assert_eq!(&*text, "a / \"b\"\\\n\u{1b}");
-        assert!(text.was_decoded() && !copy.was_decoded());
-    }
-}
+mod tests;

@@ -70,11 +70,7 @@ fn host(
 ) -> Result<()> {
     logs();
     let (clients, operators) = listeners(config)?;
-    let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
-    let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
-    crate::ledger::open(config, &control)?;
-    control.shared().keep_responses(Arc::new(responses(config)?));
-    control.shared().vault.attach(Arc::new(SqliteVault::open(&config.store, vault_limits(config.vault))?));
+    let control = started(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anyone can know that it serves, and might tell it to stop.
@@ -102,13 +98,28 @@ fn host(
         let _ = tokio::time::timeout(CLOSE, admin).await;
         done
     });
-    crate::ledger::close(control.shared(), done.is_ok());
-    control.shared().close_lines();
-    control.shared().responses().close();
-    control.shared().vault.flush();
+    close(&control, done.is_ok());
     // After a second signal there is a thread that waits for the workers.
     runtime.shutdown_background();
     done
+}
+
+/// What clients and operators are served from, with all that is stored.
+fn started(config: &Config) -> Result<Arc<Control>> {
+    let store: Box<dyn StateStore> = Box::new(SqliteState::open(&config.store)?);
+    let control = Arc::new(Control::start(config.clone(), store, Box::new(Host), lines(config.log)?)?);
+    crate::ledger::open(config, &control)?;
+    control.shared().keep_responses(Arc::new(responses(config)?));
+    control.shared().vault.attach(Arc::new(SqliteVault::open(&config.store, vault_limits(config.vault))?));
+    Ok(control)
+}
+
+/// Closes what is stored: what waits is written. `orderly` says that no exchange is under way.
+fn close(control: &Control, orderly: bool) {
+    crate::ledger::close(control.shared(), orderly);
+    control.shared().close_lines();
+    control.shared().responses().close();
+    control.shared().vault.flush();
 }
 
 /// The vault's bounds as the store counts them.

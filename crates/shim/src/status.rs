@@ -13,6 +13,22 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
         say(&status.to_string());
         return Ok(());
     }
+    in_force(&status);
+    for alarm in status["ledger"]["alarms"].as_array().unwrap_or(&Vec::new()) {
+        say(&format!("ALARM     {}", text(alarm)));
+    }
+    targets(&status);
+    if let Some(line) = caches(&status["caches"]) {
+        say(&line);
+    }
+    for key in status["extraction"]["keys"].as_array().unwrap_or(&Vec::new()) {
+        say(&extraction_line(key));
+    }
+    Ok(())
+}
+
+/// Which configuration is in force, and what of its file is not.
+fn in_force(status: &Value) {
     say(&format!(
         "shim {} · generation {} · {}",
         text(&status["version"]),
@@ -26,9 +42,10 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
     if !waiting.is_empty() {
         say(&format!("of the file, these wait for a restart: {}", waiting.join(", ")));
     }
-    for alarm in status["ledger"]["alarms"].as_array().unwrap_or(&Vec::new()) {
-        say(&format!("ALARM     {}", text(alarm)));
-    }
+}
+
+/// The providers, where the aliases lead, and the swaps that lead nowhere.
+fn targets(status: &Value) {
     for provider in status["providers"].as_array().unwrap_or(&Vec::new()) {
         let dialects: Vec<_> = provider["dialects"].as_array().into_iter().flatten().map(text).collect();
         say(&format!("provider  {:<14} {}", text(&provider["id"]), dialects.join(", ")));
@@ -46,13 +63,6 @@ pub(crate) fn status(args: &Ask) -> Result<()> {
         let (alias, target) = (text(&swap["alias"]), text(&swap["target"]));
         say(&format!("swap      {alias:<14} {target}   (not in force: the file has not both of them)"));
     }
-    if let Some(line) = caches(&status["caches"]) {
-        say(&line);
-    }
-    for key in status["extraction"]["keys"].as_array().unwrap_or(&Vec::new()) {
-        say(&extraction_line(key));
-    }
-    Ok(())
 }
 
 fn text(value: &Value) -> String {

@@ -1,14 +1,18 @@
 //! The measurements, each with the reason why it is made the way it is.
 
+mod plan;
+mod sample;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+pub(super) use self::plan::Plan;
+use self::plan::{ACROSS, RATE, THROUGHPUT};
+use self::sample::{ready, ready_all, record_throughput, record_times, timed, turns};
 use super::lab::Lab;
 use super::load::{self, Report};
-use super::process::Cpu;
-use super::quiet::Clock;
 use super::subject::{Kind, Subject};
 
 /// What `--only` may name, in the order they are run.
@@ -18,98 +22,8 @@ pub(super) const NAMES: [&str; 9] =
 /// Streams held open at a time by the memory measurement.
 pub(super) const OPEN_STREAMS: u32 = 1000;
 
-/// How much is measured, and for how long.
-pub(super) struct Plan {
-    /// Time for samples that are taken again because something else was running.
-    pub(super) patience: Duration,
-    rounds: usize,
-    starts: usize,
-    throughput: &'static [Case],
-    sample_ms: u32,
-    latency: &'static [&'static str],
-    latency_ms: u32,
-    rate: &'static [Case],
-    rate_ms: u32,
-    chunks_each: u32,
-    memory_prompts: &'static [&'static str],
-    /// Half a second each.
-    memory_chunks: u32,
-}
-
-/// A name, and the options of the load generator.
-struct Case {
-    name: &'static str,
-    args: &'static str,
-}
-
-/// Answers in one piece, or in 20 chunks sent as fast as the upstream can. Those that have a goal come first.
-const THROUGHPUT: [Case; 6] = [
-    Case { name: "whole/1k", args: "--prompt 1k" },
-    Case { name: "whole/64k", args: "--prompt 64k" },
-    Case { name: "stream/1k", args: "--prompt 1k --chunks 20" },
-    Case { name: "whole/400k", args: "--prompt 400k" },
-    Case { name: "stream/64k", args: "--prompt 64k --chunks 20" },
-    Case { name: "stream/400k", args: "--prompt 400k --chunks 20" },
-];
-
-/// About a tenth of what one core of the floor can do, so that the tail is that of a service with room to spare and not
-/// of a queue.
-const RATE: [Case; 3] = [
-    Case { name: "whole/1k", args: "--prompt 1k --rate 2000" },
-    Case { name: "whole/64k", args: "--prompt 64k --rate 500" },
-    Case { name: "stream/1k", args: "--prompt 1k --chunks 20 --rate 250" },
-];
-
-/// What [`across`] sends as fast as it can. Few enough for every run.
-const ACROSS: [Case; 3] = [
-    Case { name: "whole/1k", args: "--prompt 1k" },
-    Case { name: "whole/64k", args: "--prompt 64k" },
-    Case { name: "stream/1k", args: "--prompt 1k --chunks 20" },
-];
-
 /// A chunk that is held back is held back every time; one that met a busy machine is not.
 const LOCKSTEP_ROUNDS: usize = 3;
-
-const PROMPTS: [&str; 3] = ["1k", "64k", "400k"];
-
-impl Plan {
-    /// Every case; at most ten minutes. Many short rounds rather than few long ones: a machine that others use changes its
-    /// speed within seconds, and a ratio is formed within a round.
-    pub(super) fn full() -> Self {
-        Self {
-            patience: Duration::from_secs(60),
-            rounds: 7,
-            starts: 7,
-            throughput: &THROUGHPUT,
-            sample_ms: 500,
-            latency: &PROMPTS,
-            latency_ms: 400,
-            rate: &RATE,
-            rate_ms: 1200,
-            chunks_each: 700,
-            memory_prompts: &["1k", "64k"],
-            memory_chunks: 8,
-        }
-    }
-
-    /// The cases that have a goal; about two minutes.
-    pub(super) fn quick() -> Self {
-        Self {
-            patience: Duration::from_secs(20),
-            rounds: 5,
-            starts: 3,
-            throughput: THROUGHPUT.split_at(3).0,
-            sample_ms: 400,
-            latency: PROMPTS.split_at(1).0,
-            latency_ms: 300,
-            rate: RATE.split_at(1).0,
-            rate_ms: 800,
-            chunks_each: 250,
-            memory_prompts: PROMPTS.split_at(1).0,
-            memory_chunks: 5,
-        }
-    }
-}
 
 /// Runs the measurement `name` on all `kinds`.
 pub(super) fn run(name: &str, lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
@@ -350,88 +264,9 @@ fn recording(lab: &mut Lab, plan: &Plan, kinds: &[Kind]) -> Result<()> {
     paced(lab, plan, &subjects, "recording/rate", RATE[0].args)
 }
 
-fn record_throughput(
-    lab: &mut Lab,
-    measure: &str,
-    subject: &Subject,
-    round: usize,
-    report: &Report,
-    cpu: Option<Cpu>,
-) {
-    let done = report.figure("ok").filter(|ok| *ok > 0.0);
-    let a_second = done.zip(report.figure("seconds")).map(|(done, seconds)| done / seconds);
-    let each = |seconds: f64| done.map(|done| seconds * 1e6 / done);
-    let figures = [
-        ("requests_per_second", a_second),
-        ("requests_per_cpu_second", cpu.zip(done).map(|(cpu, done)| done / cpu.total())),
-        ("cpu_us", cpu.and_then(|cpu| each(cpu.total()))),
-        ("user_us", cpu.and_then(|cpu| each(cpu.user))),
-    ];
-    for (figure, value) in figures {
-        lab.records.add(measure, subject.kind.name(), round, figure, value);
-    }
-}
-
-fn record_times(lab: &mut Lab, measure: &str, subject: &Subject, round: usize, report: &Report, times: &str) {
-    for figure in ["p50", "p99", "p999", "max"] {
-        let value = report.figure(&format!("{times}/{figure}"));
-        lab.records.add(measure, subject.kind.name(), round, figure, value);
-    }
-}
-
-/// Runs load and says what processor time the subject spent on it. Runs it again when the machine was busy with
-/// something else, and keeps the least disturbed.
-fn timed(lab: &mut Lab, subject: &Subject, args: &str) -> Result<(Report, Option<Cpu>)> {
-    let (mut lost, mut time, mut sample) = timed_once(lab, subject, args)?;
-    while lab.quiet.try_again(lost, time) {
-        let again = timed_once(lab, subject, args)?;
-        time = again.1;
-        if again.0 < lost {
-            (lost, sample) = (again.0, again.2);
-        }
-    }
-    lab.quiet.keep(lost);
-    Ok(sample)
-}
-
-/// The share of the machine that was lost, the time it took, and the sample.
-fn timed_once(
-    lab: &mut Lab,
-    subject: &Subject,
-    args: &str,
-) -> Result<(f64, Duration, (Report, Option<Cpu>))> {
-    let ticks = lab.ticks_a_second;
-    let of_subject = || subject.running.as_ref().map(|running| running.cpu(ticks)).transpose();
-    let (clock, upstream, before) = (Clock::read(ticks)?, lab.upstream_running.cpu(ticks)?, of_subject()?);
-    let report = load::run(lab, subject, args)?;
-    let spent = of_subject()?.zip(before).map(|(after, before)| after.since(before));
-    let upstream = lab.upstream_running.cpu(ticks)?.since(upstream);
-    let now = Clock::read(ticks)?;
-    let lost = now.lost_since(&clock, upstream.plus(spent.unwrap_or_default()), lab.cores.count);
-    Ok((lost, now.since(&clock), (report, spent)))
-}
-
-/// All of `items`, in turn forwards and backwards.
-fn turns<T>(items: &[T], round: usize) -> impl Iterator<Item = &T> {
-    let last = items.len();
-    (0..last).filter_map(move |at| items.get(if round.is_multiple_of(2) { at } else { last - 1 - at }))
-}
-
-fn ready(kind: Kind, lab: &Lab) -> Result<Subject> {
-    let mut subject = kind.start(lab)?;
-    if let Some(running) = &mut subject.running {
-        running.wait_for_answer(subject.address, &load::first_request()).context(kind.name())?;
-    }
-    Ok(subject)
-}
-
-fn ready_all(kinds: &[Kind], lab: &Lab) -> Result<Vec<Subject>> {
-    kinds.iter().map(|kind| ready(*kind, lab)).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{NAMES, dialect, turns};
+    use super::{NAMES, dialect};
     use crate::bench::HELP;
     use crate::bench::subject::Kind;
 
@@ -448,13 +283,5 @@ mod tests {
         for kind in [Kind::Floor, Kind::SecondFloor] {
             assert_eq!(dialect(kind), "--dialect chat", "{}", kind.name());
         }
-    }
-
-    #[test]
-    fn every_other_round_runs_backwards() {
-        let items = [1, 2, 3];
-        assert!(turns(&items, 0).eq(&[1, 2, 3]));
-        assert!(turns(&items, 1).eq(&[3, 2, 1]));
-        assert!(turns(&items, 2).eq(&[1, 2, 3]));
     }
 }

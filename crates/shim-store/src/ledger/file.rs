@@ -8,7 +8,7 @@ use shim_ir::{ExchangeId, KeyId, PicoUsd};
 use shim_policy::record::Record;
 use shim_telemetry::Outcome;
 
-use super::body::Packer;
+use super::body::{Packer, Place};
 use super::day::{Day, size};
 use super::entry::{Admission, Exchange};
 use super::insert::Inserts;
@@ -111,9 +111,7 @@ impl DayFile {
         settings.fails(Step::Write)?;
         // Rolled back when it is dropped on the way.
         let transaction = self.connection.unchecked_transaction()?;
-        let mut written = Written::default();
-        let (mut next_row, mut sums) = (self.next_row, sums::Batch::default());
-        let mut admitted = part.admitted;
+        let mut tally = Tally { next_row: self.next_row, admitted: part.admitted, ..Tally::default() };
         for admission in &part.opened {
             open(&transaction, admission)?;
         }
@@ -122,18 +120,9 @@ impl DayFile {
         let (mut inserts, mut closes) = (Inserts::new(&transaction)?, transaction.prepare_cached(CLOSE)?);
         for (exchange, admitted_with) in &part.settled {
             let is_open = self.open.contains(&exchange.settled.id.0);
-            let full = exchange.record == Record::Full;
-            let place = if full { packer.add(next_row, exchange) } else { Ok(None) };
-            let place = place.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-            if inserts.insert(next_row, exchange, place)? {
-                sums.add(sums::of(exchange), &Sums::of(exchange, next_row));
-                next_row += 1;
-                written.rows += 1;
-                // Its admission had no room in the queue, or went with a damaged file.
-                admitted += u64::from(!admitted_with && !is_open);
-            } else {
-                written.doubled += 1;
-            }
+            let place = packed(packer, tally.next_row, exchange)?;
+            let is_new = inserts.insert(tally.next_row, exchange, place)?;
+            tally.count(exchange, is_new, *admitted_with || is_open);
             if is_open {
                 closes.execute([exchange.settled.id.0.to_be_bytes()])?;
             }
@@ -141,17 +130,17 @@ impl DayFile {
         }
         drop((inserts, closes));
         let next_segment = packer.write(&transaction)?;
-        let sums_rows = sums.write(&transaction, self.sums_rows)?;
-        count(&transaction, "admitted", admitted)?;
-        count(&transaction, "doubled", written.doubled)?;
+        let sums_rows = tally.sums.write(&transaction, self.sums_rows)?;
+        count(&transaction, "admitted", tally.admitted)?;
+        count(&transaction, "doubled", tally.written.doubled)?;
         settings.fails(Step::Commit)?;
         transaction.commit()?;
-        (self.next_row, self.next_segment, self.sums_rows) = (next_row, next_segment, sums_rows);
+        (self.next_row, self.next_segment, self.sums_rows) = (tally.next_row, next_segment, sums_rows);
         self.open.extend(part.opened.iter().map(|admission| admission.id.0));
         for (exchange, _) in &part.settled {
             self.open.remove(&exchange.settled.id.0);
         }
-        Ok(written)
+        Ok(tally.written)
     }
 
     /// Settles what is open as abandoned for `reason`, and gives it.
@@ -254,6 +243,38 @@ impl DayFile {
         let sql = "SELECT coalesce(min(first_row), ?1) FROM segments";
         Ok(self.connection.query_row(sql, [self.next_row], |row| row.get(0))?)
     }
+}
+
+/// What is counted of a batch while it is written.
+#[derive(Default)]
+struct Tally<'p> {
+    next_row: i64,
+    admitted: u64,
+    written: Written,
+    sums: sums::Batch<'p>,
+}
+
+impl<'p> Tally<'p> {
+    /// Counts an exchange whose row `is_new`, or was there already. `is_admitted` says whether its admission was counted.
+    fn count(&mut self, exchange: &'p Exchange, is_new: bool, is_admitted: bool) {
+        if !is_new {
+            self.written.doubled += 1;
+            return;
+        }
+        self.sums.add(sums::of(exchange), &Sums::of(exchange, self.next_row));
+        self.next_row += 1;
+        self.written.rows += 1;
+        // Its admission had no room in the queue, or went with a damaged file.
+        self.admitted += u64::from(!is_admitted);
+    }
+}
+
+/// Packs the bodies of an exchange that is recorded in full; where they are, by its row.
+fn packed(packer: &mut Packer, row: i64, exchange: &Exchange) -> rusqlite::Result<Option<Place>> {
+    if exchange.record != Record::Full {
+        return Ok(None);
+    }
+    packer.add(row, exchange).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
 fn open(connection: &Connection, admission: &Admission) -> rusqlite::Result<()> {

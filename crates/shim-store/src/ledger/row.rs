@@ -108,15 +108,10 @@ pub struct Row {
 impl Row {
     pub(super) fn read(row: &Columns<'_>) -> rusqlite::Result<Self> {
         let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
-        let maybe = |at: usize| row.get::<_, Option<i64>>(at).map(|n| n.map(unsigned));
+        let maybe = |at: usize| maybe(row, at);
         let json = |at: usize| -> rusqlite::Result<Option<Value>> {
             Ok(row.get::<_, Option<String>>(at)?.and_then(|text| serde_json::from_str(&text).ok()))
         };
-        let mut usage = [0; 9];
-        let counted = maybe(17)?.is_some();
-        for (n, class) in usage.iter_mut().enumerate() {
-            *class = maybe(17 + n)?.unwrap_or(0);
-        }
         let cut = maybe(41)?.unwrap_or(0);
         Ok(Self {
             row: row.get(0)?,
@@ -136,7 +131,7 @@ impl Row {
             fault: row.get(14)?,
             detail: row.get(15)?,
             streamed: row.get(16)?,
-            usage: counted.then_some(usage),
+            usage: usage(row, 17)?,
             cost: maybe(26)?,
             basis: row.get(27)?,
             finish: row.get(28)?,
@@ -171,15 +166,6 @@ impl Row {
     /// The row as JSON: the members of `GET /v1/exchanges/{id}` and what only the ledger knows.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let usage = self.usage.map(|usage| {
-            let classes = CLASSES.iter().zip(usage).map(|(class, n)| ((*class).to_owned(), n.into()));
-            Value::Object(classes.collect())
-        });
-        let fidelity = match (&self.losses, self.fault.as_deref()) {
-            (Some(_), _) => "mapped",
-            (None, Some("untranslatable")) => "refused",
-            (None, _) => "exact",
-        };
         let ms = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
         json!({
             "exchange": self.id,
@@ -197,11 +183,11 @@ impl Row {
             "reason": self.reason,
             "fault": self.fault,
             "detail": self.detail,
-            "fidelity": fidelity,
+            "fidelity": self.fidelity(),
             "losses": self.losses.clone().unwrap_or_else(|| json!([])),
             "failed": self.failed.clone().unwrap_or_else(|| json!([])),
             "streamed": self.streamed,
-            "usage": usage,
+            "usage": self.usage_json(),
             "cost_pico_usd": self.cost,
             "cost_basis": self.basis,
             "cost_unknown": self.unknown,
@@ -219,10 +205,41 @@ impl Row {
             "record": self.record,
         })
     }
+
+    /// How the request was carried to its target.
+    fn fidelity(&self) -> &'static str {
+        match (&self.losses, self.fault.as_deref()) {
+            (Some(_), _) => "mapped",
+            (None, Some("untranslatable")) => "refused",
+            (None, _) => "exact",
+        }
+    }
+
+    /// The tokens by the names of their classes.
+    fn usage_json(&self) -> Option<Value> {
+        self.usage.map(|usage| {
+            let classes = CLASSES.iter().zip(usage).map(|(class, n)| ((*class).to_owned(), n.into()));
+            Value::Object(classes.collect())
+        })
+    }
 }
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+fn maybe(row: &Columns<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(unsigned))
+}
+
+/// The tokens of a row, by the columns of their classes from `from` on. Where the first is not known none was counted.
+fn usage(row: &Columns<'_>, from: usize) -> rusqlite::Result<Option<[u64; CLASSES.len()]>> {
+    let mut usage = [0; CLASSES.len()];
+    let counted = maybe(row, from)?.is_some();
+    for (n, class) in usage.iter_mut().enumerate() {
+        *class = maybe(row, from + n)?.unwrap_or(0);
+    }
+    Ok(counted.then_some(usage))
 }
 
 /// Where the bodies of a row are, by the four columns from `from` on.

@@ -179,7 +179,7 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{Kind, Strict, seal, unseal};
 
@@ -198,58 +198,89 @@ mod tests {
 
     /// The error of a request to a fake.
     #[track_caller]
-    fn refused(kind: Kind, path: &str, body: &serde_json::Value) -> String {
+    fn refused(kind: Kind, path: &str, body: &Value) -> String {
         let (status, told) = Strict { kind, account: "a" }.answer(path, body).expect_err("it is refused");
         assert!(status == 400 || status == 404, "{status}");
         told["error"]["message"].as_str().expect("an error has a message").to_owned()
     }
 
+    fn user() -> Value {
+        json!({ "role": "user", "content": "hi" })
+    }
+
     #[test]
     fn each_provider_refuses_what_its_documentation_says() {
-        let user = json!({ "role": "user", "content": "hi" });
+        anthropic_refuses();
+        anthropic_refuses_searches();
+        openai_refuses();
+        openai_refuses_items_alone();
+        google_refuses();
+        chats_refuse();
+    }
+
+    /// A request of a turn with a call, and its result.
+    fn messages(content: &Value) -> Value {
         let results = json!({ "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t", "content": "1" }] });
+        json!({ "messages": [user(), { "role": "assistant", "content": content }, results] })
+    }
+
+    #[track_caller]
+    fn anthropic_refuses() {
         let call = json!({ "type": "tool_use", "id": "t", "name": "look", "input": {} });
         let thinking =
             |signature: &str| json!({ "type": "thinking", "thinking": "x", "signature": signature });
-        let body = |content: serde_json::Value| json!({ "messages": [user, { "role": "assistant", "content": content }, results] });
         for signature in ["", &seal("b", "1"), &seal("a", "1")] {
-            let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([thinking(signature), call])));
+            let told =
+                refused(Kind::Anthropic, "/v1/messages", &messages(&json!([thinking(signature), call])));
             assert!(told.contains("Invalid `signature`"), "{told}");
         }
-        let mut budget = body(json!([call]));
+        let mut budget = messages(&json!([call]));
         budget["thinking"] = json!({ "type": "enabled", "budget_tokens": 2000 });
         let told = refused(Kind::Anthropic, "/v1/messages", &budget);
         assert!(told.contains("Expected `thinking`"), "{told}");
+    }
 
+    #[track_caller]
+    fn anthropic_refuses_searches() {
+        let search = json!({ "type": "server_tool_use", "id": "srv", "name": "web_search", "input": {} });
+        let told = refused(Kind::Anthropic, "/v1/messages", &messages(&json!([search])));
+        assert!(told.contains("without a corresponding `web_search_tool_result`"), "{told}");
+        let found = json!([{ "type": "web_search_result", "encrypted_content": seal("b", "1") }]);
+        let result = json!({ "type": "web_search_tool_result", "tool_use_id": "srv", "content": found });
+        let told = refused(Kind::Anthropic, "/v1/messages", &messages(&json!([search, result])));
+        assert!(told.contains("Invalid `encrypted_content`"), "{told}");
+    }
+
+    #[track_caller]
+    fn openai_refuses() {
         let called = json!({ "type": "function_call", "call_id": "c", "name": "look", "arguments": "{}" });
         let output = json!({ "type": "function_call_output", "call_id": "c", "output": "1" });
         let reasoning =
             json!({ "type": "reasoning", "id": "rs_x", "summary": [], "encrypted_content": seal("b", "1") });
         let told =
-            refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, reasoning, called, output] }));
+            refused(Kind::Openai, "/v1/responses", &json!({ "input": [user(), reasoning, called, output] }));
         assert!(told.contains("could not be verified"), "{told}");
         let bare = json!({ "type": "reasoning", "id": "rs_x", "summary": [] });
         let told = refused(
             Kind::Openai,
             "/v1/responses",
-            &json!({ "store": false, "input": [user, bare, called, output] }),
+            &json!({ "store": false, "input": [user(), bare, called, output] }),
         );
         assert!(told.contains("not found"), "{told}");
+    }
 
-        let search = json!({ "type": "server_tool_use", "id": "srv", "name": "web_search", "input": {} });
-        let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([search])));
-        assert!(told.contains("without a corresponding `web_search_tool_result`"), "{told}");
-        let found = json!([{ "type": "web_search_result", "encrypted_content": seal("b", "1") }]);
-        let result = json!({ "type": "web_search_tool_result", "tool_use_id": "srv", "content": found });
-        let told = refused(Kind::Anthropic, "/v1/messages", &body(json!([search, result])));
-        assert!(told.contains("Invalid `encrypted_content`"), "{told}");
+    #[track_caller]
+    fn openai_refuses_items_alone() {
         let thought = json!({ "type": "reasoning", "id": "rs_a_search-1", "summary": [], "encrypted_content": seal("a", "search-1") });
-        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, thought] }));
+        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user(), thought] }));
         assert!(told.contains("without its required following item"), "{told}");
         let search = json!({ "type": "web_search_call", "id": "ws_a_search-1", "status": "completed" });
-        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user, search] }));
+        let told = refused(Kind::Openai, "/v1/responses", &json!({ "input": [user(), search] }));
         assert!(told.contains("without its required 'reasoning' item"), "{told}");
+    }
 
+    #[track_caller]
+    fn google_refuses() {
         let gemini = json!({ "contents": [
             { "role": "user", "parts": [{ "text": "hi" }] },
             { "role": "model", "parts": [{ "functionCall": { "name": "look", "args": {} } }] },
@@ -257,25 +288,19 @@ mod tests {
         ] });
         let told = refused(Kind::Google, "/v1beta/models/m:generateContent", &gemini);
         assert!(told.contains("missing a thought_signature"), "{told}");
+    }
 
+    #[track_caller]
+    fn chats_refuse() {
         let tool_call =
             json!([{ "id": "c", "type": "function", "function": { "name": "look", "arguments": "{}" } }]);
-        let chat = |message: serde_json::Value| json!({ "messages": [user, message, { "role": "tool", "tool_call_id": "c", "content": "1" }] });
-        let told = refused(
-            Kind::Deepseek,
-            "/chat/completions",
-            &chat(
-                json!({ "role": "assistant", "content": null, "tool_calls": tool_call, "reasoning_content": "" }),
-            ),
-        );
-        assert!(told.contains("must be passed back"), "{told}");
-        let told = refused(
-            Kind::Plain,
-            "/chat/completions",
-            &chat(
-                json!({ "role": "assistant", "content": null, "tool_calls": tool_call, "reasoning_content": "x" }),
-            ),
-        );
-        assert!(told.contains("reasoning_content"), "{told}");
+        for (kind, reasoning, says) in
+            [(Kind::Deepseek, "", "must be passed back"), (Kind::Plain, "x", "reasoning_content")]
+        {
+            let message = json!({ "role": "assistant", "content": null, "tool_calls": tool_call, "reasoning_content": reasoning });
+            let result = json!({ "role": "tool", "tool_call_id": "c", "content": "1" });
+            let told = refused(kind, "/chat/completions", &json!({ "messages": [user(), message, result] }));
+            assert!(told.contains(says), "{told}");
+        }
     }
 }

@@ -41,11 +41,7 @@ fn what_was_said_is_found_shown_followed_and_exported() {
     assert_eq!((&private["request"], &private["usage"]["output_text"]), (&Value::Null, &Value::from(4)));
     let tail = run(folder, &["ledger", "tail", "-n", "1", "--model", "chat"]);
     assert!(tail.out.contains(&id) && tail.out.contains("delivered"), "{}", tail.out);
-    let csv =
-        run(folder, &["ledger", "export", "--format", "csv", "--since", "1h", "--outcome", "delivered"]);
-    assert!(csv.out.starts_with("exchange,at,") && csv.out.lines().count() == 3, "{}", csv.out);
-    let bodies = run(folder, &["ledger", "export", "--bodies", "--limit", "1"]);
-    assert!(bodies.out.contains("zebra crossing") && bodies.out.lines().count() == 1, "{}", bodies.out);
+    check_exports(folder);
     let page = gateway.page("/v1/exchanges?model=chat&limit=1");
     let page: Value = serde_json::from_str(&page.body).unwrap();
     assert_eq!(page["exchanges"][0]["exchange"], *id);
@@ -55,6 +51,22 @@ fn what_was_said_is_found_shown_followed_and_exported() {
     assert_eq!(gateway.end().0.code(), Some(0));
     let found = verified(folder);
     assert_eq!((&found["settled"], &found["open"]), (&2.into(), &0.into()), "{found}");
+    check_wrong(folder);
+}
+
+/// What is exported of two exchanges, of one of which the bodies were recorded.
+#[track_caller]
+fn check_exports(folder: &Path) {
+    let csv =
+        run(folder, &["ledger", "export", "--format", "csv", "--since", "1h", "--outcome", "delivered"]);
+    assert!(csv.out.starts_with("exchange,at,") && csv.out.lines().count() == 3, "{}", csv.out);
+    let bodies = run(folder, &["ledger", "export", "--bodies", "--limit", "1"]);
+    assert!(bodies.out.contains("zebra crossing") && bodies.out.lines().count() == 1, "{}", bodies.out);
+}
+
+/// What is told of commands that cannot be done.
+#[track_caller]
+fn check_wrong(folder: &Path) {
     for (args, told) in [
         (vec!["show", "x"], "is a UUID"),
         (vec!["show", "01923456-789a-7bcd-8123-456789abcdef"], "has no exchange"),
@@ -105,6 +117,26 @@ fn costs_are_reckoned_anew_beside_a_gateway_and_without_one() {
     let nobody = run(folder, &["ledger", "reprice", "--operators", "127.0.0.1:9"]);
     assert!(nobody.code == Some(1) && nobody.err.contains("name its operators' address"), "{}", nobody.err);
     write("input = \"1\"\noutput = \"2\"");
+    check_beside(folder, &gateway);
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().0.code(), Some(0));
+    verified(folder);
+    write("input = \"10\"\noutput = \"0\"");
+    check_without(folder);
+    verified(folder);
+    let gateway = Running::start(folder, &["serve"]);
+    let keys: Value = gateway.json(folder, &["keys", "list"]);
+    let account = keys["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
+    assert_eq!(account["settled_pico_usd"], 90_000_000, "a start rests on it");
+    let parquet = run(folder, &["ledger", "export", "--format", "parquet", "--bodies"]);
+    assert!(parquet.code == Some(1) && parquet.err.contains("jsonl only"), "{}", parquet.err);
+    gateway.signal(Signal::TERM);
+    gateway.end();
+}
+
+/// Three exchanges whose output had no price get one by a running gateway.
+#[track_caller]
+fn check_beside(folder: &Path, gateway: &Running) {
     let asked = ["--operators", &gateway.operators, "--secret", OPERATORS];
     let known = until("the new prices", || {
         let (report, target) = repriced(folder, &asked);
@@ -121,23 +153,15 @@ fn costs_are_reckoned_anew_beside_a_gateway_and_without_one() {
     let page = gateway.page("/v1/exchanges");
     let page: Value = serde_json::from_str(&page.body).unwrap();
     assert_eq!(page["exchanges"][0]["cost_pico_usd"], 11_000_000, "what is in memory follows");
-    gateway.signal(Signal::TERM);
-    assert_eq!(gateway.end().0.code(), Some(0));
-    verified(folder);
-    write("input = \"10\"\noutput = \"0\"");
+}
+
+/// Three exchanges get other prices where no gateway runs.
+#[track_caller]
+fn check_without(folder: &Path) {
     let (looked, target) = repriced(folder, &[]);
     assert_eq!((&looked["written"], &target["changed"]), (&0.into(), &3.into()));
     let shown = run(folder, &["ledger", "reprice", "--write", "--since", "1d"]);
     let told = "$0.000033 → $0.00009, 3 of 3 exchanges change: 3 written";
     assert!(shown.code == Some(0) && shown.out.contains(told), "{}{}", shown.out, shown.err);
     assert_eq!(costs(folder), [Some(30_000_000); 3]);
-    verified(folder);
-    let gateway = Running::start(folder, &["serve"]);
-    let keys: Value = gateway.json(folder, &["keys", "list"]);
-    let account = keys["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "app").unwrap();
-    assert_eq!(account["settled_pico_usd"], 90_000_000, "a start rests on it");
-    let parquet = run(folder, &["ledger", "export", "--format", "parquet", "--bodies"]);
-    assert!(parquet.code == Some(1) && parquet.err.contains("jsonl only"), "{}", parquet.err);
-    gateway.signal(Signal::TERM);
-    gateway.end();
 }

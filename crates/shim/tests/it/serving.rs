@@ -68,26 +68,38 @@ fn a_first_word_needs_neither_key_nor_configuration() {
         (&status["draining"], &status["aliases"][0]["live"]),
         (&Value::from(false), &Value::from("demo/hello"))
     );
+    check_chat(folder.path(), &gateway);
+    check_operators(&gateway, &exchanges);
+    gateway.signal(Signal::TERM);
+    let (status, said) = gateway.end();
+    assert_eq!(status.code(), Some(0), "{said}");
+    check_told(&said, &exchanges);
+}
+
+/// The command that chats.
+#[track_caller]
+fn check_chat(folder: &Path, gateway: &Running) {
     let url = format!("http://{}", gateway.clients);
-    let chat = run(folder.path(), &["chat", "demo/hello", "Hi", "--url", &url]);
+    let chat = run(folder, &["chat", "demo/hello", "Hi", "--url", &url]);
     assert!(chat.code == Some(0) && chat.out.starts_with("Hello from shim"), "{}{}", chat.out, chat.err);
-    let chat = run(folder.path(), &["chat", "chat", "Hi", "--json", "--url", &url]);
+    let chat = run(folder, &["chat", "chat", "Hi", "--json", "--url", &url]);
     let told: Value = serde_json::from_str(&chat.out).unwrap();
     assert!(
         told["text"].as_str().unwrap().starts_with("Hello from shim") && told["finish"] == "stop",
         "{told}"
     );
-    let wrong = run(folder.path(), &["chat", "caht", "Hi", "--url", &url]);
+    let wrong = run(folder, &["chat", "caht", "Hi", "--url", &url]);
     assert!(wrong.code == Some(1) && wrong.err.contains("did you mean \"chat\""), "{}", wrong.err);
-    check_operators(&gateway, &exchanges);
-    gateway.signal(Signal::TERM);
-    let (status, said) = gateway.end();
-    assert_eq!(status.code(), Some(0), "{said}");
+}
+
+/// What was told while it ran: what to do without a key, and each exchange once.
+#[track_caller]
+fn check_told(said: &str, exchanges: &[String]) {
     for told in ["no key and no model server", "copy one of these", "shim-data: exchanges are recorded there"]
     {
         assert!(said.contains(told), "{told} is not in {said}");
     }
-    let lines = lines(&said);
+    let lines = lines(said);
     for id in exchanges.iter().filter(|id| !id.is_empty()) {
         assert_eq!(
             lines.iter().filter(|line| line["exchange"] == **id).count(),

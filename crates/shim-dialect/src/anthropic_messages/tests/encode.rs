@@ -111,19 +111,8 @@ pub(super) fn is_legal(stream: &str) {
             ("answering", "content_block_delta") => {
                 let (index, block) = open.as_ref().expect("an open block");
                 assert_eq!(data["index"].as_u64(), Some(*index), "{frame}");
-                let fits = match data["delta"]["type"].as_str().unwrap() {
-                    "text_delta" | "citations_delta" => "text",
-                    "thinking_delta" | "signature_delta" => "thinking",
-                    "input_json_delta" => {
-                        if block == "tool_use" {
-                            "tool_use"
-                        } else {
-                            "server_tool_use"
-                        }
-                    }
-                    other => panic!("{other}"),
-                };
-                assert!(block == fits || block == "mcp_tool_use", "{frame} in {block}");
+                let delta = data["delta"]["type"].as_str().unwrap();
+                assert!(fits(delta, block), "{frame} in {block}");
             }
             ("answering", "content_block_stop") => {
                 assert_eq!(open.take().map(|(index, _)| index), data["index"].as_u64(), "{frame}");
@@ -137,6 +126,19 @@ pub(super) fn is_legal(stream: &str) {
         }
     }
     assert_eq!(stage, "over", "{stream}");
+}
+
+/// Whether a block of this type may have such a delta.
+#[track_caller]
+fn fits(delta: &str, block: &str) -> bool {
+    let own = match delta {
+        "text_delta" | "citations_delta" => "text",
+        "thinking_delta" | "signature_delta" => "thinking",
+        "input_json_delta" if block == "tool_use" => "tool_use",
+        "input_json_delta" => "server_tool_use",
+        other => panic!("{other}"),
+    };
+    block == own || block == "mcp_tool_use"
 }
 
 /// Law: an answer of any dialect, told whole and told as a stream, says the same, and all that it said.

@@ -47,9 +47,7 @@ fn input(turns: Vec<Turn>, quirks: &[&str], wanted: Value, losses: Lost<'_>) {
 
 #[test]
 fn turns_become_items() {
-    use LossKind::{Approximated, Dropped, Unsupported};
     let said = |role: &str, words: &str| json!({ "type": "message", "role": role, "content": words });
-    let content = |role: &str, parts: Value| json!([{ "type": "message", "role": role, "content": parts }]);
     input(
         vec![
             turn(Role::System, vec![text("rules")]),
@@ -89,6 +87,12 @@ fn turns_become_items() {
         ]),
         &[],
     );
+}
+
+#[test]
+fn media_become_content() {
+    use LossKind::{Approximated, Dropped, Unsupported};
+    let content = |role: &str, parts: Value| json!([{ "type": "message", "role": role, "content": parts }]);
     let image = Media {
         cache: mark(),
         detail: Some("MEDIA_RESOLUTION_LOW".into()),
@@ -273,21 +277,24 @@ fn sampling_is_told_within_bounds() {
     );
 }
 
+/// A model that takes these efforts.
+fn efforts(list: &[Effort]) -> Traits {
+    Traits { reasoning: ReasoningControl::Effort(list.to_vec()), ..Traits::default() }
+}
+
+/// A model whose reasoning has a budget, and can be turned off.
+fn budget() -> Traits {
+    let reasoning = ReasoningControl::Budget { min: Tokens(1024), max: Tokens(8000), off: true };
+    Traits { reasoning, ..Traits::default() }
+}
+
+fn ask(effort: Option<Effort>, budget: Option<u64>, mode: Option<ReasoningMode>) -> ReasoningAsk {
+    ReasoningAsk { effort, budget: budget.map(Tokens), mode, ..ReasoningAsk::default() }
+}
+
 #[test]
 fn reasoning_is_asked_for_as_the_model_takes_it() {
     use LossKind::{Approximated, Dropped};
-    let words =
-        |list: &[Effort]| Traits { reasoning: ReasoningControl::Effort(list.to_vec()), ..Traits::default() };
-    let bound = Traits {
-        reasoning: ReasoningControl::Budget { min: Tokens(1024), max: Tokens(8000), off: true },
-        ..Traits::default()
-    };
-    let ask = |effort: Option<Effort>, budget: Option<u64>, mode: Option<ReasoningMode>| ReasoningAsk {
-        effort,
-        budget: budget.map(Tokens),
-        mode,
-        ..ReasoningAsk::default()
-    };
     let encrypted = json!(["reasoning.encrypted_content"]);
     let cases: [(ReasoningAsk, Traits, Value, Lost<'_>); 9] = [
         (ask(Some(Effort::High), None, None), Traits::default(), json!({ "effort": "high" }), &[]),
@@ -299,21 +306,21 @@ fn reasoning_is_asked_for_as_the_model_takes_it() {
         ),
         (
             ask(Some(Effort::Max), None, None),
-            words(&[Effort::Low, Effort::High]),
+            efforts(&[Effort::Low, Effort::High]),
             json!({ "effort": "high" }),
             &[("reasoning.effort", Approximated)],
         ),
-        (ask(Some(Effort::Max), None, None), words(&[]), Value::Null, &[("reasoning.effort", Dropped)]),
-        (ask(None, None, Some(ReasoningMode::Adaptive)), words(&[Effort::Low]), Value::Null, &[]),
+        (ask(Some(Effort::Max), None, None), efforts(&[]), Value::Null, &[("reasoning.effort", Dropped)]),
+        (ask(None, None, Some(ReasoningMode::Adaptive)), efforts(&[Effort::Low]), Value::Null, &[]),
         (
             ask(Some(Effort::Low), None, None),
-            bound.clone(),
+            budget(),
             json!({ "max_tokens": 1024 }),
             &[("reasoning.effort", Approximated)],
         ),
         (
             ask(None, Some(9000), None),
-            bound.clone(),
+            budget(),
             json!({ "max_tokens": 8000 }),
             &[("reasoning.budget", Approximated)],
         ),
@@ -338,12 +345,17 @@ fn reasoning_is_asked_for_as_the_model_takes_it() {
         };
         members(Request { reasoning: Some(wish), ..Request::default() }, &traits, wanted, losses);
     }
+}
+
+#[test]
+fn reasoning_is_turned_off_as_the_model_takes_it() {
+    use LossKind::{Approximated, Dropped};
     let off = Request { reasoning: Some(ask(None, None, Some(ReasoningMode::Off))), ..Request::default() };
     members(off.clone(), &Traits::default(), json!({ "reasoning": { "effort": "none" } }), &[]);
-    members(off.clone(), &bound, json!({ "reasoning": { "enabled": false } }), &[]);
+    members(off.clone(), &budget(), json!({ "reasoning": { "enabled": false } }), &[]);
     members(
         off.clone(),
-        &words(&[Effort::Low]),
+        &efforts(&[Effort::Low]),
         json!({ "reasoning": { "effort": "low" } }),
         &[("reasoning.mode", Approximated)],
     );

@@ -32,12 +32,16 @@ fn tools(
     encoded
 }
 
+/// A tool as it is told.
+fn told(name: &str, schema: &Value, strict: bool) -> Value {
+    json!({ "type": "function", "name": name, "parameters": schema, "strict": strict })
+}
+
 #[test]
 fn tools_are_told_in_these_words() {
-    use LossKind::{Approximated, Dropped, Unsupported};
+    use LossKind::{Approximated, Dropped};
     let open = json!({ "type": "object", "properties": { "a": { "type": "string" } } });
     let closed = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"], "additionalProperties": false });
-    let told = |name: &str, schema: &Value, strict: bool| json!({ "type": "function", "name": name, "parameters": schema, "strict": strict });
     for (schema, asked, strict, losses) in [
         (&open, None, false, &[][..]),
         (&open, Some(true), false, &[("tools[0].strict", Approximated)][..]),
@@ -54,7 +58,18 @@ fn tools_are_told_in_these_words() {
     let upper = r#"{"type":"OBJECT","properties":{"type":{"type":"STRING","nullable":true},"n":{"type":"ARRAY","items":{"type":"INTEGER"},"minItems":"2"}}}"#;
     let lower = json!({ "type": "object", "properties": { "type": { "type": ["string", "null"] }, "n": { "type": "array", "items": { "type": "integer" }, "minItems": 2 } } });
     tools(vec![function("f", upper, None)], None, &[], json!([[told("f", &lower, false)], null]), &[]);
+    let marked = Tool { cache: mark(), ..function("f", "{}", None) };
+    tools(
+        vec![marked],
+        Some(ToolChoice::Allowed { names: vec!["f".into()], required: true }),
+        &[],
+        json!([[told("f", &json!({}), false)], { "type": "allowed_tools", "mode": "required", "tools": [{ "type": "function", "name": "f" }] }]),
+        &[("tools[0].cache", Dropped)],
+    );
+}
 
+#[test]
+fn names_that_are_not_taken_are_replaced() {
     let renamed = tools(
         vec![function("a.b", "{}", None), function("a_b", "{}", None)],
         None,
@@ -64,7 +79,10 @@ fn tools_are_told_in_these_words() {
     );
     assert_eq!(renamed.echo.tools.len(), 1);
     assert_eq!((&*renamed.echo.tools[0].sent, &*renamed.echo.tools[0].name), ("a_b_108bf50c", "a.b"));
+}
 
+#[test]
+fn tools_of_free_text_are_told_in_these_words() {
     let custom = || {
         tool(
             "patch",
@@ -84,8 +102,12 @@ fn tools_are_told_in_these_words() {
     let (free, _) =
         encode(&Request { tools: vec![custom()], ..Request::default() }, &traits(&["no_custom_tools"]));
     assert!(free.echo.tools[0].free_text);
-    assert_eq!(lost(&free.losses), [("tools[0].format".to_owned(), Approximated)]);
+    assert_eq!(lost(&free.losses), [("tools[0].format".to_owned(), LossKind::Approximated)]);
+}
 
+#[test]
+fn a_providers_own_tools_are_told_in_these_words() {
+    use LossKind::{Dropped, Unsupported};
     let native = |word: &str| tool("web_search", ToolKind::Native(word.into()));
     tools(
         vec![native("web_search_20250305")],
@@ -104,14 +126,6 @@ fn tools_are_told_in_these_words() {
     tools(vec![native("bash_20250124")], None, &[], json!([[], null]), &[("tools[0]", Unsupported)]);
     let search = tool("tool_search_tool_bm25", ToolKind::Native("tool_search_tool_bm25_20251119".into()));
     tools(vec![search], None, &[], json!([[], null]), &[("tools[0]", Dropped)]);
-    let marked = Tool { cache: mark(), ..function("f", "{}", None) };
-    tools(
-        vec![marked],
-        Some(ToolChoice::Allowed { names: vec!["f".into()], required: true }),
-        &[],
-        json!([[told("f", &json!({}), false)], { "type": "allowed_tools", "mode": "required", "tools": [{ "type": "function", "name": "f" }] }]),
-        &[("tools[0].cache", Dropped)],
-    );
 }
 
 #[test]
