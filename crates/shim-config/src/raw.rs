@@ -63,7 +63,8 @@ pub(crate) struct Server {
     /// Largest request body, after decompression. Default `64MiB`.
     #[schemars(extend("pattern" = SIZE))]
     pub(crate) body_max: Option<String>,
-    /// Most bytes of request bodies held at once. Default `1GiB`.
+    /// Most bytes of request bodies held at once: until their answer begins, and where it is translated, recorded or kept,
+    /// until it ends. Undoing a content encoding takes up to 64 MiB besides, for all together. Default `1GiB`.
     #[schemars(extend("pattern" = SIZE))]
     pub(crate) bodies_max: Option<String>,
     /// How long a request body may stand still. Default `30s`.
@@ -72,7 +73,8 @@ pub(crate) struct Server {
     /// How long a client may take for the head of a request, or leave a connection idle. Default `75s`.
     #[schemars(extend("pattern" = DURATION))]
     pub(crate) head_timeout: Option<String>,
-    /// How long a client may take nothing of an answer that waits for it. Default `5m`.
+    /// How long a client may take nothing of an answer that waits for it, and a connection of HTTP/2 stays idle after one, if
+    /// that is longer than `head_timeout`. Default `5m`.
     #[schemars(extend("pattern" = DURATION))]
     pub(crate) stall_timeout: Option<String>,
     /// Most connections of clients at once. Default 10000.

@@ -45,7 +45,7 @@ where
     let (key, client_id) = match introduced(shared, snapshot, codec, &parts) {
         Ok(introduced) => introduced,
         Err(fault) => {
-            Box::pin(discard(&snapshot.limits, body)).await;
+            Box::pin(discard(&snapshot.limits, &parts.headers, body)).await;
             return Err(fault);
         }
     };
@@ -70,7 +70,7 @@ where
         record: ticket.recorder().record(),
         named: None,
         keeper: None,
-        held: Some(held),
+        held,
     })
 }
 

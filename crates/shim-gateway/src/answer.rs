@@ -1,6 +1,7 @@
 //! Answers to clients: bodies, and faults in the client's dialect.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::attempt::Failed;
 use crate::generation::Snapshot;
 use crate::headers::{AFFINITY, ATTEMPTS, EXCHANGE, FIDELITY, GENERATION, TARGET, for_client, value};
 use crate::relay::Relay;
+use crate::streams::Slot;
 use crate::ticket::Ticket;
 
 /// The body of an answer.
@@ -29,6 +31,8 @@ pub struct AnswerBody {
 enum Inner {
     Whole(Option<Bytes>),
     Relay(Box<Relay>),
+    /// Any of them, where its client must take it within bounds.
+    Watched(Arc<Slot>),
 }
 
 /// An answer that was cut: the connection is closed instead of ended, so that nobody takes it for whole.
@@ -43,6 +47,10 @@ impl AnswerBody {
 
     pub(crate) fn relay(relay: Relay) -> Self {
         Self { inner: Inner::Relay(Box::new(relay)), receipt: Receipt::ready() }
+    }
+
+    pub(crate) fn watched(slot: Arc<Slot>) -> Self {
+        Self { inner: Inner::Watched(slot), receipt: Receipt::ready() }
     }
 
     /// The same, sent when the exchange is on the disk.
@@ -60,6 +68,7 @@ impl Body for AnswerBody {
         match &mut self.inner {
             Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Inner::Relay(relay) => relay.poll(cx).map(|polled| polled.map(|data| data.map(Frame::data))),
+            Inner::Watched(slot) => slot.poll(cx),
         }
     }
 
@@ -67,6 +76,7 @@ impl Body for AnswerBody {
         match &self.inner {
             Inner::Whole(bytes) => bytes.is_none(),
             Inner::Relay(relay) => relay.is_over(),
+            Inner::Watched(slot) => slot.is_end(),
         }
     }
 
@@ -74,6 +84,7 @@ impl Body for AnswerBody {
         match &self.inner {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Inner::Relay(_) => SizeHint::default(),
+            Inner::Watched(slot) => slot.size(),
         }
     }
 }

@@ -18,7 +18,6 @@ use shim_telemetry::Settled;
 use shim_wire::scan::utf8;
 
 use crate::generation::Snapshot;
-use crate::hold::Held;
 use crate::pipeline::Admitted;
 use crate::plan::Plan;
 use crate::shared::Shared;
@@ -47,8 +46,6 @@ pub(crate) struct Sample {
     key: KeyId,
     rule: Rule,
     said: Said,
-    /// The body counts against the bound on all bodies for as long as it is held here.
-    _held: Option<Held>,
 }
 
 /// A request as it is at hand.
@@ -67,12 +64,12 @@ impl Default for Extraction {
 }
 
 /// What was asked, where its key is watched. It is read when the exchange is settled.
-pub(crate) fn sample(admitted: &mut Admitted, plan: &Plan) -> Option<Box<Sample>> {
+pub(crate) fn sample(admitted: &Admitted, plan: &Plan) -> Option<Box<Sample>> {
     let (key, rule) = watched(admitted, plan)?;
     let decoded = admitted.decoded.get().and_then(|decoded| decoded.as_ref().ok().cloned());
     let body = || Said::Body(admitted.codec.0.dialect(), admitted.route.clone(), admitted.body.clone());
     let said = decoded.map_or_else(body, Said::Decoded);
-    Some(Box::new(Sample { key, rule, said, _held: admitted.held.take() }))
+    Some(Box::new(Sample { key, rule, said }))
 }
 
 /// The limit of a key that is held back just now.

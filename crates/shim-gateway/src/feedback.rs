@@ -214,7 +214,7 @@ where
     let key = match key_of(shared, snapshot, parts) {
         Ok(key) => key.map(|key| key.id.clone()),
         Err(fault) => {
-            discard(&snapshot.limits, body).await;
+            discard(&snapshot.limits, &parts.headers, body).await;
             return Err(fault);
         }
     };

@@ -77,7 +77,7 @@ where
     let bytes = gather(limits, announced, body, &mut held).await?;
     match encoding(headers)? {
         None => Ok((bytes, held)),
-        Some(encoding) => Box::pin(decoded(encoding, bytes, held, limits)).await,
+        Some(encoding) => Box::pin(decoded(shared, encoding, bytes, held, limits)).await,
     }
 }
 
@@ -95,12 +95,14 @@ where
     let since = Instant::now();
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    let mut too_large = announced > max;
+    if announced > max {
+        Box::pin(thrown_away(limits, body)).await;
+        return Err(too_large_fault(max));
+    }
     while let Some(data) = next(limits, since, first.len() + all.len(), &mut body).await? {
         let so_far = first.len() + all.len();
-        too_large |= so_far + data.len() > max;
-        if too_large {
-            Box::pin(discard(limits, body)).await;
+        if so_far + data.len() > max {
+            Box::pin(thrown_away(limits, body)).await;
             return Err(too_large_fault(max));
         }
         held.add(data.len(), limits.bodies_bytes_max)?;
@@ -114,9 +116,6 @@ where
             all.extend_from_slice(&std::mem::take(&mut first));
         }
         all.extend_from_slice(&data);
-    }
-    if too_large {
-        return Err(too_large_fault(max));
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
@@ -156,9 +155,21 @@ fn slow(limits: &Limits, still: bool) -> Fault {
     Fault::new(FaultKind::RequestTimeout, message)
 }
 
+/// Reads a body that nobody wants, and throws it away. A client that asked before it sends, by its `headers`, is not told
+/// to.
+pub(crate) async fn discard<B>(limits: &Limits, headers: &HeaderMap, body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    if !headers.contains_key(EXPECT) {
+        thrown_away(limits, body).await;
+    }
+}
+
 /// Reads on and throws away, up to a few times the bound: a client that is still sending when its connection is closed
 /// may never read the answer.
-pub(crate) async fn discard<B>(limits: &Limits, mut body: B)
+async fn thrown_away<B>(limits: &Limits, mut body: B)
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -217,20 +228,36 @@ fn unsupported(named: &str) -> Fault {
     fault
 }
 
+/// Most bodies that are decoded at once: a decoder's window, up to [`WINDOW_BYTES_MAX`], is not counted with the bodies.
+pub(crate) const DECODERS_MAX: usize = 4;
+
+/// The largest window of a decoder: that of brotli (RFC 7932 §9.1). Of zstd half of it is taken.
+const WINDOW_BYTES_MAX: usize = 1 << 24;
+
+/// The largest window of zstd that a content encoding may want, as a power of two: RFC 9659 §3.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX <= WINDOW_BYTES_MAX);
+
 /// Undoes a content encoding on a thread that may be busy; what comes out is counted as it comes.
 async fn decoded(
+    shared: &Arc<Shared>,
     encoding: Encoding,
     bytes: Bytes,
     mut held: Held,
     limits: &Limits,
 ) -> Result<(Bytes, Held), Fault> {
     let (max, all_max) = (limits.body_bytes_max, limits.bodies_bytes_max);
+    let internal =
+        |e: &dyn std::fmt::Display| Fault::new(FaultKind::Internal, "decoding the body failed").detail(e);
+    let turn = shared.decoders.clone().acquire_owned().await.map_err(|e| internal(&e))?;
     let work = move || {
+        // The work goes on where the client leaves, and has its turn until it is done.
+        let _turn = turn;
         let out = decode(encoding, &bytes, max, &mut |more| held.add(more, all_max))?;
         Ok((out, held))
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|e| Fault::new(FaultKind::Internal, "decoding the body failed").detail(e))?
+    tokio::task::spawn_blocking(work).await.map_err(|e| internal(&e))?
 }
 
 /// Counts bytes that come out of a decoder.
@@ -243,12 +270,22 @@ fn decode(encoding: Encoding, bytes: &[u8], max: usize, count: Count<'_>) -> Res
         // RFC 9110 §8.4.1.2 means zlib; some clients send raw deflate.
         Encoding::Deflate if is_zlib(bytes) => read(flate2::read::ZlibDecoder::new(bytes), max, count),
         Encoding::Deflate => read(flate2::read::DeflateDecoder::new(bytes), max, count),
+        Encoding::Brotli if wants_large_window(bytes) => {
+            Err(undecodable(&"a window of more than 16 MiB is no part of the content encoding"))
+        }
         Encoding::Brotli => read(brotli::Decompressor::new(bytes, 4096), max, count),
         Encoding::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(bytes);
-            read(decoder.map_err(|e| undecodable(&e))?, max, count)
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|e| undecodable(&e))?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|e| undecodable(&e))?;
+            read(decoder, max, count)
         }
     }
+}
+
+/// Whether a brotli stream begins with the bits that RFC 7932 §9.1 reserves, and that its authors' own decoders take for a
+/// window of up to 1 GiB.
+fn wants_large_window(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first & 0x7f == 0x11)
 }
 
 /// Whether bytes begin as RFC 1950 §2.2 says: method 8, and a check of the first two bytes.
@@ -310,8 +347,34 @@ mod tests {
         let mut br = Vec::new();
         brotli::CompressorWriter::new(&mut br, 4096, 5, 20).write_all(&text).unwrap();
         assert_eq!(decode(Encoding::Brotli, &br, 10_000).unwrap(), text);
-        let zstd = ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd = zstd::encode_all(&text[..], 1).unwrap();
         assert_eq!(decode(Encoding::Zstd, &zstd, 10_000).unwrap(), text);
+    }
+
+    #[test]
+    fn a_zstd_body_is_all_its_frames() {
+        let frame = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
+        let skipped = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        let body = [&skipped[..], &frame(b"{\"a\""), &skipped, &frame(b":1}")].concat();
+        assert_eq!(decode(Encoding::Zstd, &body, 100).unwrap(), b"{\"a\":1}");
+        let fault = decode(Encoding::Zstd, &[&frame(b"{}")[..], b"junk"].concat(), 100).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::InvalidRequest);
+    }
+
+    #[test]
+    fn a_window_is_bounded() {
+        // A brotli stream whose window is 30 bits, as the tool of its authors writes it with `--large_window`.
+        let fault = decode(Encoding::Brotli, &[0x11, 0x1e, 0x03], 100).unwrap_err();
+        assert!(fault.detail.unwrap().contains("16 MiB"));
+        let zstd = |log: u32| {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(log).unwrap();
+            encoder.include_contentsize(false).unwrap();
+            encoder.write_all(b"{}").unwrap();
+            decode(Encoding::Zstd, &encoder.finish().unwrap(), 100)
+        };
+        assert_eq!(zstd(23).unwrap(), b"{}");
+        assert_eq!(zstd(24).unwrap_err().kind, FaultKind::InvalidRequest);
     }
 
     #[test]

@@ -109,22 +109,24 @@ pub(crate) fn then_settle<T>(poll: impl FnOnce() -> T) -> T {
 
 impl Settling {
     /// Settles once the connection that is being polled has written, or with others; at once where there is neither, as in a
-    /// task of a stream of HTTP/2, or where the ledger is strict: the answer waits for the receipt then.
+    /// task of a stream of HTTP/2, where who asks is limited: what is reserved must be given back before it can ask again,
+    /// and where the ledger is strict: the answer waits for the receipt then.
     pub(crate) fn later(self) -> Receipt {
         let strict = self.ticket.shared().ledger().is_some_and(Ledger::is_strict);
+        let at_once = strict || self.ticket.is_limited();
         let left = WAITING.with_borrow_mut(|waiting| {
             let together = waiting.together && waiting.work.len() < TOGETHER_MAX;
-            if strict || !(waiting.attended || together) {
+            if at_once || !(waiting.attended || together) {
                 return Some(self);
             }
             waiting.work.push(self);
             None
         });
-        let at_once = |mut settling: Self| {
+        let settled = |mut settling: Self| {
             settling.read();
             settling.settle()
         };
-        left.map(at_once).unwrap_or_default()
+        left.map(settled).unwrap_or_default()
     }
 
     /// Reads what is not read yet.

@@ -38,6 +38,7 @@ mod serve;
 mod setup;
 mod shared;
 mod spent;
+mod streams;
 mod ticket;
 mod translate;
 mod vault;

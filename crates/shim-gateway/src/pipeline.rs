@@ -87,7 +87,7 @@ pub(crate) async fn turn_away<C>(worker: &Worker<C>, request: Request<Incoming>)
     };
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), operation);
-    discard(&snapshot.limits, body).await;
+    discard(&snapshot.limits, &parts.headers, body).await;
     let mut fault = Fault::new(FaultKind::Unavailable, "the gateway is shutting down; ask again");
     fault.retry_after_ms = Some(1000);
     of_fault(codec, fault.into(), &snapshot, ticket)
@@ -132,7 +132,9 @@ where
     kept::deleted(&worker.shared, &admitted, attempt.status).await?;
     let tap = kept::tap(&mut admitted, &attempt, ticket);
     ticket.taps(tap);
-    ticket.samples(extraction::sample(&mut admitted, &plan));
+    ticket.samples(extraction::sample(&admitted, &plan));
+    // What was decoded may refer to the body it was read from.
+    ticket.holds_body(admitted.held, admitted.decoded.get().is_some());
     Ok(Staged::Relay(Box::new(attempt)))
 }
 
@@ -160,7 +162,7 @@ where
 {
     let snapshot = worker.shared.snapshot();
     let ticket = Ticket::open(&worker.shared, snapshot.number(), codec.dialect(), "unknown");
-    discard(&snapshot.limits, body).await;
+    discard(&snapshot.limits, &parts.headers, body).await;
     let path: String = parts.uri.path().chars().take(PATH_SHOWN_MAX).collect();
     let fault = Fault::new(FaultKind::UnknownRoute, format!("there is no route {} {path}", parts.method));
     of_fault(codec, fault.into(), &snapshot, ticket)
@@ -189,7 +191,7 @@ pub(crate) struct Admitted {
     /// What is remembered of the conversation, looked up when a target first needs it.
     pub(crate) recalled: tokio::sync::OnceCell<Recalled>,
     /// Counts the body against the bound on all bodies for as long as it is held.
-    pub(crate) held: Option<crate::hold::Held>,
+    pub(crate) held: crate::hold::Held,
 }
 
 impl Admitted {

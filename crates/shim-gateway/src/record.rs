@@ -100,6 +100,11 @@ impl Recorder {
         }
     }
 
+    /// Whether bodies are kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     /// How much may be recorded, as far as it is known.
     pub(crate) fn record(&self) -> Record {
         self.record.unwrap_or(Record::Usage)

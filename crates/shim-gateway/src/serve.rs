@@ -31,6 +31,7 @@ use crate::later::then_settle;
 use crate::patience::{Greeting, Patient, Spoken, greeting};
 use crate::pipeline::{Worker, respond, turn_away};
 use crate::shared::Shared;
+use crate::streams::Streams;
 
 /// Bounds on connections.
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +212,16 @@ enum Stay {
     TurnedAway,
 }
 
+impl Stay {
+    /// Waits until a client that has asked nothing yet is no longer waited for.
+    async fn over(&self) {
+        match self {
+            Self::Served(closing) => closing.wait().await,
+            Self::TurnedAway => std::future::pending().await,
+        }
+    }
+}
+
 /// Serves one connection to its end, after its TLS handshake where there is to be one.
 async fn attend<C, I>(worker: &Arc<Worker<C>>, io: I, tls: ServerTls, limits: ServeLimits, stay: Stay)
 where
@@ -230,7 +241,12 @@ where
     C: Connect,
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    match timeout(limits.head_timeout, tls.accept(io)).await {
+    let shaken = tokio::select! {
+        biased;
+        shaken = timeout(limits.head_timeout, tls.accept(io)) => shaken,
+        () = stay.over() => return,
+    };
+    match shaken {
         Ok(Ok(io)) => connection(worker, io, limits, stay).await,
         Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
         Err(_) => tracing::debug!("a client's TLS handshake took too long"),
@@ -258,15 +274,21 @@ where
     };
     let Some((spoken, greeting)) = greeted(&mut io, limits, &closing).await else { return };
     let io = TokioIo::new(Patient::new(io, greeting, limits.stall_timeout));
-    let service = service(worker, served);
     let ended = match spoken {
         Spoken::Http1 => {
             let builder = http1_builder(limits, served);
-            until(&closing, pin!(builder.serve_connection(io, service))).await
+            let service = service(worker, served, None);
+            until([&closing], pin!(builder.serve_connection(io, service))).await
         }
-        // Its state is large, and hardly any client of a plain listener speaks it.
         Spoken::Http2 => {
-            until(&closing, Box::pin(http2_builder(limits).serve_connection(io, service)).as_mut()).await
+            let streams = Streams::new(limits);
+            let service = service(worker, served, Some(streams.clone()));
+            // Its state is large, and hardly any client of a plain listener speaks it.
+            let mut connection = Box::pin(http2_builder(limits).serve_connection(io, service));
+            tokio::select! {
+                ended = until([&closing, &streams.idle], connection.as_mut()) => ended,
+                () = streams.watch() => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {
@@ -297,6 +319,7 @@ where
 fn service<C: Connect>(
     worker: &Arc<Worker<C>>,
     served: bool,
+    streams: Option<Arc<Streams>>,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<AnswerBody>,
@@ -305,24 +328,34 @@ fn service<C: Connect>(
 > + use<C> {
     let worker = worker.clone();
     service_fn(move |request: Request<Incoming>| {
-        let worker = worker.clone();
+        let (worker, streams) = (worker.clone(), streams.clone());
         // Made in its place: a box is had first, so that nothing can fail between, and the whole of it is not copied.
         let place = Box::new_uninit();
         Box::into_pin(Box::write(place, async move {
-            Ok::<_, Infallible>(match served {
+            let _asked = streams.as_ref().map(Streams::asked);
+            let response = match served {
                 true => respond(&worker, request).await,
                 false => turn_away(&worker, request).await,
+            };
+            Ok::<_, Infallible>(match &streams {
+                Some(streams) => response.map(|body| streams.watched(body)),
+                None => response,
             })
         }))
     })
 }
 
-/// Serves a connection to its end, which is asked for when `closing` is declared: what is under way on it ends whole.
-async fn until<G: GracefulConnection>(closing: &Ending, mut connection: Pin<&mut G>) -> Result<(), G::Error> {
-    let mut watch = Some(closing.watch());
+/// Serves a connection to its end, which is asked for when one of `endings` is declared: what is under way on it ends
+/// whole.
+async fn until<G: GracefulConnection, const N: usize>(
+    endings: [&Ending; N],
+    mut connection: Pin<&mut G>,
+) -> Result<(), G::Error> {
+    let mut watches = Some(endings.map(Ending::watch));
     std::future::poll_fn(|cx| {
-        if watch.as_mut().is_some_and(|watch| watch.poll(cx, closing)) {
-            watch = None;
+        let mut told = watches.iter_mut().flatten().zip(endings);
+        if told.any(|(watch, ending)| watch.poll(cx, ending)) {
+            watches = None;
             connection.as_mut().graceful_shutdown();
         }
         then_settle(|| connection.as_mut().poll(cx))

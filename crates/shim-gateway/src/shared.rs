@@ -9,12 +9,14 @@ use arc_swap::ArcSwap;
 use shim_ir::{ExchangeId, KeyId, PicoUsd};
 use shim_store::ledger::{Change, Ledger, Money};
 use shim_telemetry::{Format, LineSink, Metrics, Series, Settled, write_line};
+use tokio::sync::Semaphore;
 
 use crate::count::Corrections;
 use crate::ending::Ending;
 use crate::extraction::Extraction;
 use crate::feedback::{Notes, Which};
 use crate::generation::Snapshot;
+use crate::hold::DECODERS_MAX;
 use crate::kept::Keeper;
 use crate::limited::Limited;
 use crate::sentinel::Sentinel;
@@ -39,6 +41,8 @@ pub struct Shared {
     pub(crate) ending: Ending,
     /// Bytes of request bodies held just now, over all workers.
     pub(crate) held: AtomicUsize,
+    /// Turns to undo a body's content encoding.
+    pub(crate) decoders: Arc<Semaphore>,
     /// What is learned of the counts of targets without a counter.
     pub(crate) corrections: Corrections,
     /// Where exchanges are recorded, if anywhere.
@@ -73,6 +77,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             ending: Ending::default(),
             held: AtomicUsize::new(0),
+            decoders: Arc::new(Semaphore::new(DECODERS_MAX)),
             corrections: Corrections::default(),
             ledger: OnceLock::new(),
             limited: Limited::default(),

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::extraction::Sample;
 use crate::generation::Target;
+use crate::hold::Held;
 use crate::kept::Tap;
 use crate::record::Recorder;
 use crate::reserve::Hold;
@@ -45,6 +46,8 @@ pub(crate) struct Ticket {
     sample: Option<Box<Sample>>,
     /// Why another target than the alias's first is asked first.
     affinity: Option<Affinity>,
+    /// Counts the request's body, where it is held until the exchange is settled.
+    body: Option<Held>,
     start: Instant,
 }
 
@@ -92,8 +95,8 @@ impl Ticket {
         let (shared, start) = (shared.clone(), Instant::now());
         let (record, recorder) = (Some(Box::new(record)), Recorder::default());
         let (target, estimate, hold, tap, outline, affinity) = (None, None, None, None, None, None);
-        let sample = None;
-        Self { shared, record, target, estimate, recorder, hold, tap, outline, sample, affinity, start }
+        let (sample, body) = (None, None);
+        Self { shared, record, target, estimate, recorder, hold, tap, outline, sample, affinity, body, start }
     }
 
     pub(crate) fn id(&self) -> ExchangeId {
@@ -185,6 +188,11 @@ impl Ticket {
         self.hold = Some(hold);
     }
 
+    /// Whether anything is reserved for it.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.hold.is_some()
+    }
+
     /// Notes the first token, once.
     pub(crate) fn first_token(&mut self) {
         let us = micros(self.start);
@@ -227,6 +235,13 @@ impl Ticket {
     /// Notes what was asked, for who watches for extraction.
     pub(crate) fn samples(&mut self, sample: Option<Box<Sample>>) {
         self.sample = sample;
+    }
+
+    /// Counts the request's body until the exchange is settled, where it is held that long: where it is `referred` to, is
+    /// to be recorded, or what reads along needs it.
+    pub(crate) fn holds_body(&mut self, held: Held, referred: bool) {
+        let needed = referred || self.recorder.keeps() || self.tap.is_some() || self.sample.is_some();
+        self.body = needed.then_some(held);
     }
 
     /// Shows a piece of the answer that goes to the client to what reads along.

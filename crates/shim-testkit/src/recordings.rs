@@ -104,7 +104,7 @@ fn read(path: &Path, families: &[&str], found: &mut Vec<Recording>) -> Result<()
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text = if name.ends_with(".jsonl.zst") {
         let mut text = String::new();
-        ruzstd::decoding::StreamingDecoder::new(fs::File::open(path)?)?.read_to_string(&mut text)?;
+        zstd::Decoder::new(fs::File::open(path)?)?.read_to_string(&mut text)?;
         text
     } else if name.ends_with(".jsonl") {
         fs::read_to_string(path)?

@@ -84,9 +84,7 @@ pub(super) fn checked(
     if !generates {
         shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
     }
-    // What its client will not send back is remembered before it can ask again.
-    let restores = step.target.rules(step.endpoint.dialect).restores;
-    if generates && !restores && admitted.codec.0.is_plainly_good(text) {
+    if generates && admitted.codec.0.is_plainly_good(text) && !is_remembered(admitted, step, bytes) {
         return Ok(false);
     }
     // The meter of an answer to a conversation reads all of it, and so says whether it is JSON.
@@ -96,4 +94,11 @@ pub(super) fn checked(
         Some(fault) => Err(fault.clone()),
         None => Ok(true),
     }
+}
+
+/// Whether anything of an answer is remembered: then that is done before its client can ask again.
+fn is_remembered(admitted: &Admitted, step: &Step, answer: &[u8]) -> bool {
+    // What its client will not send back, or whose the states in it are.
+    let restores = step.target.rules(step.endpoint.dialect).restores;
+    restores || admitted.codec.0.marks().states(answer, &mut |_| ()).states > 0
 }

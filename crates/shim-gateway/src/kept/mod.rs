@@ -121,9 +121,7 @@ pub(crate) async fn resolve(
         }
         let bytes = named.links.iter().map(|link| link.bytes()).sum::<usize>();
         bounded(bytes, snapshot)?;
-        if let Some(held) = &mut admitted.held {
-            held.add(bytes, snapshot.limits.bodies_bytes_max)?;
-        }
+        admitted.held.add(bytes, snapshot.limits.bodies_bytes_max)?;
     }
     admitted.named = Some(Box::new(named));
     Ok(())

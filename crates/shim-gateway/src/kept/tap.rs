@@ -10,7 +10,6 @@ use shim_wire::scan::utf8;
 
 use super::owner;
 use crate::attempt::Attempt;
-use crate::hold::Held;
 use crate::pipeline::Admitted;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -29,8 +28,6 @@ struct Draft {
     input: Bytes,
     /// Who would keep the answer as well, if the answer says so.
     provider: Option<Box<str>>,
-    /// The request's body counts against the bound on all bodies for as long as its input is held.
-    _held: Option<Held>,
 }
 
 enum Reads {
@@ -70,7 +67,6 @@ pub(crate) fn tap(admitted: &mut Admitted, attempt: &Attempt, ticket: &Ticket) -
         previous: named.ask.previous.map(Into::into),
         input: input.map(|input| admitted.body.slice_ref(input)).unwrap_or_default(),
         provider: attempt.losses.is_none().then(|| ticket.upstream().into()),
-        _held: admitted.held.take(),
     };
     Some(Box::new(Tap { codec, draft, reads }))
 }

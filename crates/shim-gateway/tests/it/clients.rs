@@ -162,7 +162,7 @@ fn packed(encoding: &str, text: &[u8]) -> Vec<u8> {
             brotli::CompressorWriter::new(&mut out, 4096, 5, 20).write_all(text).unwrap();
             out
         }
-        _ => ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest),
+        _ => zstd::encode_all(text, 1).unwrap(),
     }
 }
 
@@ -227,6 +227,75 @@ async fn bombs_share_the_bound_on_all_bodies() {
     let bomb = packed("gzip", &vec![b' '; 16 << 20]);
     let send = |tongue: &Tongue| encoded(with_body(tongue, &bomb), "gzip");
     check("a bomb", &small, send, 503, "as many request bytes as it may").await;
+    for encoding in ["br", "zstd"] {
+        let bomb = packed(encoding, &vec![b' '; 16 << 20]);
+        let send = |tongue: &Tongue| encoded(with_body(tongue, &bomb), encoding);
+        check(encoding, &small, send, 503, "as many request bytes as it may").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_counts_for_as_long_as_it_is_held() {
+    let small = CONFIG.replace("[timeouts]", "[server]\nbodies_max = \"1500KiB\"\n[timeouts]");
+    let text = "x".repeat(1 << 20);
+    let body = format!(
+        r#"{{"model":"chat","max_tokens":9,"stream":true,"messages":[{{"role":"user","content":"{text}"}}]}}"#
+    );
+    // Translated, the request is held for as long as the answer is written.
+    for (path, over, held) in [("/v1/messages", "lab/one", true), (CHAT.whole.0, "lab/one", false)] {
+        let only_chat = small.lines().filter(|line| !line.contains("dialects.anthropic"));
+        let config = only_chat.collect::<Vec<_>>().join("\n").replace("lab/one", over);
+        let ends = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = ends.clone();
+        let lab = Lab::new(&config, move |_| {
+            let (told, pieces) = Told::open("text/event-stream");
+            pieces.send(Ok(CHUNK.into())).unwrap();
+            kept.lock().unwrap().push(pieces);
+            Some(told)
+        });
+        let first = lab.ask(path, &body).await;
+        assert_eq!(first.status(), 200, "{path}");
+        let second = lab.ask(path, &body).await;
+        assert_eq!(second.status(), if held { 503 } else { 200 }, "{path}");
+        drop(second);
+        ends.lock().unwrap().clear();
+        read_to_its_end(first).await;
+        assert_eq!(lab.ask(path, &body).await.status(), 200, "{path}: the first is over");
+    }
+}
+
+const CHUNK: &str = "data: {\"id\":\"1\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+
+/// Reads what is left of an answer, however it ends.
+async fn read_to_its_end(response: http::Response<hyper::body::Incoming>) {
+    let mut body = response.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_before_it_sends_is_answered_at_once_where_it_may_not() {
+    let keys = format!("{CONFIG}\n[keys.app]\nsecret = {{ env = \"APP_KEY\" }}\n");
+    let lab = Lab::new(&keys, good);
+    for (path, status) in [(CHAT.whole.0, 401), ("/v1/nothing", 404)] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 999999\r\n\r\n"
+        );
+        let since = tokio::time::Instant::now();
+        let answer = lab.spoken(head.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert_eq!(since.elapsed().as_secs(), 0, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_length_beyond_the_bound_is_told_as_that_though_nothing_comes() {
+    let lab = Lab::new(CONFIG, good);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\n",
+        CHAT.whole.0
+    );
+    let answer = lab.spoken(head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]

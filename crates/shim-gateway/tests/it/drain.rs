@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::SendRequest;
-use shim_gateway::{Listen, ServeLimits, drain, serve};
+use shim_gateway::{Listen, ServeLimits, ServerTls, drain, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -31,28 +31,32 @@ impl Listen for Door {
 }
 
 /// A gateway that listens, and can be told to stop.
-struct House {
+pub(crate) struct House {
     lab: Lab,
     door: mpsc::UnboundedSender<DuplexStream>,
     stop: watch::Sender<bool>,
-    served: JoinHandle<()>,
+    pub(crate) served: JoinHandle<()>,
 }
 
 impl House {
     fn new(lab: Lab, limits: ServeLimits) -> Self {
+        Self::with(lab, limits, None)
+    }
+
+    pub(crate) fn with(lab: Lab, limits: ServeLimits, tls: ServerTls) -> Self {
         let (door, comers) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let served = serve(lab.worker.clone(), Door(Mutex::new(comers)), None, limits, stopped);
+        let served = serve(lab.worker.clone(), Door(Mutex::new(comers)), tls, limits, stopped);
         Self { lab, door, stop, served: tokio::spawn(served) }
     }
 
     /// Opens a connection; an error when nobody listens any more.
-    fn connect(&self) -> Result<DuplexStream, ()> {
+    pub(crate) fn connect(&self) -> Result<DuplexStream, ()> {
         let (near, far) = duplex(64 << 10);
         self.door.send(far).map(|()| near).map_err(drop)
     }
 
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         drain(&self.lab.worker.shared);
         self.stop.send_replace(true);
     }

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use shim_ir::FaultKind;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use crate::clients::good;
 use crate::lab::Act::{Hang, Send, Wait};
-use crate::lab::{Act, CONFIG, Lab, Line, read};
+use crate::lab::{Act, CONFIG, Lab, Line, Told, post2, read};
 use crate::tongues::CHAT;
 
 const HEAD: Act = Send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{");
@@ -67,4 +72,77 @@ async fn an_attempt_has_a_bound_over_all_its_phases() {
     let total = "lab was not done within 60s (timeouts.total)";
     check(Line::Raw(acts(HEAD, PIECE)), false, 60, FaultKind::UpstreamTimeout, total).await;
     check(Line::Raw(acts(STREAM, COMMENT)), true, 60, FaultKind::UpstreamTimeout, total).await;
+}
+
+/// A client of HTTP/2 that takes so many bytes of an answer, and no more before it has read them.
+async fn client_that_takes(lab: &Lab, bytes: u32) -> http2::SendRequest<Full<Bytes>> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(bytes);
+    let (sender, connection) = builder.handshake(TokioIo::new(lab.pipe())).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// Bounds of the gateway as it is by default, and what it may be late by to see that one is over.
+const STALL: Duration = Duration::from_secs(300);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+const LATE: Duration = Duration::from_secs(12);
+
+/// How many are abandoned, and how many connections there are.
+fn left(lab: &Lab) -> (u64, u64) {
+    let counts = lab.counts();
+    (counts["abandoned"], counts["connections"])
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_client_of_http2_does_not_take_is_given_up() {
+    let lab = Lab::new(&CONFIG.replace("lab/one", "calm/one"), |got| {
+        let (told, pieces) = Told::open("text/event-stream");
+        tokio::spawn(async move {
+            // Until nobody listens.
+            while pieces.send(Ok(format!("{}\n\n", ":".repeat(999)).into())).is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        if got.path.contains("chat") { Some(told) } else { None }
+    });
+    let mut client = client_that_takes(&lab, 100).await;
+    let unread = client.send_request(post2(CHAT.stream.0, CHAT.stream.1)).await.unwrap();
+    let mut read = client.send_request(post2(CHAT.stream.0, CHAT.stream.1)).await.unwrap().into_body();
+    let reads = async {
+        let until = Instant::now() + STALL - Duration::from_secs(1);
+        while Instant::now() < until {
+            read.frame().await.unwrap().unwrap();
+        }
+        assert_eq!(left(&lab), (0, 1));
+        let until = Instant::now() + LATE * 4;
+        while Instant::now() < until {
+            read.frame().await.unwrap().unwrap();
+        }
+    };
+    reads.await;
+    assert_eq!(left(&lab), (1, 1), "one was given up, and its neighbour goes on");
+    assert!(unread.into_body().collect().await.is_err(), "nobody takes it for whole");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_http2_is_kept_while_something_happens_on_it() {
+    let lab = Lab::new(CONFIG, good);
+    let mut client = client_that_takes(&lab, 100).await;
+    sleep(HEAD_TIMEOUT - LATE).await;
+    let response = client.send_request(post2(CHAT.whole.0, CHAT.whole.1)).await.unwrap();
+    assert_eq!(read(response).await.0, 200);
+    sleep(STALL - LATE).await;
+    let unread = client.send_request(post2(CHAT.whole.0, CHAT.whole.1)).await.unwrap();
+    sleep(STALL - LATE).await;
+    assert_eq!(left(&lab), (0, 1), "it was handed over, and may still be on its way");
+    sleep(LATE * 3).await;
+    assert_eq!(left(&lab), (0, 0), "after it nothing was asked");
+    drop(unread);
+    let silent = client_that_takes(&lab, 100).await;
+    sleep(HEAD_TIMEOUT - LATE).await;
+    assert_eq!(left(&lab).1, 1);
+    sleep(LATE * 3).await;
+    assert_eq!(left(&lab).1, 0);
+    drop(silent);
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
@@ -18,9 +19,12 @@ use shim_store::SqliteState;
 use shim_upstream::{Network, Pool, PoolLimits};
 use tokio::io::duplex;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
-use crate::lab::{config, http1, post, read};
+use crate::clients::good;
+use crate::drain::House;
+use crate::lab::{CONFIG, Lab, config, http1, post, read};
 use crate::tongues::CHAT;
 
 /// A root in PEM, and the certificate and key it vouches for, for `localhost`.
@@ -41,15 +45,22 @@ fn certified() -> Certified {
     Certified { root, leaf: leaf.der().clone(), key: PrivatePkcs8KeyDer::from(key.serialize_der()) }
 }
 
+impl Certified {
+    /// What a server of it shakes hands with, where it speaks one of these protocols.
+    fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        let key = self.key.clone_key().into();
+        let mut config = config.with_single_cert(vec![self.leaf.clone()], key).unwrap();
+        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
 /// Starts an upstream that speaks one of these protocols over TLS, and answers with the version it was asked in.
 async fn upstream(certified: &Certified, protocols: &[&str]) -> u16 {
-    let config = rustls::ServerConfig::builder().with_no_client_auth();
-    let key = certified.key.clone_key().into();
-    let mut config = config.with_single_cert(vec![certified.leaf.clone()], key).unwrap();
-    config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = certified.acceptor(protocols);
     tokio::spawn(async move {
         while let Ok((io, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
@@ -142,4 +153,17 @@ async fn an_upstream_that_cannot_be_trusted_is_unreachable_and_the_reason_is_tol
         CHAT.check_fault(&base, &body, says);
         assert!(body.contains("\"code\":\"upstream_unreachable\""), "{body}");
     }
+}
+
+/// A client that connects to a TLS listener and says nothing is not waited for when the gateway shuts down.
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_a_client_that_never_shook_hands() {
+    let house = House::with(Lab::new(CONFIG, good), ServeLimits::default(), Some(certified().acceptor(&[])));
+    let silent = house.connect().unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let since = Instant::now();
+    house.stop();
+    house.served.await.unwrap();
+    assert_eq!(since.elapsed().as_secs(), 0);
+    drop(silent);
 }

@@ -4,7 +4,7 @@ use shim_gateway::{Together, settle_what_waits};
 use tokio::runtime::Builder;
 
 use crate::clients::good;
-use crate::lab::{CONFIG, Lab};
+use crate::lab::{CONFIG, Lab, post, read};
 use crate::tongues::{self, Tongue};
 
 const ASKED: u64 = 40;
@@ -39,5 +39,26 @@ fn what_is_settled_together_is_settled_before_the_thread_sleeps() {
         assert_eq!(seen_to, (ASKED, ASKED), "{}", tongue.whole.0);
         let left = settled(tongue, &mut Builder::new_current_thread());
         assert_eq!(left, (ASKED / 16 * 16, ASKED), "{}", tongue.whole.0);
+    }
+}
+
+/// What is reserved for an answer is given back before its client can ask again, also where a thread settles together.
+#[test]
+fn who_is_limited_is_settled_before_its_answer_ends() {
+    let limited =
+        format!("{CONFIG}\n[keys.app]\nsecret = {{ env = \"APP_KEY\" }}\nlimits = {{ concurrent = 1 }}\n");
+    for tongue in tongues::ALL {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let _together = Together::new();
+        runtime.block_on(async {
+            let lab = Lab::new(&limited, good);
+            for _ in 0..ASKED {
+                let (path, body) = tongue.whole;
+                let mut request = post(path, body);
+                request.headers_mut().insert("authorization", "Bearer app-secret".parse().unwrap());
+                let (status, told) = read(lab.send(request).await).await;
+                assert_eq!(status, 200, "{}: {told}", tongue.name);
+            }
+        });
     }
 }
