@@ -11,7 +11,7 @@ use shim_wire::scan::utf8;
 
 use crate::feedback::{is_word, word_wanted};
 use crate::generation::Snapshot;
-use crate::headers::{CLIENT_ID, HEAD_BYTES_MAX, credential};
+use crate::headers::{CLIENT_ID, HEAD_BYTES_MAX, credential, foreign_page};
 use crate::hold::{collect, discard};
 use crate::key::Key;
 use crate::pipeline::{Admitted, Coded};
@@ -138,7 +138,10 @@ fn identify(
 /// When there is no credential, or it is not, or no longer, good.
 pub(crate) fn key_of(shared: &Shared, snapshot: &Snapshot, parts: &Parts) -> Result<Option<Arc<Key>>, Fault> {
     if !snapshot.wants_keys() {
-        return Ok(None);
+        return match foreign_page(&parts.headers) {
+            None => Ok(None),
+            Some(page) => Err(refused_page(page)),
+        };
     }
     let Some(secret) = credential(&parts.headers, &parts.uri) else {
         let message = "no credential: send a key of this gateway as your SDK sends its API key";
@@ -146,6 +149,14 @@ pub(crate) fn key_of(shared: &Shared, snapshot: &Snapshot, parts: &Parts) -> Res
     };
     let key = snapshot.keys().of(secret, || shared.limited.now_ms())?;
     Ok(Some(key.clone()))
+}
+
+/// Without keys whoever reaches the gateway may ask, and a browser reaches it from this machine for any page it shows.
+fn refused_page(page: &str) -> Fault {
+    let message = format!(
+        "the web page at {page} may not ask a gateway that wants no keys: configure [keys], or have the page served by this machine"
+    );
+    Fault::new(FaultKind::Forbidden, message)
 }
 
 /// The id a client chose for its exchange.

@@ -11,7 +11,7 @@ use shim_dialect::{Meter, Operation};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::failover::{self, Next};
 use shim_policy::fidelity::Rule;
-use shim_upstream::{Answer, Connect, PiecesBody, Timeouts, send};
+use shim_upstream::{Answer, AttemptError, Connect, PiecesBody, Timeouts, send, send_anew};
 use shim_wire::frame::Framing;
 
 pub(crate) use self::refused::{credential_fault, error_of, holds_secret, passable};
@@ -205,7 +205,14 @@ async fn straight<C: Connect>(
 ) -> Result<Attempt, Failed> {
     let (request, spare_usage) = build(admitted, step, http, changed)?;
     let timeouts = &step.target.provider.timeouts;
-    let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
+    let (connect, pool, origin) = (&worker.connect, &worker.pool, &http.origin);
+    let sent = match send(connect, pool, origin, request, timeouts).await {
+        Err(AttemptError::Stale(_)) => {
+            let (request, _) = build(admitted, step, http, changed)?;
+            Box::pin(send_anew(connect, pool, origin, request, timeouts)).await
+        }
+        sent => sent,
+    };
     let answer = Box::new(sent.map_err(|error| unanswered(&error, step))?);
     let attempt = if answer.response.status().is_success() {
         let watch = |meter| watched(&worker.shared, admitted, step, exchange, meter);

@@ -8,7 +8,7 @@ use shim_dialect::{DecodeError, Echo, Operation, Reading, speaker};
 use shim_ir::{Fault, FaultKind, Loss};
 use shim_policy::fidelity::Rule;
 use shim_policy::tokens::Estimate;
-use shim_upstream::{Answer, Connect, PiecesBody, send};
+use shim_upstream::{Answer, AttemptError, Connect, PiecesBody, send, send_anew};
 use shim_wire::frame::Framing;
 use shim_wire::scan::utf8;
 
@@ -114,7 +114,14 @@ pub(crate) async fn ask<C: Connect>(
 ) -> Result<Answer, Failed> {
     let request = build(admitted, step, http, streamed, sent)?;
     let timeouts = &step.target.provider.timeouts;
-    let sent = send(&worker.connect, &worker.pool, &http.origin, request, timeouts).await;
+    let (connect, pool, origin) = (&worker.connect, &worker.pool, &http.origin);
+    let sent = match send(connect, pool, origin, request, timeouts).await {
+        Err(AttemptError::Stale(_)) => {
+            let request = build(admitted, step, http, streamed, sent)?;
+            Box::pin(send_anew(connect, pool, origin, request, timeouts)).await
+        }
+        sent => sent,
+    };
     let answer = sent.map_err(|error| unanswered(&error, step))?;
     if answer.response.status().is_success() {
         return Ok(answer);

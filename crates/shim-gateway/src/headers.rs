@@ -157,6 +157,21 @@ pub(crate) fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a
     query.split('&').find_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes)
 }
 
+/// The web page that sent a request, where it is not of this machine: a browser names it with whatever a page can cause. What
+/// is no page of the web, as an extension of the browser or a program of its own, is none.
+pub(crate) fn foreign_page(headers: &HeaderMap) -> Option<&str> {
+    let origin = headers.get(http::header::ORIGIN)?.to_str().unwrap_or("?");
+    let (scheme, authority) = origin.split_once("://").unwrap_or(("http", origin));
+    let host = Uri::try_from(format!("http://{authority}")).ok();
+    let host = host.as_ref().and_then(Uri::host).unwrap_or_default();
+    (matches!(scheme, "http" | "https") && !is_loopback(host)).then_some(origin)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    address.is_ok_and(|address| address.is_loopback()) || host == "localhost" || host.ends_with(".localhost")
+}
+
 /// `text` as a header value; a text that cannot be one is left out.
 pub(crate) fn value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok()
@@ -167,7 +182,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, Uri};
     use shim_upstream::Origin;
 
-    use super::{credential, for_client, for_upstream, need};
+    use super::{credential, for_client, for_upstream, foreign_page, need};
     use crate::generation::HttpSetup;
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -294,5 +309,25 @@ mod tests {
         let query = Uri::from_static("/v1beta/models/m:generateContent?alt=sse&key=d");
         assert_eq!(credential(&map(&[]), &query), Some(&b"d"[..]));
         assert_eq!(credential(&map(&[]), &bare), None);
+    }
+
+    #[test]
+    fn a_page_of_another_machine_is_told_from_one_of_this() {
+        for own in [
+            "http://localhost:3000",
+            "https://app.localhost",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "chrome-extension://abcdef",
+            "tauri://localhost",
+        ] {
+            assert_eq!(foreign_page(&map(&[("origin", own)])), None, "{own}");
+        }
+        for foreign in
+            ["http://evil.example", "https://localhost.evil.example", "http://10.0.0.1", "null", ""]
+        {
+            assert_eq!(foreign_page(&map(&[("origin", foreign)])), Some(foreign));
+        }
+        assert_eq!(foreign_page(&map(&[])), None);
     }
 }

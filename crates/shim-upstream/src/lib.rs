@@ -17,4 +17,4 @@ pub use connect::{Connect, Connected, Io, Network, Protocol};
 pub use origin::{Origin, OriginError};
 pub use pool::{Lease, Pool, PoolLimits};
 pub use roots::{Roots, RootsError};
-pub use send::{Answer, AttemptError, Phase, Timeouts, in_time, send};
+pub use send::{Answer, AttemptError, Phase, Timeouts, in_time, send, send_anew};

@@ -108,6 +108,10 @@ pub enum AttemptError {
     /// The connection failed before the head of the answer.
     #[error("the connection failed before an answer came")]
     Exchange(#[source] hyper::Error),
+    /// A connection that was kept did, as it does where its server closes it just when a request is on its way. The request
+    /// may be sent anew.
+    #[error("the connection was closed before an answer came")]
+    Stale(#[source] hyper::Error),
     /// A phase took too long.
     #[error("no answer in time")]
     Timeout(Phase),
@@ -119,7 +123,7 @@ impl AttemptError {
     pub fn why_unreachable(&self) -> Option<String> {
         match self {
             Self::Connect(error) => Some(why(error)),
-            Self::Exchange(_) | Self::Timeout(_) => None,
+            Self::Exchange(_) | Self::Stale(_) | Self::Timeout(_) => None,
         }
     }
 }
@@ -130,7 +134,8 @@ impl AttemptError {
 /// else is tried again.
 ///
 /// # Errors
-/// When no connection can be had, or no head of an answer comes in time.
+/// When no connection can be had, or no head of an answer comes in time. [`AttemptError::Stale`] where sending it once more,
+/// with [`send_anew`], may help.
 pub async fn send<C: Connect>(
     connect: &C,
     pool: &Pool,
@@ -152,11 +157,40 @@ pub async fn send<C: Connect>(
         match sent {
             Ok(response) => return Ok(Answer { response, lease, deadline }),
             Err(Unsent::Back(unsent)) => request = *unsent,
-            Err(Unsent::Failed(error)) => return Err(AttemptError::Exchange(error)),
+            Err(Unsent::Failed(error)) if error.is_parse() => return Err(AttemptError::Exchange(error)),
+            Err(Unsent::Failed(error)) => return Err(AttemptError::Stale(error)),
         }
     }
     // Opening a connection is rare, and what it takes large.
-    let mut lease = within(to_connect, Box::pin(open(connect, pool, origin))).await??;
+    Box::pin(anew(connect, pool, origin, request, timeouts, start)).await
+}
+
+/// Sends `request` to `origin` over a new connection.
+///
+/// # Errors
+/// When none can be had, or no head of an answer comes in time.
+pub async fn send_anew<C: Connect>(
+    connect: &C,
+    pool: &Pool,
+    origin: &Origin,
+    request: Request<PiecesBody>,
+    timeouts: &Timeouts,
+) -> Result<Answer, AttemptError> {
+    anew(connect, pool, origin, request, timeouts, Instant::now()).await
+}
+
+/// The same, in an attempt that began at `start`.
+async fn anew<C: Connect>(
+    connect: &C,
+    pool: &Pool,
+    origin: &Origin,
+    request: Request<PiecesBody>,
+    timeouts: &Timeouts,
+    start: Instant,
+) -> Result<Answer, AttemptError> {
+    let deadline = start + timeouts.total;
+    let to_connect = timeouts.until(Phase::Connect, start, deadline);
+    let mut lease = within(to_connect, pin!(open(connect, pool, origin))).await??;
     let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
     let sent = within(until, pin!(lease.exchange(request))).await?;
     match sent {

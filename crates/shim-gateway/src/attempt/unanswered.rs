@@ -18,7 +18,7 @@ pub(crate) fn unanswered(error: &AttemptError, step: &Step) -> Fault {
         AttemptError::Exchange(error) if error.is_parse() => {
             Fault::new(FaultKind::UpstreamMalformed, format!("{provider} does not answer in HTTP"))
         }
-        AttemptError::Exchange(_) => {
+        AttemptError::Exchange(_) | AttemptError::Stale(_) => {
             let message = format!("{provider} closed the connection before it answered");
             Fault::new(FaultKind::UpstreamCut, message)
         }

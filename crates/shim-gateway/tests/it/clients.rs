@@ -288,6 +288,22 @@ async fn a_client_that_asks_before_it_sends_is_answered_at_once_where_it_may_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_web_page_may_not_ask_where_no_keys_are_wanted() {
+    let from_a_page = |tongue: &Tongue| {
+        let mut request = with_body(tongue, tongue.whole.1);
+        request.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+        request.headers_mut().insert("origin", HeaderValue::from_static("https://evil.example"));
+        request
+    };
+    check("a page", CONFIG, from_a_page, 403, "the web page at https://evil.example may not ask").await;
+    let keys = format!("{CONFIG}\n[keys.app]\nsecret = {{ env = \"APP_KEY\" }}\n");
+    let lab = Lab::new(&keys, good);
+    let mut request = from_a_page(&CHAT);
+    request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer app-secret"));
+    assert_eq!(lab.send(request).await.status(), 200, "whoever has a key may ask from anywhere");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_length_beyond_the_bound_is_told_as_that_though_nothing_comes() {
     let lab = Lab::new(CONFIG, good);
     let head = format!(

@@ -64,6 +64,8 @@ impl Told {
 pub(crate) enum Act {
     /// Sends bytes.
     Send(&'static str),
+    /// Reads another request.
+    Read,
     /// Does nothing for so many seconds.
     Wait(u64),
     /// Does nothing any more.
@@ -125,15 +127,17 @@ impl Connect for Net {
     }
 }
 
-async fn raw(mut io: DuplexStream, acts: &'static [Act]) {
+/// Reads what comes until there is a whole head in it, or the connection is over.
+async fn read_head(io: &mut DuplexStream) {
     let mut request = Vec::new();
-    while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-        if io.read_buf(&mut request).await.unwrap_or(0) == 0 {
-            return;
-        }
-    }
+    while !request.windows(4).any(|w| w == b"\r\n\r\n") && io.read_buf(&mut request).await.unwrap_or(0) > 0 {}
+}
+
+async fn raw(mut io: DuplexStream, acts: &'static [Act]) {
+    read_head(&mut io).await;
     for act in acts {
         match act {
+            Act::Read => read_head(&mut io).await,
             Act::Send(text) => drop(io.write_all(text.as_bytes()).await),
             Act::Wait(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
             Act::Hang => std::future::pending().await,

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
-use crate::lab::Act::{Hang, Send, Wait};
+use crate::lab::Act::{Hang, Read, Send, Wait};
 use crate::lab::{CONFIG, Got, Lab, Line, Piece, Told, read};
 use crate::tongues::{self, CHAT, Tongue};
 
@@ -497,4 +497,26 @@ async fn the_head_of_a_stream_that_is_silent_for_long_goes_out_before_its_first_
     }
     drop(pieces);
     assert_eq!(read(response).await.1, format!("{}{}", CHAT.begin, CHAT.end));
+}
+
+/// An upstream that closes a kept connection just as the next request is on its way: that goes over a new one, once. One
+/// that closes a new connection without an answer is not asked again.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_kept_and_is_closed_is_replaced_by_a_new_one() {
+    let length = CHAT.good.len();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+    let answer = Send(format!("{head}{length}\r\n\r\n{}", CHAT.good).leak());
+    // The second is translated, where the upstream speaks nothing but Chat Completions.
+    let config = CONFIG.lines().filter(|line| !line.contains("dialects.")).collect::<Vec<_>>().join("\n");
+    let body = r#"{"model":"chat","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+    for tongue in [&CHAT, &tongues::MESSAGES] {
+        let lab = Lab::on(Line::Raw(vec![answer, Read].leak()), &config, |_| None);
+        for n in 0..4 {
+            let (status, told) = lab.told(tongue.whole.0, body).await;
+            assert_eq!(status, 200, "{} {n}: {told}", tongue.name);
+        }
+        let lab = Lab::on(Line::Raw(&[]), &config, |_| None);
+        let (status, told) = lab.told(tongue.whole.0, body).await;
+        assert_eq!(status, 502, "{}: {told}", tongue.name);
+    }
 }
