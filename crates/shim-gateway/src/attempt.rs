@@ -16,7 +16,7 @@ use shim_wire::frame::Framing;
 
 pub(crate) use self::refused::{credential_fault, error_of, holds_secret, passable};
 pub(crate) use self::unanswered::{late, unanswered};
-pub(crate) use self::whole::{Hold, hold, joined};
+pub(crate) use self::whole::{Hold, hold, joined, not_an_answer};
 
 use self::refused::refused;
 use self::whole::{HOLD_BYTES_MAX, checked};

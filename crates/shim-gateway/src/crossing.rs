@@ -14,7 +14,7 @@ use shim_wire::scan::utf8;
 
 use crate::attempt::{
     Answered, Attempt, Failed, Hold, again, credential_fault, encoded, error_of, hold, holds_secret,
-    passable, unanswered,
+    not_an_answer, passable, unanswered,
 };
 use crate::embed::embed;
 use crate::first::begins;
@@ -25,7 +25,7 @@ use crate::pipeline::{Admitted, Coded, Worker};
 use crate::plan::Step;
 use crate::shared::hexadecimal;
 use crate::ticket::Ticket;
-use crate::translate::{Inbound, Known, Outbound, Pair, Sent};
+use crate::translate::{Inbound, Known, NO_ANSWER, Outbound, Pair, Sent};
 use crate::vault::{carries_state, give_to, is_about_state, keeping};
 
 /// The most of a whole answer that is read to be translated: it is held twice.
@@ -217,7 +217,7 @@ async fn answered(
             None => inbound.whole(text),
             Some(framing) => inbound.gathered(bytes, framing),
         };
-        match whole(step, http, &mut answer, told).await {
+        match whole(step, http, &headers, &mut answer, told).await {
             Ok((body, more)) => {
                 answer.lease.give_back();
                 losses.extend(more);
@@ -266,6 +266,7 @@ type Put = Result<(bytes::Bytes, Reading, Vec<Loss>), Fault>;
 pub(crate) async fn whole(
     step: &Step,
     http: &HttpSetup,
+    headers: &HeaderMap,
     answer: &mut Answer,
     told: impl FnOnce(&[u8], &str) -> Put,
 ) -> Result<(Answered, Vec<Loss>), Fault> {
@@ -279,12 +280,12 @@ pub(crate) async fn whole(
     };
     let told = match utf8(&bytes) {
         Ok(text) => told(&bytes, text),
-        Err(error) => {
-            let message = format!("{provider} answered with something that is not an answer");
-            Err(Fault::new(FaultKind::UpstreamMalformed, message).detail(error))
-        }
+        Err(error) => Err(not_an_answer(step, headers).detail(error)),
     };
-    let (body, reading, losses) = told
-        .map_err(|fault| if holds_secret(http, &bytes) { credential_fault(step, &fault) } else { fault })?;
+    let (body, reading, losses) = told.map_err(|fault| match &fault.detail {
+        _ if holds_secret(http, &bytes) => credential_fault(step, &fault),
+        Some(why) if fault.message == NO_ANSWER => not_an_answer(step, headers).detail(why),
+        Some(_) | None => fault,
+    })?;
     Ok((Answered::Whole { bytes: body, meter: Box::new(Known(reading)), read: true }, losses))
 }

@@ -55,7 +55,7 @@ pub(crate) async fn embed<C: Connect>(
         let reading = Reading { usage, model, content: true, complete: true, ..Reading::default() };
         Ok((told.body.into(), reading, of_answer(client, upstream, &told.losses)))
     };
-    match whole(step, http, &mut answer, put).await {
+    match whole(step, http, &headers, &mut answer, put).await {
         Ok((body, more)) => {
             answer.lease.give_back();
             losses.extend(more);

@@ -157,14 +157,14 @@ impl Inbound {
     }
 }
 
+/// What is said of an answer that is none, by who does not know whose it is.
+pub(crate) const NO_ANSWER: &str = "the upstream answered with something that is not an answer";
+
 /// The fault of an answer that is none.
 pub(crate) fn unanswered(error: AnswerError) -> Fault {
     match error {
         AnswerError::Fault(fault) => *fault,
-        AnswerError::Decode(error) => {
-            let message = "the upstream answered with something that is not an answer";
-            Fault::new(FaultKind::UpstreamMalformed, message).detail(error)
-        }
+        AnswerError::Decode(error) => Fault::new(FaultKind::UpstreamMalformed, NO_ANSWER).detail(error),
     }
 }
 

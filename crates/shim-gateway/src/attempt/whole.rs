@@ -74,12 +74,7 @@ pub(super) fn checked(
     if bytes.is_empty() && !generates {
         return Ok(true);
     }
-    let malformed = |why: &dyn std::fmt::Display| {
-        let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type");
-        let provider = &step.target.provider.id;
-        let message = format!("{provider} answered with something that is not an answer ({kind})");
-        Fault::new(FaultKind::UpstreamMalformed, message).detail(why)
-    };
+    let malformed = |why: &dyn std::fmt::Display| not_an_answer(step, headers).detail(why);
     let text = utf8(bytes).map_err(|e| malformed(&e))?;
     if !generates {
         shim_wire::scan::check(bytes, shim_wire::scan::Limits::default()).map_err(|e| malformed(&e))?;
@@ -94,6 +89,14 @@ pub(super) fn checked(
         Some(fault) => Err(fault.clone()),
         None => Ok(true),
     }
+}
+
+/// The fault of an answer that is none, by its headers.
+pub(crate) fn not_an_answer(step: &Step, headers: &HeaderMap) -> Fault {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("no content type");
+    let provider = &step.target.provider.id;
+    let message = format!("{provider} answered with something that is not an answer ({kind})");
+    Fault::new(FaultKind::UpstreamMalformed, message)
 }
 
 /// Whether anything of an answer is remembered: then that is done before its client can ask again.

@@ -520,3 +520,14 @@ async fn a_connection_that_was_kept_and_is_closed_is_replaced_by_a_new_one() {
         assert_eq!(status, 502, "{}: {told}", tongue.name);
     }
 }
+
+/// Also across dialects it is told who answered with what.
+#[tokio::test(start_paused = true)]
+async fn a_page_in_place_of_an_answer_is_told_with_its_provider_and_type() {
+    let config = CONFIG.lines().filter(|line| !line.contains("dialects.")).collect::<Vec<_>>().join("\n");
+    let lab = Lab::new(&config, |_| Some(Told::whole(200, "text/html", "<html>")));
+    let body = r#"{"model":"chat","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let (status, told) = lab.told(tongues::MESSAGES.whole.0, body).await;
+    assert_eq!(status, 502, "{told}");
+    assert!(told.contains("lab answered with something that is not an answer (text/html)"), "{told}");
+}
