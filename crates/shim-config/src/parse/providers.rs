@@ -84,6 +84,10 @@ impl Parser<'_> {
         path: &str,
         at: &Range<usize>,
     ) {
+        // What was to stand there is told already.
+        if ["dialect", "base_url"].iter().any(|field| self.gather.has(&format!("{path}.{field}"))) {
+            return;
+        }
         let unknown = || format!("\"{name}\" is not in the catalogue, so it needs a dialect");
         match place {
             (Some(dialect), Some(base_url)) => {
@@ -91,7 +95,10 @@ impl Parser<'_> {
                 self.endpoint(provider, &dialect, base_url, path, at);
             }
             (Some(_), None) => self.gather.add(path, at.clone(), "a dialect needs a base_url"),
-            (None, Some(base_url)) if self.known.contains(&name) => provider.base_url = Some(base_url),
+            (None, Some(base_url)) if self.known.contains(&name) => {
+                self.url(&base_url, &format!("{path}.base_url"), at);
+                provider.base_url = Some(base_url);
+            }
             (None, Some(_)) => self.gather.add(path, at.clone(), unknown()),
             (None, None) => {
                 let hint = did_you_mean(name, self.known.iter().copied());
@@ -116,15 +123,26 @@ impl Parser<'_> {
                 return;
             }
         };
-        if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-            let message = format!("\"{base_url}\" must start with http:// or https://");
-            self.gather.add(format!("{path}.base_url"), at.clone(), message);
-        }
+        self.url(&base_url, &format!("{path}.base_url"), at);
         if provider.endpoints.iter().any(|e| e.dialect == dialect) {
             self.gather.add(path, at.clone(), format!("the dialect {dialect} is there twice"));
             return;
         }
         provider.endpoints.push(Endpoint { dialect, base_url });
+    }
+
+    /// Checks a base URL. It is not told: a password may be in it.
+    fn url(&mut self, url: &str, path: &str, at: &Range<usize>) {
+        let message = if !url.starts_with("http://") && !url.starts_with("https://") {
+            "a base URL starts with http:// or https://"
+        } else if url.contains('@') {
+            "a base URL holds no credentials: name them by key = { env = \"NAME\" }; an @ in its path is written %40"
+        } else if url.contains(['?', '#']) {
+            "a base URL ends with its path: what stands behind ? or # would not be sent"
+        } else {
+            return;
+        };
+        self.gather.add(path, at.clone(), message);
     }
 
     fn models(&mut self, models: &[String], path: &str, at: &Range<usize>) -> Vec<ModelId> {
