@@ -6,7 +6,7 @@ use serde_json::json;
 use shim_config::Config;
 
 use crate::cli::{CLIENTS, OPERATORS};
-use crate::console::{put, say};
+use crate::console::{put, say_json, shown};
 use crate::found::{Found, LeftOut, looked_for};
 
 /// What there is to say.
@@ -34,7 +34,7 @@ impl Announcement<'_> {
             "clients": self.clients.to_string(), "operators": self.operators.to_string(),
             "found": found, "left_out": left_out, "aliases": aliases, "store": self.config.store,
         });
-        say(&told.to_string());
+        say_json(&told);
     }
 
     /// Says what was found, what is served, and a line to copy for each SDK and agent.
@@ -56,7 +56,7 @@ impl Announcement<'_> {
             text.push_str(&format!("    {what:<15} {line}\n"));
         }
         text.push('\n');
-        put(&text);
+        put(&shown(&text));
     }
 
     fn findings(&self, text: &mut String) {

@@ -66,7 +66,7 @@ pub(crate) fn check(args: &Check) -> Result<ExitCode> {
     };
     if args.json {
         let told = serde_json::json!({ "ok": problems.is_empty(), "problems": problems, "notes": notes });
-        console::say(&told.to_string());
+        console::say_json(&told);
     } else {
         problems.iter().for_each(|problem| console::say(problem));
         notes.iter().for_each(|note| console::say(&format!("note: {note}")));

@@ -18,9 +18,10 @@ use shim_store::StoreError;
 use shim_store::ledger::{
     Durability, Filter, Ledger, ParquetWriter, Reader, Row, Search, Settings, csv_columns, csv_line, time,
 };
+use shim_telemetry::clean;
 
 use crate::check::{read, validate};
-use crate::console::{error, say};
+use crate::console::{error, say, say_json};
 
 /// What to do with the ledger.
 #[derive(Args, Debug)]
@@ -225,7 +226,7 @@ fn now_ms() -> u64 {
 fn verify(reader: &Reader, deep: bool, json: bool) -> Result<ExitCode> {
     let verified = reader.verify(deep)?;
     if json {
-        say(&verified.to_json().to_string());
+        say_json(&verified.to_json());
     } else {
         print::verified(&verified);
     }
@@ -321,10 +322,10 @@ fn search(reader: &Reader, words: &[String], whole: bool, which: &Which, json: b
             if let Some(members) = row.as_object_mut() {
                 members.insert("snippet".to_owned(), found.snippet.as_str().into());
             }
-            say(&row.to_string());
+            say_json(&row);
         } else {
             print::row(&found.row);
-            say(&format!("    {}", print::clean(&found.snippet)));
+            say(&format!("    {}", clean(&found.snippet)));
         }
     }
     print::not_looked_at(&searched, limit);
@@ -335,7 +336,7 @@ fn show(reader: &Reader, id: &str, json: bool) -> Result<()> {
     let id: ExchangeId = id.parse().map_err(|why| anyhow!("\"{id}\": {why}"))?;
     let shown = reader.show(id)?.with_context(|| format!("the ledger has no exchange {id}"))?;
     if json {
-        say(&print::shown_json(&shown).to_string());
+        say_json(&print::shown_json(&shown));
     } else {
         print::shown(&shown);
     }
@@ -346,7 +347,7 @@ fn tail(reader: &Reader, follow: bool, which: &Which, json: bool) -> Result<()> 
     let filter = which.filter()?;
     // What comes between the two looks is shown by the second.
     let mut last = reader.end()?;
-    let put = |row: &Row| if json { say(&row.to_json().to_string()) } else { print::row(row) };
+    let put = |row: &Row| if json { say_json(&row.to_json()) } else { print::row(row) };
     let mut latest = reader.list(&filter, last.map(|last| last.behind()), which.limit.unwrap_or(SHOWN))?;
     latest.reverse();
     latest.iter().for_each(|(_, row)| put(row));
