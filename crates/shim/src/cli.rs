@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::client::{self, Gateway};
 use crate::ledger::LedgerArgs;
-use crate::{chat, check, client, conform, console, ledger, run, serve, status, swap};
+use crate::{chat, check, conform, console, ledger, run, serve, status, swap};
 
 /// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
 /// requests flow.
@@ -124,7 +125,7 @@ pub(crate) struct Conform {
 /// Which gateway to ask.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Ask {
-    /// The operators' address of the gateway, also as a URL.
+    /// The operators' address of the gateway: host:port, or an http:// URL.
     #[arg(long, env = "SHIM_OPERATORS", default_value = OPERATORS, value_parser = client::operators)]
     pub(crate) operators: String,
     /// The operators' secret, where the gateway wants one.
@@ -143,9 +144,9 @@ pub(crate) struct Chat {
     pub(crate) model: String,
     /// What to say; read from standard input where absent.
     pub(crate) prompt: Option<String>,
-    /// The clients' address of the gateway.
-    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
-    pub(crate) url: String,
+    /// The clients' address of the gateway: host:port, or an http:// or https:// URL.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446", value_parser = Gateway::parse)]
+    pub(crate) url: Gateway,
     /// The gateway's key, where it wants one.
     #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
@@ -160,9 +161,9 @@ pub(crate) struct Run {
     /// The model the client is to use: an alias or provider/model.
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// The clients' address of the gateway.
-    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
-    pub(crate) url: String,
+    /// The clients' address of the gateway: host:port, or an http:// or https:// URL.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446", value_parser = Gateway::parse)]
+    pub(crate) url: Gateway,
     /// The gateway's key, where it wants one.
     #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
@@ -210,7 +211,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Swap(args) => swap::swap(&args)?,
         Command::Ledger(args) => return ledger::ledger(&args),
         Command::Keys(command) => crate::keys::keys(&command)?,
-        Command::Schema => console::say(&shim_config::schema()),
+        Command::Schema => console::put(&format!("{}\n", shim_config::schema())),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "shim", &mut out);
