@@ -125,3 +125,51 @@ fn a_name_from_outside_makes_no_line_of_its_own() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert!(json["model"].as_str().unwrap().contains('\n'), "what reads JSON gets the name as it is: {json}");
 }
+
+#[test]
+fn what_is_announced_is_what_is_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Running::start(folder.path(), &UP);
+    let swap = ["swap", "chat", "--to", "demo/other", "--now", "--force"];
+    assert_eq!(gateway.ask(folder.path(), &swap).code, Some(0));
+    gateway.signal(rustix::process::Signal::TERM);
+    gateway.end();
+    let again = Running::start(folder.path(), &UP);
+    let told = until("what it says", || {
+        let said = again.said();
+        said.contains("copy one of these").then_some(said)
+    });
+    assert!(told.contains("chat → demo/other   (swapped before, from demo/hello"), "{told}");
+    again.signal(rustix::process::Signal::TERM);
+    again.end();
+    let json = Running::start(folder.path(), &[&UP[..], &["--json"]].concat());
+    let told: Value = until("what it says", || serde_json::from_str(json.said().lines().next()?).ok());
+    assert_eq!(
+        (&told["aliases"]["chat"], &told["swapped"]["chat"]["found"]),
+        (&"demo/other".into(), &"demo/hello".into())
+    );
+}
+
+#[test]
+fn a_key_that_is_of_no_use_alone_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready.json");
+    let args = [&UP[..], &["--ready-file", ready.to_str().unwrap()]].concat();
+    let mut command = shim(folder.path(), args);
+    command.env("AZURE_OPENAI_API_KEY", "k").env("SAMBANOVA_API_KEY", "k");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    until("the gateway to serve", || ready.exists().then_some(()));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .unwrap();
+    child.wait().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut said).unwrap();
+    for wanted in [
+        "left out  Azure OpenAI: AZURE_OPENAI_API_KEY is set, and AZURE_OPENAI_ENDPOINT, which says where it is, is not",
+        "found     SambaNova Cloud",
+        "alias     chat → demo/hello",
+        "no chat   SambaNova Cloud: its models are in no list that is known here; `shim swap chat --to sambanova/MODEL",
+    ] {
+        assert!(said.contains(wanted), "{wanted} is not in {said}");
+    }
+}
