@@ -46,7 +46,9 @@ impl Fit<'_, '_> {
                 let max = most(schema);
                 let fits = u64::from_str_radix(number.as_str(), number.radix()).is_ok_and(|n| n <= max);
                 if !fits {
-                    self.gather.add(path, span, format!("expected a whole number from 0 to {max}"));
+                    // Nobody means the largest number that there is.
+                    let to = if max == i64::MAX as u64 { "up".to_owned() } else { format!("to {max}") };
+                    self.gather.add(path, span, format!("expected a whole number from 0 {to}"));
                 }
                 fits
             }

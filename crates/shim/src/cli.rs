@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_mangen::Man;
 
 use crate::client::{self, Gateway};
 use crate::ledger::LedgerArgs;
@@ -53,7 +54,7 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
+    /// Print the manual page, with all commands on it.
     Man,
 }
 
@@ -218,17 +219,75 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
             console::put(&String::from_utf8_lossy(&out));
         }
         Command::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
-            console::put(&String::from_utf8_lossy(&out));
+            console::put(&manual()?);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The manual page: one, with a section for each command.
+fn manual() -> Result<String> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let man = Man::new(command.clone());
+    let mut out = Vec::new();
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    for sub in command.get_subcommands() {
+        section(sub, &mut out)?;
+    }
+    man.render_version_section(&mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+/// What there is to say of a command, and of those below it.
+fn section(command: &clap::Command, out: &mut Vec<u8>) -> Result<()> {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    out.extend_from_slice(format!(".SH \"{}\"\n", name.to_uppercase()).as_bytes());
+    let man = Man::new(command.clone());
+    let mut parts = Vec::new();
+    man.render_synopsis_section(&mut parts)?;
+    man.render_description_section(&mut parts)?;
+    man.render_options_section(&mut parts)?;
+    out.extend_from_slice(String::from_utf8(parts)?.replace("\n.SH ", "\n.SS ").as_bytes());
+    command.get_subcommands().try_for_each(|sub| section(sub, out))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn the_manual_is_one_page_with_every_command_on_it() {
+        let page = super::manual().unwrap();
+        assert!(!page.contains("(1)"), "there is no other page");
+        let mut command = super::Cli::command().disable_help_subcommand(true);
+        command.build();
+        let mut open: Vec<_> = command.get_subcommands().collect();
+        while let Some(command) = open.pop() {
+            let heading = format!(".SH \"{}\"\n", command.get_bin_name().unwrap().to_uppercase());
+            assert!(page.contains(&heading), "{heading} is not on the page");
+            open.extend(command.get_subcommands());
+        }
+        assert!(page.contains("ready\\-file") && page.contains("budget\\-window"), "options are on it");
+    }
+
+    #[test]
+    fn options_stand_under_their_heading() {
+        let mut command = super::Cli::command();
+        let create = command.find_subcommand_mut("keys").and_then(|keys| keys.find_subcommand_mut("create"));
+        let help = create.unwrap().render_long_help().to_string();
+        let (before, limits) = help.split_once("Limits:").unwrap();
+        assert!(
+            before.contains("--operators") && before.contains("--config") && !limits.contains("--secret")
+        );
+        let reprice =
+            command.find_subcommand_mut("ledger").and_then(|ledger| ledger.find_subcommand_mut("reprice"));
+        assert!(!reprice.unwrap().render_long_help().to_string().contains("--limit"), "it takes all");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

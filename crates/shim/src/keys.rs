@@ -11,7 +11,7 @@ use shim_config::{Config, parse_duration, parse_grant};
 use shim_gateway::{KeyStatus, Secret, create, revoke, rotate};
 use shim_ir::KeyId;
 use shim_policy::access::MadeKey;
-use shim_policy::calendar::print_moment;
+use shim_policy::calendar::{parse_day, parse_moment, print_moment};
 use shim_store::{KeyStore as _, SqliteState};
 use shim_telemetry::clean;
 
@@ -250,10 +250,13 @@ fn limits(args: &KeyLimits) -> Map<String, Value> {
 
 /// A day as it is, a duration from now on.
 fn moment(expires: &str) -> Result<String> {
-    if expires.contains('-') {
+    if parse_day(expires).or_else(|| parse_moment(expires)).is_some() {
         return Ok(expires.to_owned());
     }
-    let life = parse_duration(expires).map_err(anyhow::Error::msg)?;
+    let life = parse_duration(expires).map_err(|_| {
+        anyhow!("\"{expires}\" is neither a day such as 2027-01-01, nor a moment such as 2027-01-01T12:00:00Z, nor a \
+                 duration from now such as 30d")
+    })?;
     Ok(print_moment(now_ms().saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX))))
 }
 
@@ -268,7 +271,7 @@ pub(crate) fn in_path(name: &str) -> String {
     name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -62,7 +62,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Checks that nobody is let in from beyond this machine without a credential.
+    /// Checks that there are two listeners, and that nobody is let in from beyond this machine without a credential.
     fn exposed(&mut self, server: &Server, has_keys: bool, span: &Range<usize>) {
         let Server { listen, operators, .. } = server;
         if !listen.ip().is_loopback() && !has_keys && !server.require_keys {
@@ -71,6 +71,11 @@ impl Parser<'_> {
                  server.require_keys and make keys with `shim keys create`"
             );
             self.gather.add("server.listen", span.clone(), message);
+        }
+        let any = listen.ip().is_unspecified() || operators.ip().is_unspecified();
+        if listen.port() == operators.port() && listen.port() != 0 && (any || listen.ip() == operators.ip()) {
+            let message = format!("clients are listened for at {listen}: take another port");
+            self.gather.add("server.operators", span.clone(), message);
         }
         if !operators.ip().is_loopback()
             && server.operators_secret.is_none()
@@ -117,6 +122,8 @@ mod tests {
             ("connections_max = 0", "server.connections_max: 0 is out of range"),
             ("stall_timeout = \"soon\"", "server.stall_timeout: \"soon\" must start"),
             ("listen = \"localhost\"", "server.listen: \"localhost\" is no address"),
+            ("listen = \"127.0.0.1:7447\"", "server.operators: clients are listened for at 127.0.0.1:7447"),
+            ("operators = \"0.0.0.0:7446\"", "server.operators: clients are listened for at 127.0.0.1:7446"),
         ] {
             let problems = read(line).unwrap_err().to_string();
             assert!(problems.contains(told), "{told} is not in {problems}");

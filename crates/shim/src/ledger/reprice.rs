@@ -40,9 +40,6 @@ pub(super) struct RepriceArgs {
 /// # Errors
 /// When the configuration or the ledger cannot be read, or the gateway that has it open cannot be asked.
 pub(super) fn reprice(args: &LedgerArgs, reprice: &RepriceArgs, store: &Path) -> Result<()> {
-    if reprice.which.limit.is_some() {
-        bail!("--limit does not go with reprice: name a span with --since and --until");
-    }
     let report = match SqliteState::open(store) {
         Ok(lock) => here(args, reprice, store, &lock)?,
         Err(StoreError::InUse(_)) => there(args, reprice, store)?,

@@ -127,6 +127,22 @@ fn a_name_from_outside_makes_no_line_of_its_own() {
 }
 
 #[test]
+fn every_metric_that_is_scraped_is_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Running::start(folder.path(), &UP);
+    gateway.post("/v1/chat/completions", "{}");
+    let scraped = gateway.page("/metrics").body;
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/running.md")).unwrap();
+    let families: Vec<_> =
+        scraped.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(families.len() > 20, "{families:?}");
+    for family in families {
+        assert!(page.contains(&format!("| `{family}` |")), "{family} is not on the page");
+    }
+}
+
+#[test]
 fn what_is_announced_is_what_is_in_force() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = Running::start(folder.path(), &UP);

@@ -61,6 +61,10 @@ fn check_reports_everything_this_machine_lacks() {
     assert_eq!(run(folder.path(), &["check"]).code, Some(0));
     let missing = run(folder.path(), &["check", "--config", "nowhere.toml"]);
     assert!(missing.code == Some(1) && missing.err.contains("cannot read nowhere.toml"), "{}", missing.err);
+    let missing = run(folder.path(), &["check", "--config", "nowhere.toml", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&missing.out).unwrap();
+    assert_eq!((missing.code, told["ok"].as_bool()), (Some(1), Some(false)));
+    assert!(told["problems"][0].as_str().unwrap().contains("cannot read nowhere.toml"), "{told}");
 }
 
 #[test]
