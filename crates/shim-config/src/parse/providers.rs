@@ -139,6 +139,8 @@ impl Parser<'_> {
             "a base URL holds no credentials: name them by key = { env = \"NAME\" }; an @ in its path is written %40"
         } else if url.contains(['?', '#']) {
             "a base URL ends with its path: what stands behind ? or # would not be sent"
+        } else if !has_port(url) {
+            "the port of a base URL is a number up to 65535"
         } else {
             return;
         };
@@ -233,6 +235,14 @@ impl Parser<'_> {
     }
 }
 
+/// Whether the port of a URL is one, or there is none.
+fn has_port(url: &str) -> bool {
+    let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    // Behind the bracket of an IPv6 address, whose colons are its own.
+    let named = authority.rsplit(']').next().unwrap_or_default();
+    named.split_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use shim_ir::{Dialect, PicoUsd, ProviderId, ThinkTags};
@@ -306,6 +316,36 @@ mod tests {
         assert_eq!(*ca, Some(SecretRef::File("lab.pem".into())));
         let text = format!("{lab}tls = {{ ca = {{ }} }}\n");
         assert!(parse(&text, "f", &KNOWN).unwrap_err().to_string().contains("providers.lab.tls.ca"));
+    }
+
+    #[test]
+    fn a_base_url_is_one() {
+        let with = |url: &str| {
+            let text = format!("[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"{url}\"\n");
+            parse(&text, "f", &KNOWN).map_err(|problems| problems.to_string())
+        };
+        for url in [
+            "http://lab.test",
+            "https://lab.test:8443/v1",
+            "http://[::1]:9/v1",
+            "http://[::1]/",
+            "http://lab:",
+        ] {
+            assert!(with(url).is_ok(), "{url}");
+        }
+        for (url, told) in [
+            ("lab.test/v1", "starts with http:// or https://"),
+            ("http://lab.test:99999/v1", "is a number up to 65535"),
+            ("http://[::1]:http/v1", "is a number up to 65535"),
+            ("http://lab.test/v1?key=k", "would not be sent"),
+            ("http://me@lab.test/v1", "holds no credentials"),
+        ] {
+            let problem = with(url).unwrap_err();
+            assert!(
+                problem.contains(told) && problem.contains("providers.lab.base_url: "),
+                "{url}: {problem}"
+            );
+        }
     }
 
     #[test]
