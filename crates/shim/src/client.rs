@@ -1,5 +1,7 @@
 //! An HTTP client for the gateway's own listeners.
 
+use std::net::IpAddr;
+
 use anyhow::{Context as _, Result, bail};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -48,6 +50,17 @@ impl Gateway {
         let port =
             if self.origin.port() == usual { String::new() } else { format!(":{}", self.origin.port()) };
         format!("{scheme}://{}{port}{}", self.origin.host(), self.path)
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_near(&self) -> bool {
+        let host = self.origin.bare_host();
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// Its host, as proxies' exceptions are written.
+    pub(crate) fn host(&self) -> &str {
+        self.origin.bare_host()
     }
 
     /// Sends a client's request: `path` goes on from its URL.

@@ -33,10 +33,17 @@ pub(crate) fn run(args: &Run) -> Result<ExitCode> {
     let key = args.key.as_deref().unwrap_or(ANY_KEY);
     let name = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let model = args.model.as_deref();
-    gateway::check(&args.url, key, model.or(wants_model(&name).then_some(ANY_MODEL)))?;
+    let variable = |name: &str| std::env::var(name).ok();
+    // Behind a proxy is not asked: this command knows of none, and the client may.
+    if args.url.is_near() || !environment::has_proxy(variable) {
+        gateway::check(&args.url, key, model.or(wants_model(&name).then_some(ANY_MODEL)))?;
+    }
     let mut command = Command::new(program);
     command.args(overrides(&name, url, model)).args(arguments(&name, rest, model));
-    let own = environment::of_the_user(|name| std::env::var(name).ok(), key);
+    let mut own = environment::of_the_user(variable, key);
+    if args.url.is_near() {
+        own.extend(environment::past_proxies(variable, args.url.host()));
+    }
     command.envs(environment::given(url, key, model));
     for (name, value) in own {
         match value {

@@ -40,6 +40,13 @@ const AGENTS: [&str; 17] = [
     "AIDER_OPENAI_ORGANIZATION_ID",
 ];
 
+/// What programs look for a proxy in. Source: <https://curl.se/docs/manpage.html#ENVIRONMENT>, read 2026-11-26.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// And what they ask without it.
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 /// Headers of the user's own, one a line.
 const HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
 
@@ -84,6 +91,29 @@ pub(super) fn of_the_user(
     changed
 }
 
+/// Whether a proxy is set.
+pub(super) fn has_proxy(own: impl Fn(&str) -> Option<String>) -> bool {
+    PROXIES.iter().any(|name| own(name).is_some_and(|proxy| !proxy.is_empty()))
+}
+
+/// Where a proxy is set, that this host is asked without it: a gateway on this machine is not there for the proxy, which
+/// would only be told the key.
+pub(super) fn past_proxies(
+    own: impl Fn(&str) -> Option<String>,
+    host: &str,
+) -> Vec<(&'static str, Option<String>)> {
+    if !has_proxy(&own) {
+        return Vec::new();
+    }
+    let list = |name: &str| own(name).filter(|list| !list.is_empty());
+    let told = |name: &&'static str| {
+        // Some programs read one of the two, and some one before the other.
+        let list = list(name).or_else(|| EXCEPTIONS.iter().find_map(|name| list(name)));
+        (*name, Some(list.map_or_else(|| host.to_owned(), |list| format!("{list},{host}"))))
+    };
+    EXCEPTIONS.iter().map(told).collect()
+}
+
 fn without_credentials(headers: &str) -> String {
     let credential = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -95,7 +125,19 @@ fn without_credentials(headers: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{GOOGLE_KEY, HEADERS, given, of_the_user};
+    use super::{GOOGLE_KEY, HEADERS, given, of_the_user, past_proxies};
+
+    #[test]
+    fn a_gateway_on_this_machine_is_asked_past_proxies() {
+        let own = |name: &str| match name {
+            "http_proxy" => Some("http://proxy.test:3128".to_owned()),
+            "NO_PROXY" => Some("intern.test".to_owned()),
+            _ => None,
+        };
+        let wanted = [("NO_PROXY", "intern.test,127.0.0.1"), ("no_proxy", "intern.test,127.0.0.1")];
+        assert_eq!(past_proxies(own, "127.0.0.1"), wanted.map(|(name, list)| (name, Some(list.to_owned()))));
+        assert!(past_proxies(|_| None, "127.0.0.1").is_empty());
+    }
 
     #[test]
     fn no_credential_of_the_user_goes_to_the_gateway() {

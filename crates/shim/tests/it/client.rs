@@ -102,6 +102,12 @@ fn a_gateway_is_spoken_to_through_tls() {
     let args = ["chat", "demo/hello", "Hi", "--url", &url];
     let trusted = run_with(folder.path(), &args, &[("SSL_CERT_FILE", "cert.pem")]);
     assert!(trusted.out.starts_with("Hello from shim"), "{}", trusted.err);
+    let started = run_with(folder.path(), &["run", "--url", &url, "--", "echo", "started"], &[]);
+    assert!(
+        started.out.contains("started") && started.err.contains("started all the same"),
+        "{}",
+        started.err
+    );
     let other = run_with(folder.path(), &args, &[]);
     assert!(other.code == Some(1) && other.err.contains("certificate"), "{}", other.err);
 }
