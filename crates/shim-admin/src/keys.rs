@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shim_gateway::{Control, ControlError, KeyStatus, Secret};
+use shim_gateway::{Control, ControlError, KeyError, KeyStatus, Secret};
 use shim_ir::KeyId;
 use shim_policy::access::Grant;
 use shim_policy::calendar::print_moment;
@@ -109,6 +109,10 @@ fn made(control: &Control, create: &Create) -> Response {
         Ok(id) => id,
         Err(why) => return bad(StatusCode::BAD_REQUEST, &format!("\"{}\": {why}", create.name)),
     };
+    // A made key of the name would be another matter: it can be given another secret.
+    if control.keys().iter().any(|key| key.id == id && key.made.is_none()) {
+        return refused(&KeyError::InFile(id).into());
+    }
     let text = toml::to_string(&create.grant).map_err(|why| why.to_string());
     match text.and_then(|text| control.read_grant(&text)) {
         Ok(grant) => told(control.create_key(id, grant)),

@@ -10,7 +10,7 @@
 //! | `GET /v1/swaps` | the steps of all swaps |
 //! | `POST /v1/swaps` | `{"alias","to","now":true,"force"}` or `{"alias","back":true}` |
 //! | `GET /v1/keys` | keys, and how limits stand: settled, reserved, available |
-//! | `POST /v1/keys` | `{"name","record","grant":{…}}`, the grant as in `[keys.NAME]`: makes a key, shows its secret once |
+//! | `POST /v1/keys` | `{"name","grant":{…}}`, the grant as in `[keys.NAME]`: makes a key, shows its secret once |
 //! | `POST /v1/keys/{name}/rotate` | `{"grace_ms"}`: another secret; the old one is good for so long |
 //! | `DELETE /v1/keys/{name}` | revokes a key |
 //! | `POST /v1/keys/{name}/lift` | takes what a key does as usual for it: an alarm of extraction is over |

@@ -24,6 +24,11 @@ pub struct Provider {
     pub aliases: Vec<String>,
     /// Environment variables its credential is looked for in, in this order.
     pub key_env: Vec<String>,
+    /// A model of it to begin with, where nobody names one: general, calls tools where any of its models does, and not its
+    /// dearest. Our choice.
+    pub chat_model: Option<String>,
+    /// Why there is none, in words that follow a colon.
+    pub no_chat_model: Option<String>,
     /// Headers of clients that go on to it, beyond those that go to all.
     pub request_headers: Vec<String>,
     /// Of those that list values, which values go on to it. All go on of a header that is not here: providers that say nothing
@@ -248,6 +253,12 @@ impl Endpoint {
 }
 
 impl Provider {
+    /// The environment variable that its first base URL begins with, where each of its users has an address of their own.
+    #[must_use]
+    pub fn address_env(&self) -> Option<&str> {
+        self.endpoints.first()?.base_url.strip_prefix('{')?.split('}').next()
+    }
+
     /// Its endpoint of this dialect.
     #[must_use]
     pub fn endpoint(&self, dialect: Dialect) -> Option<&Endpoint> {

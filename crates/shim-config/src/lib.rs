@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::wildcard_enum_match_arm))]
 
 mod extraction;
+mod fit;
 mod ledger;
 mod parse;
 mod prices;

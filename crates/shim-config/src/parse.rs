@@ -8,16 +8,18 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use shim_policy::access::Grant;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::extraction;
 use crate::problem::{Gather, did_you_mean};
 use crate::{Config, LogFormat, Problems, Responses, SecretRef, Timeouts, parse_duration, parse_size, raw};
+use crate::{extraction, fit};
 
 /// The sections of the file.
 pub(crate) const SECTIONS: [&str; 10] =
@@ -54,13 +56,13 @@ pub fn parse_grant(text: &str, config: &Config, known: &[&str]) -> Result<Grant,
     let grant = match DeTable::parse(text) {
         Ok(table) => parser.loose_grant(table, config),
         Err(error) => {
-            parser.gather.add("", error.span().unwrap_or(0..0), error.message());
+            parser.gather.add("key", error.span().unwrap_or(0..0), error.message());
             None
         }
     };
     match grant {
         Some(grant) if parser.gather.list.is_empty() => Ok(grant),
-        Some(_) | None => Err(Problems { file: "key".to_owned(), list: parser.gather.list }),
+        Some(_) | None => Err(Problems { file: String::new(), list: parser.gather.list }),
     }
 }
 
@@ -103,28 +105,35 @@ impl Parser<'_> {
         config.providers = self.providers(&mut sections, config.timeouts);
         config.aliases = self.aliases(&mut sections, &config.providers);
         config.teams = self.teams(&mut sections);
+        let has_keys = sections.get("keys");
+        let has_keys =
+            has_keys.is_some_and(|keys| keys.get_ref().as_table().is_none_or(|keys| !keys.is_empty()));
         config.keys = self.keys(&mut sections, &config);
-        config.server = self.server(&mut sections, &config.keys);
+        config.server = self.server(&mut sections, has_keys);
         config
     }
 
-    /// Reads one value as a raw type; a misfit is a problem.
-    fn read<T: DeserializeOwned>(
+    /// Reads one value as a raw type; a misfit is a problem, and what is left without it is read.
+    fn read<T: DeserializeOwned + JsonSchema>(
         &mut self,
         path: &str,
-        value: Spanned<DeValue<'_>>,
+        mut value: Spanned<DeValue<'_>>,
     ) -> Option<(T, Range<usize>)> {
         let span = value.span();
+        if !fit::fit::<T>(&mut self.gather, path, &mut value) {
+            return None;
+        }
         match T::deserialize(ValueDeserializer::from(value)) {
             Ok(read) => Some((read, span)),
             Err(error) => {
-                self.gather.add(path, error.span().unwrap_or(span), error.message());
+                // Not in the words of the error: they may quote a value.
+                self.gather.add(path, error.span().unwrap_or(span), "this cannot be read: see `shim schema`");
                 None
             }
         }
     }
 
-    fn section<T: DeserializeOwned>(
+    fn section<T: DeserializeOwned + JsonSchema>(
         &mut self,
         sections: &mut Sections<'_>,
         name: &str,
@@ -222,7 +231,18 @@ impl Parser<'_> {
 
     fn secret(&mut self, raw: raw::SecretRef, path: &str, at: &Range<usize>) -> Option<SecretRef> {
         match (raw.env, raw.file) {
-            (Some(env), None) if !env.is_empty() => Some(SecretRef::Env(env)),
+            (Some(env), None) if !is_name(&env) => {
+                // Not its text: who writes the secret itself there would find it in the log.
+                let message = "this is no name of an environment variable, which is of letters, digits and _; the secret itself never \
+                     stands in the file";
+                self.gather.add(path, at.clone(), message);
+                None
+            }
+            (Some(env), None) => Some(SecretRef::Env(env)),
+            (None, Some(file)) if is_pem(&file) => {
+                self.gather.add(path, at.clone(), PEM);
+                None
+            }
             (None, Some(file)) => Some(SecretRef::File(file)),
             _ => {
                 let message = "a secret is named either by { env = \"NAME\" } or by { file = \"path\" }";
@@ -231,6 +251,20 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Told of a file that is not named and stands there itself.
+const PEM: &str = "name the file; what is in it never stands here";
+
+/// Whether the text of a certificate or key stands where the name of its file belongs.
+fn is_pem(file: &Path) -> bool {
+    file.to_string_lossy().contains("-----BEGIN ")
+}
+
+/// Whether an environment variable may be called so.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(plain) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -285,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_reported_at_once_with_its_place() {
-        let text = "[servers]\n[server]\nlisten = \"0.0.0.0:1\"\nbody_max = \"4MB\"\n\
+        let text = "[servers]\n[server]\noperators = \"0.0.0.0:1\"\nbody_max = \"4MB\"\n\
                     [providers.opnai]\nkey = { env = \"X\" }\n[providers.lab]\ndialect = \"openai\"\nbase_url = \"x\"\n\
                     [aliases.a]\ntarget = \"openi/gpt\"\n[aliases.b]\ntarget = \"gpt\"\nretries = 3\n\
                     [keys.k]\nsecret = { env = \"A\", file = \"b\" }\n";
@@ -293,7 +327,7 @@ mod tests {
         let told = problems.to_string();
         for wanted in [
             "shim.toml:1:2: servers: there is no section \"servers\"; did you mean \"server\"?",
-            "server.listen: 0.0.0.0:1 is not on loopback",
+            "server.operators: 0.0.0.0:1 is not on loopback",
             "server.body_max: \"4MB\" is no size",
             "providers.opnai: \"opnai\" is not in the catalogue, so it needs a dialect and a base_url; did you mean \"openai\"?",
             "providers.lab.dialect: no dialect \"openai\"",

@@ -17,20 +17,23 @@ pub struct Problem {
 /// All problems of a configuration, in the order of the text. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
-    /// The name the text goes by.
+    /// The name the text goes by; empty where it is no file.
     pub file: String,
     /// What is wrong.
     pub list: Vec<Problem>,
 }
 
 impl fmt::Display for Problems {
-    /// A line each: `shim.toml:41:3: aliases.fast.target: there is no …`.
+    /// A line each: `shim.toml:41:3: aliases.fast.target: there is no …`; without the place where there is no file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, problem) in self.list.iter().enumerate() {
             let (line, column) = problem.place;
             let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
             let end = if at + 1 < self.list.len() { "\n" } else { "" };
-            write!(f, "{}:{line}:{column}: {path}{}{end}", self.file, problem.message)?;
+            if !self.file.is_empty() {
+                write!(f, "{}:{line}:{column}: ", self.file)?;
+            }
+            write!(f, "{path}{}{end}", problem.message)?;
         }
         Ok(())
     }
@@ -53,6 +56,11 @@ impl<'a> Gather<'a> {
     pub(crate) fn add(&mut self, path: impl Into<String>, span: Range<usize>, message: impl Into<String>) {
         let place = place(self.text, span.start);
         self.list.push(Problem { path: path.into(), place, message: message.into() });
+    }
+
+    /// Whether there is a problem with this very member: what is wrong with it is told, and what follows from that is not.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.list.iter().any(|problem| problem.path == path)
     }
 }
 

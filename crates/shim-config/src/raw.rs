@@ -130,7 +130,8 @@ pub(crate) struct SecretRef {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
-    /// Folder of the embedded store. Default `shim-data`.
+    /// Folder of the embedded store. Like every path in the file, a relative one starts at the folder that the gateway is
+    /// started in, not at the file's. Default `shim-data`.
     pub(crate) path: Option<PathBuf>,
     /// When what was settled is on the disk. `window` (default): within the commit interval it survives the end of the
     /// process. `strict`: before the last byte of the answer is sent, and before an upstream is asked, and it survives the

@@ -9,7 +9,7 @@ mod settled;
 mod sink;
 
 pub use ledger::LedgerMetrics;
-pub use line::{Format, timestamp, write_line};
+pub use line::{Format, clean, timestamp, write_line};
 pub use metrics::{Metrics, Series};
 pub use settled::{Outcome, Settled, Terms, Tried, finish_word, losses_json};
 pub use sink::{LineSink, SINK_BYTES_MAX};

@@ -3,6 +3,7 @@
 //! The line is written by hand into a buffer that is reused: it is on the path of every request, and a tree of values
 //! would cost more than all else the gateway does.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::Write as _;
 
@@ -63,10 +64,10 @@ fn text(s: &Settled, out: &mut Vec<u8>) {
     if s.model.is_empty() {
         let _ = write!(out, "({})", s.operation);
     } else {
-        clean(&s.model, out);
+        out.extend_from_slice(clean(&s.model).as_bytes());
     }
     out.extend_from_slice(" → ".as_bytes());
-    clean(target, out);
+    out.extend_from_slice(clean(target).as_bytes());
     let _ = write!(out, " {}", s.dialect.name());
     if s.streamed {
         out.extend_from_slice(b" stream");
@@ -109,18 +110,26 @@ fn went_wrong(s: &Settled, out: &mut Vec<u8>) {
     }
     if let Some(detail) = &s.detail {
         out.extend_from_slice(b": ");
-        clean(detail, out);
+        out.extend_from_slice(clean(detail).as_bytes());
     }
 }
 
-/// Names and messages come from outside: control characters must not reach a terminal.
-fn clean(text: &str, out: &mut Vec<u8>) {
+/// Text from outside as a terminal or a log is shown it: on one line, and with nothing in it that moves the cursor or turns
+/// the direction of writing.
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
     if text.bytes().any(|b| b < 0x20 || b == 0x7f || b >= 0x80) {
-        let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        out.extend_from_slice(text.as_bytes());
+        text.chars().map(|c| if commands(c) { '\u{fffd}' } else { c }).collect()
     } else {
-        out.extend_from_slice(text.as_bytes());
+        text.into()
     }
+}
+
+/// Whether a character is not shown and does something: controls, line and paragraph separators, marks of direction.
+fn commands(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control()
 }
 
 fn json(s: &Settled, out: &mut Vec<u8>) {
@@ -231,7 +240,7 @@ pub(crate) mod tests {
         Basis, Dialect, ExchangeId, FaultKind, FinishReason, Generation, KeyId, PicoUsd, Tokens, Usage,
     };
 
-    use super::{Format, put_usd, write_line};
+    use super::{Format, clean, put_usd, write_line};
     use crate::{Outcome, Settled};
 
     pub(crate) fn settled() -> Settled {
@@ -302,16 +311,17 @@ pub(crate) mod tests {
     #[test]
     fn a_json_line_is_json_whatever_the_names() {
         let mut hostile = settled();
-        hostile.model = "a\"\n\u{1b}[31m\\".into();
+        hostile.model = "a\"\n\u{1b}[31m\u{202e}\\".into();
         hostile.detail = Some("x\"y".into());
         hostile.fault = Some(FaultKind::UpstreamCut);
         let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &hostile)).unwrap();
-        assert_eq!(json["model"], "a\"\n\u{1b}[31m\\");
+        assert_eq!(json["model"], "a\"\n\u{1b}[31m\u{202e}\\");
         assert_eq!(
             (json["fault"].as_str(), json["tokens"]["output_text"].as_u64()),
             (Some("upstream_cut"), Some(4))
         );
         let text = line(Format::Text, &hostile);
-        assert!(!text.trim_end().contains(|c: char| c.is_control()), "{text:?}");
+        assert!(!text.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+        assert_eq!(clean("größer → 日本語"), "größer → 日本語", "what is only foreign stays");
     }
 }

@@ -194,7 +194,7 @@ impl Metrics {
             self.extraction_refused.clone(),
         );
         let (kept, dropped) = (self.responses_kept.clone(), self.responses_dropped.clone());
-        r.register_with_unit(names::RESPONSES_KEPT, "Answers kept", Unit::Bytes, kept);
+        r.register_with_unit(stem(names::RESPONSES_KEPT), "Answers kept", Unit::Bytes, kept);
         r.register(names::RESPONSES_DROPPED, "Answers that could not be kept", dropped);
         r.register(names::LINES_DROPPED, "Log lines dropped", self.lines_dropped.clone());
         self.ledger.register(r);
@@ -301,7 +301,7 @@ impl Metrics {
 
 /// The registry adds the unit to the name itself.
 fn stem(name: &'static str) -> &'static str {
-    name.strip_suffix("_seconds").unwrap_or(name)
+    name.strip_suffix("_seconds").or_else(|| name.strip_suffix("_bytes")).unwrap_or(name)
 }
 
 impl Series {

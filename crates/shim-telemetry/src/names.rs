@@ -37,7 +37,7 @@ pub const EXTRACTION_KEYS: &str = "shim_extraction_keys";
 /// Requests refused because their key seems to harvest a model.
 pub const EXTRACTION_REFUSED: &str = "shim_extraction_refused_requests";
 /// Bytes of answers that are kept for the Responses API.
-pub const RESPONSES_KEPT: &str = "shim_responses_kept";
+pub const RESPONSES_KEPT: &str = "shim_responses_kept_bytes";
 /// Answers that were to be kept and could not be.
 pub const RESPONSES_DROPPED: &str = "shim_responses_dropped";
 /// Log lines that were dropped because their reader was too slow.

@@ -4,15 +4,14 @@ use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use http::Request;
-use http_body_util::{BodyExt as _, Full};
+use http::Method;
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use shim_dialect::{Codec as _, Decode as _, openai_chat::OpenaiChat};
 use shim_ir::{Delta, Event, FoldError, Part, Response, fold};
 use shim_wire::frame::{FRAME_BYTES_MAX, Framer, Framing};
 
 use crate::cli::Chat;
-use crate::client::{address, send};
 use crate::console;
 
 pub(crate) fn chat(args: &Chat) -> Result<ExitCode> {
@@ -35,15 +34,12 @@ pub(crate) fn chat(args: &Chat) -> Result<ExitCode> {
 }
 
 async fn talk(args: &Chat, prompt: &str) -> Result<ExitCode> {
-    let address = address(&args.url)?;
-    let body =
-        json!({ "model": args.model, "stream": true, "messages": [{ "role": "user", "content": prompt }] });
-    let request = Request::post("/v1/chat/completions")
-        .header("host", &address)
-        .header("content-type", "application/json")
-        .header("authorization", format!("Bearer {}", args.key.as_deref().unwrap_or("shim")))
-        .body(Full::from(body.to_string()))?;
-    let mut response = send(&address, request).await?;
+    let body = json!({
+        "model": args.model, "stream": true, "stream_options": { "include_usage": true },
+        "messages": [{ "role": "user", "content": prompt }],
+    });
+    let key = args.key.as_deref().unwrap_or("shim");
+    let mut response = args.url.send(Method::POST, "/v1/chat/completions", key, body.to_string()).await?;
     if !response.status().is_success() {
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await?.to_bytes();
@@ -76,12 +72,14 @@ async fn talk(args: &Chat, prompt: &str) -> Result<ExitCode> {
     conclude(args, events)
 }
 
-/// Prints the text of the events not shown yet.
+/// Prints the text of the events not shown yet: to a terminal without what would command it, else as it is.
 fn show(events: &[Event], shown: &mut usize) {
+    let terminal = std::io::stdout().is_terminal();
+    let put = |text: &str| if terminal { console::put(&console::shown(text)) } else { console::put(text) };
     for event in events.iter().skip(*shown) {
         match event {
-            Event::PartDelta { delta: Delta::Text(text), .. } => console::put(text),
-            Event::PartStart { part: Part::Text(text), .. } => console::put(&text.text),
+            Event::PartDelta { delta: Delta::Text(text), .. } => put(text),
+            Event::PartStart { part: Part::Text(text), .. } => put(&text.text),
             _ => {}
         }
     }
@@ -106,7 +104,7 @@ fn conclude(args: &Chat, events: Vec<Event>) -> Result<ExitCode> {
             "input_tokens": usage.map(|u| u.input_total().0),
             "output_tokens": usage.map(|u| u.output_total().0),
         });
-        console::say(&answer.to_string());
+        console::say_json(&answer);
     } else {
         console::put("\n");
     }

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_mangen::Man;
 
+use crate::client::{self, Gateway};
 use crate::ledger::LedgerArgs;
-use crate::{chat, check, client, conform, console, ledger, run, serve, status, swap};
+use crate::{chat, check, conform, console, ledger, run, serve, status, swap};
 
 /// Shim makes language models interchangeable: point any SDK or agent at it, and change the model under a name while
 /// requests flow.
@@ -52,7 +54,7 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
+    /// Print the manual page, with all commands on it.
     Man,
 }
 
@@ -124,7 +126,7 @@ pub(crate) struct Conform {
 /// Which gateway to ask.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Ask {
-    /// The operators' address of the gateway, also as a URL.
+    /// The operators' address of the gateway: host:port, or an http:// URL.
     #[arg(long, env = "SHIM_OPERATORS", default_value = OPERATORS, value_parser = client::operators)]
     pub(crate) operators: String,
     /// The operators' secret, where the gateway wants one.
@@ -143,9 +145,9 @@ pub(crate) struct Chat {
     pub(crate) model: String,
     /// What to say; read from standard input where absent.
     pub(crate) prompt: Option<String>,
-    /// The clients' address of the gateway.
-    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
-    pub(crate) url: String,
+    /// The clients' address of the gateway: host:port, or an http:// or https:// URL.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446", value_parser = Gateway::parse)]
+    pub(crate) url: Gateway,
     /// The gateway's key, where it wants one.
     #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
@@ -160,9 +162,9 @@ pub(crate) struct Run {
     /// The model the client is to use: an alias or provider/model.
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// The clients' address of the gateway.
-    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446")]
-    pub(crate) url: String,
+    /// The clients' address of the gateway: host:port, or an http:// or https:// URL.
+    #[arg(long, env = "SHIM_URL", default_value = "http://127.0.0.1:7446", value_parser = Gateway::parse)]
+    pub(crate) url: Gateway,
     /// The gateway's key, where it wants one.
     #[arg(long, env = "SHIM_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
@@ -210,24 +212,82 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Swap(args) => swap::swap(&args)?,
         Command::Ledger(args) => return ledger::ledger(&args),
         Command::Keys(command) => crate::keys::keys(&command)?,
-        Command::Schema => console::say(&shim_config::schema()),
+        Command::Schema => console::put(&format!("{}\n", shim_config::schema())),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "shim", &mut out);
             console::put(&String::from_utf8_lossy(&out));
         }
         Command::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
-            console::put(&String::from_utf8_lossy(&out));
+            console::put(&manual()?);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The manual page: one, with a section for each command.
+fn manual() -> Result<String> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let man = Man::new(command.clone());
+    let mut out = Vec::new();
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    for sub in command.get_subcommands() {
+        section(sub, &mut out)?;
+    }
+    man.render_version_section(&mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+/// What there is to say of a command, and of those below it.
+fn section(command: &clap::Command, out: &mut Vec<u8>) -> Result<()> {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    out.extend_from_slice(format!(".SH \"{}\"\n", name.to_uppercase()).as_bytes());
+    let man = Man::new(command.clone());
+    let mut parts = Vec::new();
+    man.render_synopsis_section(&mut parts)?;
+    man.render_description_section(&mut parts)?;
+    man.render_options_section(&mut parts)?;
+    out.extend_from_slice(String::from_utf8(parts)?.replace("\n.SH ", "\n.SS ").as_bytes());
+    command.get_subcommands().try_for_each(|sub| section(sub, out))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn the_manual_is_one_page_with_every_command_on_it() {
+        let page = super::manual().unwrap();
+        assert!(!page.contains("(1)"), "there is no other page");
+        let mut command = super::Cli::command().disable_help_subcommand(true);
+        command.build();
+        let mut open: Vec<_> = command.get_subcommands().collect();
+        while let Some(command) = open.pop() {
+            let heading = format!(".SH \"{}\"\n", command.get_bin_name().unwrap().to_uppercase());
+            assert!(page.contains(&heading), "{heading} is not on the page");
+            open.extend(command.get_subcommands());
+        }
+        assert!(page.contains("ready\\-file") && page.contains("budget\\-window"), "options are on it");
+    }
+
+    #[test]
+    fn options_stand_under_their_heading() {
+        let mut command = super::Cli::command();
+        let create = command.find_subcommand_mut("keys").and_then(|keys| keys.find_subcommand_mut("create"));
+        let help = create.unwrap().render_long_help().to_string();
+        let (before, limits) = help.split_once("Limits:").unwrap();
+        assert!(
+            before.contains("--operators") && before.contains("--config") && !limits.contains("--secret")
+        );
+        let reprice =
+            command.find_subcommand_mut("ledger").and_then(|ledger| ledger.find_subcommand_mut("reprice"));
+        assert!(!reprice.unwrap().render_long_help().to_string().contains("--limit"), "it takes all");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -18,6 +18,10 @@ pub(crate) fn conform(args: Conform) -> Result<ExitCode> {
     let wish = Wish { targets: args.target, dialects: args.dialect, cases: args.case };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(prove(config, &wish, &Scripts::shipped()))?;
-    console::say(&if args.json { report.to_json().to_string() } else { matrix(&report) });
+    if args.json {
+        console::say_json(&report.to_json())
+    } else {
+        console::say(&matrix(&report))
+    }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,13 +1,12 @@
 //! What `shim up` finds: credentials in the environment, model servers on this machine.
 
-use std::cmp::Reverse;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use shim_catalog::{Probe, Provider, Status, providers};
+use shim_catalog::{Probe, Provider, providers};
 use shim_config::{Alias, Config, Fidelity};
-use shim_gateway::Secrets as _;
+use shim_gateway::Secrets;
 use shim_ir::{AliasName, ModelId, ProviderId, TargetId};
 
 use crate::check::missing;
@@ -37,14 +36,23 @@ pub(crate) struct LeftOut {
 
 /// Looks in the environment and on the usual ports. What cannot be served does not keep the rest from it.
 pub(crate) fn look() -> (Vec<Found>, Vec<LeftOut>) {
-    let mut found: Vec<Found> = providers().iter().filter_map(by_key).collect();
+    let mut found = Vec::new();
+    let mut unusable = Vec::new();
+    for by_key in providers().iter().filter_map(|provider| by_key(provider, &Host)) {
+        match by_key {
+            Ok(one) => found.push(one),
+            Err(left_out) => unusable.push(left_out),
+        }
+    }
     let looks: Vec<_> = providers()
         .iter()
         .filter(|p| p.probe.is_some())
         .map(|provider| std::thread::spawn(move || by_probe(provider)))
         .collect();
     found.extend(looks.into_iter().filter_map(|look| look.join().ok().flatten()));
-    servable(found, |found| missing(&configuration(std::slice::from_ref(found))))
+    let (found, left_out) = servable(found, |found| missing(&configuration(std::slice::from_ref(found))));
+    unusable.extend(left_out);
+    (found, unusable)
 }
 
 /// Divides what was found by whether anything is wrong with it.
@@ -60,15 +68,18 @@ fn servable(found: Vec<Found>, wrong: impl Fn(&Found) -> Vec<String>) -> (Vec<Fo
     (servable, left_out)
 }
 
-fn by_key(provider: &'static Provider) -> Option<Found> {
-    let name = provider.key_env.iter().find(|name| Host.env(name).is_some())?;
+/// A provider whose key is in the environment, or why it is of no use there; `None` without a key.
+fn by_key(provider: &'static Provider, secrets: &dyn Secrets) -> Option<Result<Found, LeftOut>> {
+    let name = provider.key_env.iter().find(|name| secrets.env(name).is_some())?;
     // A base URL that is itself in the environment must be there too.
-    let needs =
-        provider.endpoints.first()?.base_url.strip_prefix('{').and_then(|rest| rest.split('}').next());
-    if needs.is_some_and(|variable| Host.env(variable).is_none()) {
-        return None;
-    }
-    Some(Found { provider, by: name.clone(), models: None })
+    let address = provider.address_env().filter(|variable| secrets.env(variable).is_none());
+    Some(match address {
+        Some(address) => Err(LeftOut {
+            name: &provider.name,
+            why: format!("{name} is set, and {address}, which says where it is, is not"),
+        }),
+        None => Ok(Found { provider, by: name.clone(), models: None }),
+    })
 }
 
 fn by_probe(provider: &'static Provider) -> Option<Found> {
@@ -132,32 +143,33 @@ pub(crate) fn configuration(found: &[Found]) -> Config {
     config
 }
 
-/// The newest model of a provider that is to stay, takes and gives text and calls tools; of several as new the cheapest, for
-/// nobody asked for the dearest. Of a server on this machine its first.
+/// The model to begin with: the catalogue's choice; of a server on this machine the first of its own that is not for
+/// embeddings alone, as far as its name tells.
 fn first_model(found: &Found) -> Option<String> {
     let id = &found.provider.id;
-    if let Some(models) = &found.models {
-        return models.first().map(|model| format!("{id}/{model}"));
-    }
-    let talks = |m: &&shim_catalog::Model| {
-        let has = |list: &[String], word: &str| list.iter().any(|w| w == word);
-        m.status != Status::Deprecated
-            && has(&m.abilities, "tools")
-            && has(&m.input, "text")
-            && m.output == ["text"]
+    let talks = |model: &&ModelId| !model.as_str().to_ascii_lowercase().contains("embed");
+    let model = match &found.models {
+        Some(models) => models.iter().find(talks)?.as_str(),
+        None => found.provider.chat_model.as_deref()?,
     };
-    let price = |m: &shim_catalog::Model| m.prices.last().and_then(|row| row.base.output);
-    let known = shim_catalog::models(id).iter().filter(talks);
-    let first = known.min_by_key(|m| (Reverse(&m.released), price(m).is_none(), price(m)))?;
-    Some(format!("{id}/{}", first.id))
+    Some(format!("{id}/{model}"))
+}
+
+/// Why nothing that was found is under `chat`.
+pub(crate) fn without_chat(found: &Found) -> String {
+    let Provider { id, no_chat_model, .. } = found.provider;
+    let why = no_chat_model.as_deref().unwrap_or("it has no model to talk to yet");
+    format!("{why}; `shim swap chat --to {id}/MODEL --now --force` puts one under it")
 }
 
 /// What was looked for, for those with whom nothing was found.
-pub(crate) fn looked_for() -> (Vec<&'static str>, Vec<String>) {
-    let variables = providers().iter().filter_map(|p| p.key_env.first().map(String::as_str)).collect();
-    let ports =
-        providers().iter().filter_map(|p| Some(format!("{} ({})", p.probe.as_ref()?.port, p.name))).collect();
-    (variables, ports)
+pub(crate) fn looked_for() -> (Vec<String>, Vec<String>) {
+    let variables = providers().iter().filter(|provider| !provider.key_env.is_empty()).map(|provider| {
+        let keys = provider.key_env.join(" or ");
+        provider.address_env().map_or_else(|| keys.clone(), |address| format!("{keys} with {address}"))
+    });
+    let ports = providers().iter().filter_map(|p| Some(format!("{} ({})", p.probe.as_ref()?.port, p.name)));
+    (variables.collect(), ports.collect())
 }
 
 #[cfg(test)]
@@ -165,9 +177,11 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
-    use shim_catalog::provider;
+    use shim_catalog::{provider, providers};
+    use shim_gateway::Secrets;
+    use shim_ir::{AliasName, ModelId};
 
-    use super::{Found, answers, first_model, servable};
+    use super::{Found, answers, by_key, configuration, first_model, looked_for, servable, without_chat};
 
     /// Whether a server that gives this body to anything is taken for an Ollama.
     #[track_caller]
@@ -194,25 +208,58 @@ mod tests {
         Found { provider: provider(id).unwrap(), by: "a test".to_owned(), models: None }
     }
 
-    #[test]
-    fn of_models_as_new_the_cheapest_is_first() {
-        for id in ["openai", "anthropic", "google"] {
-            let first = first_model(&found(id)).unwrap();
-            let of = |name: &str| {
-                let all = shim_catalog::models(id);
-                all.iter().find(|m| name.ends_with(&format!("/{}", m.id))).unwrap()
-            };
-            let first = of(&first);
-            let output = |m: &shim_catalog::Model| m.prices.last().and_then(|row| row.base.output);
-            let rivals = shim_catalog::models(id).iter().filter(|m| {
-                m.released == first.released
-                    && m.output == ["text"]
-                    && m.abilities.iter().any(|a| a == "tools")
-            });
-            for rival in rivals.filter(|m| output(m).is_some()) {
-                assert!(output(first) <= output(rival), "{} before {}", first.id, rival.id);
-            }
+    /// An environment with these variables.
+    struct With(Vec<String>);
+
+    impl Secrets for With {
+        fn env(&self, name: &str) -> Option<String> {
+            self.0.iter().any(|set| set == name).then(|| "https://resource.test".to_owned())
         }
+        fn file(&self, path: &std::path::Path) -> Result<String, String> {
+            Err(path.display().to_string())
+        }
+    }
+
+    #[test]
+    fn a_key_alone_gives_a_model_to_talk_to_or_a_reason() {
+        for provider in providers().iter().filter(|provider| !provider.key_env.is_empty()) {
+            let (id, key) = (&provider.id, &provider.key_env[0]);
+            let Ok(found) = by_key(provider, &With(vec![key.clone()])).unwrap() else {
+                let Some(Err(left_out)) = by_key(provider, &With(vec![key.clone()])) else { panic!("{id}") };
+                let address = provider.address_env().unwrap();
+                assert!(left_out.why.contains(key) && left_out.why.contains(address), "{}", left_out.why);
+                let both = With(vec![key.clone(), address.to_owned()]);
+                assert!(by_key(provider, &both).unwrap().is_ok(), "{id}");
+                continue;
+            };
+            let chat = &configuration(std::slice::from_ref(&found)).aliases[&AliasName::new("chat").unwrap()];
+            let own = chat.target.provider.as_str() == id;
+            assert_ne!(own, provider.no_chat_model.is_some(), "{id}: {}", chat.target);
+            assert!(own || without_chat(&found).contains(&format!("--to {id}/MODEL")), "{id}");
+        }
+        assert!(by_key(provider("openai").unwrap(), &With(Vec::new())).is_none());
+    }
+
+    #[test]
+    fn every_variable_is_looked_for() {
+        let (variables, _) = looked_for();
+        let told = variables.join(", ");
+        let all =
+            providers().iter().flat_map(|p| p.key_env.iter().map(String::as_str).chain(p.address_env()));
+        for name in all {
+            assert!(told.contains(name), "{name} is not in {told}");
+        }
+    }
+
+    #[test]
+    fn of_a_server_on_this_machine_a_model_that_talks_is_first() {
+        let of = |models: &[&str]| {
+            let models = models.iter().map(|id| ModelId::new(id).unwrap()).collect();
+            first_model(&Found { models: Some(models), ..found("ollama") })
+        };
+        assert_eq!(of(&["nomic-embed-text", "qwen3"]).as_deref(), Some("ollama/qwen3"));
+        assert_eq!(of(&[]), None);
+        assert!(without_chat(&found("ollama")).contains("no model to talk to"));
     }
 
     #[test]

@@ -11,14 +11,15 @@ use shim_config::{Config, parse_duration, parse_grant};
 use shim_gateway::{KeyStatus, Secret, create, revoke, rotate};
 use shim_ir::KeyId;
 use shim_policy::access::MadeKey;
-use shim_policy::calendar::print_moment;
+use shim_policy::calendar::{parse_day, parse_moment, print_moment};
 use shim_store::{KeyStore as _, SqliteState};
+use shim_telemetry::clean;
 
 use crate::check::{read, validate};
 use crate::cli::Ask;
 use crate::cli::keys::{KeyLimits, KeysCommand, NewKey, Place};
 use crate::client::ask;
-use crate::console::{error, say};
+use crate::console::{error, say, say_json};
 use crate::status::extraction_line;
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<()> {
@@ -30,7 +31,11 @@ pub(crate) fn keys(command: &KeysCommand) -> Result<()> {
         }
         KeysCommand::Revoke { name, place } => {
             let key = revoked(name, place)?;
-            say(&if place.ask.json { key.to_string() } else { format!("the key \"{name}\" is revoked") });
+            if place.ask.json {
+                say_json(&key)
+            } else {
+                say(&format!("the key \"{name}\" is revoked"))
+            }
             Ok(())
         }
         KeysCommand::Lift { name, ask } => lift(name, ask),
@@ -127,7 +132,7 @@ fn revoked(name: &str, place: &Place) -> Result<Value> {
 /// Shows a key that was made or rotated, with its secret.
 fn made(place: &Place, key: &Value) -> Result<()> {
     if place.ask.json {
-        say(&key.to_string());
+        say_json(key);
         return Ok(());
     }
     error(&format!("the key \"{}\", shown this once:", key["name"].as_str().unwrap_or("?")));
@@ -145,7 +150,7 @@ fn list(place: &Place) -> Result<()> {
         json!({ "keys": keys, "accounts": [] })
     };
     if place.ask.json {
-        say(&told.to_string());
+        say_json(&told);
         return Ok(());
     }
     let rows = |name: &str| told[name].as_array().cloned().unwrap_or_default();
@@ -162,16 +167,16 @@ fn list(place: &Place) -> Result<()> {
 /// Tells a running gateway to take what a key does as usual; where none runs, nothing is held of any key.
 fn lift(name: &str, place: &Ask) -> Result<()> {
     let told = ask(place, "POST", &format!("/v1/keys/{}/lift", in_path(name)), None)?;
-    say(&match (place.json, told["known"] == true) {
-        (true, _) => told.to_string(),
-        (false, true) => format!("what the key \"{name}\" does is taken as usual for it"),
-        (false, false) => format!("the key \"{name}\" has done nothing that was watched"),
-    });
+    match (place.json, told["known"] == true) {
+        (true, _) => say_json(&told),
+        (false, true) => say(&format!("what the key \"{name}\" does is taken as usual for it")),
+        (false, false) => say(&format!("the key \"{name}\" has done nothing that was watched")),
+    }
     Ok(())
 }
 
 fn key_line(key: &Value) -> String {
-    let text = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
+    let text = |name: &str| clean(key[name].as_str().unwrap_or("-")).into_owned();
     let expires = key["expires"].as_str().map_or_else(String::new, |at| format!("  expires {at}"));
     let (name, state, shown) = (text("name"), text("state"), text("shown"));
     format!(
@@ -182,7 +187,7 @@ fn key_line(key: &Value) -> String {
 }
 
 fn account_line(account: &Value) -> String {
-    let text = |name: &str| account[name].as_str().unwrap_or("-").to_owned();
+    let text = |name: &str| clean(account[name].as_str().unwrap_or("-")).into_owned();
     let left = |of: &str| match (&account[of]["remaining"], &account[of]["limit"]) {
         (Value::Null, _) | (_, Value::Null) => String::new(),
         (remaining, limit) => format!("  {of} {remaining}/{limit}"),
@@ -245,10 +250,13 @@ fn limits(args: &KeyLimits) -> Map<String, Value> {
 
 /// A day as it is, a duration from now on.
 fn moment(expires: &str) -> Result<String> {
-    if expires.contains('-') {
+    if parse_day(expires).or_else(|| parse_moment(expires)).is_some() {
         return Ok(expires.to_owned());
     }
-    let life = parse_duration(expires).map_err(anyhow::Error::msg)?;
+    let life = parse_duration(expires).map_err(|_| {
+        anyhow!("\"{expires}\" is neither a day such as 2027-01-01, nor a moment such as 2027-01-01T12:00:00Z, nor a \
+                 duration from now such as 30d")
+    })?;
     Ok(print_moment(now_ms().saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX))))
 }
 
@@ -258,12 +266,12 @@ fn with_secret(mut key: Value, secret: &Secret) -> Value {
 }
 
 /// A name as a segment of a path: what is not plain is percent-encoded.
-fn in_path(name: &str) -> String {
+pub(crate) fn in_path(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -18,9 +18,10 @@ use shim_store::StoreError;
 use shim_store::ledger::{
     Durability, Filter, Ledger, ParquetWriter, Reader, Row, Search, Settings, csv_columns, csv_line, time,
 };
+use shim_telemetry::clean;
 
 use crate::check::{read, validate};
-use crate::console::{error, say};
+use crate::console::{error, say, say_json};
 
 /// What to do with the ledger.
 #[derive(Args, Debug)]
@@ -55,7 +56,7 @@ enum Verb {
         #[arg(long)]
         bodies: bool,
         #[command(flatten)]
-        which: Which,
+        which: Listed,
     },
     /// Reckon costs anew by the prices known now, and show what would change; --write changes it. What a provider stated
     /// stays. Where a gateway has the store open, it does it.
@@ -70,7 +71,7 @@ enum Verb {
         #[arg(long)]
         whole: bool,
         #[command(flatten)]
-        which: Which,
+        which: Listed,
     },
     /// Show one exchange with all that is kept of it.
     Show {
@@ -83,7 +84,7 @@ enum Verb {
         #[arg(long, short)]
         follow: bool,
         #[command(flatten)]
-        which: Which,
+        which: Listed,
     },
 }
 
@@ -121,6 +122,13 @@ struct Which {
     /// Admitted before this time.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+}
+
+/// Which exchanges, and how many.
+#[derive(Args, Debug)]
+struct Listed {
+    #[command(flatten)]
+    which: Which,
     /// Most exchanges. Default: 20, or all of an export.
     #[arg(long, short = 'n')]
     limit: Option<usize>,
@@ -225,14 +233,14 @@ fn now_ms() -> u64 {
 fn verify(reader: &Reader, deep: bool, json: bool) -> Result<ExitCode> {
     let verified = reader.verify(deep)?;
     if json {
-        say(&verified.to_json().to_string());
+        say_json(&verified.to_json());
     } else {
         print::verified(&verified);
     }
     Ok(if verified.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn export(reader: &Reader, format: Format, bodies: bool, which: &Which) -> Result<()> {
+fn export(reader: &Reader, format: Format, bodies: bool, which: &Listed) -> Result<()> {
     if bodies && format != Format::Jsonl {
         bail!("bodies go into jsonl only");
     }
@@ -270,9 +278,9 @@ fn export(reader: &Reader, format: Format, bodies: bool, which: &Which) -> Resul
 
 /// Gives the rows that are asked for to `line`, oldest first; whether all were taken: whoever reads what is printed may
 /// have left.
-fn each(reader: &Reader, which: &Which, mut line: impl FnMut(&Row) -> Result<()>) -> Result<bool> {
+fn each(reader: &Reader, which: &Listed, mut line: impl FnMut(&Row) -> Result<()>) -> Result<bool> {
     let (mut left, mut failed) = (which.limit.unwrap_or(usize::MAX), None);
-    let all = reader.each(&which.filter()?, None, |row| {
+    let all = reader.each(&which.which.filter()?, None, |row| {
         if left == 0 {
             return Err(stopped());
         }
@@ -304,7 +312,7 @@ fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn search(reader: &Reader, words: &[String], whole: bool, which: &Which, json: bool) -> Result<()> {
+fn search(reader: &Reader, words: &[String], whole: bool, which: &Listed, json: bool) -> Result<()> {
     // A word with a space in it was a phrase in quotes, which the shell took away.
     let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let words = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
@@ -313,7 +321,7 @@ fn search(reader: &Reader, words: &[String], whole: bool, which: &Which, json: b
     if whole {
         reader.index(patience)?;
     }
-    let search = Search { words: &words, filter: &which.filter()?, before: None, limit, patience };
+    let search = Search { words: &words, filter: &which.which.filter()?, before: None, limit, patience };
     let searched = reader.search(&search)?.context("there is no word to look for")?;
     for found in &searched.found {
         if json {
@@ -321,10 +329,10 @@ fn search(reader: &Reader, words: &[String], whole: bool, which: &Which, json: b
             if let Some(members) = row.as_object_mut() {
                 members.insert("snippet".to_owned(), found.snippet.as_str().into());
             }
-            say(&row.to_string());
+            say_json(&row);
         } else {
             print::row(&found.row);
-            say(&format!("    {}", print::clean(&found.snippet)));
+            say(&format!("    {}", clean(&found.snippet)));
         }
     }
     print::not_looked_at(&searched, limit);
@@ -335,18 +343,18 @@ fn show(reader: &Reader, id: &str, json: bool) -> Result<()> {
     let id: ExchangeId = id.parse().map_err(|why| anyhow!("\"{id}\": {why}"))?;
     let shown = reader.show(id)?.with_context(|| format!("the ledger has no exchange {id}"))?;
     if json {
-        say(&print::shown_json(&shown).to_string());
+        say_json(&print::shown_json(&shown));
     } else {
         print::shown(&shown);
     }
     Ok(())
 }
 
-fn tail(reader: &Reader, follow: bool, which: &Which, json: bool) -> Result<()> {
-    let filter = which.filter()?;
+fn tail(reader: &Reader, follow: bool, which: &Listed, json: bool) -> Result<()> {
+    let filter = which.which.filter()?;
     // What comes between the two looks is shown by the second.
     let mut last = reader.end()?;
-    let put = |row: &Row| if json { say(&row.to_json().to_string()) } else { print::row(row) };
+    let put = |row: &Row| if json { say_json(&row.to_json()) } else { print::row(row) };
     let mut latest = reader.list(&filter, last.map(|last| last.behind()), which.limit.unwrap_or(SHOWN))?;
     latest.reverse();
     latest.iter().for_each(|(_, row)| put(row));

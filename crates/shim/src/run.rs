@@ -1,17 +1,21 @@
 //! `shim run`: a client, pointed at the gateway by its environment and, where that does not do, by its command line or by
 //! a configuration of its own.
 
+pub(crate) mod environment;
+mod gateway;
 mod gemini;
 mod jsonc;
 mod opencode;
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result};
 
 use self::gemini::Home;
 use crate::cli::Run;
+use crate::console::error;
 
 /// The key clients get where the gateway wants none: most refuse to start without any.
 const ANY_KEY: &str = "shim";
@@ -19,22 +23,59 @@ const ANY_KEY: &str = "shim";
 /// The model of clients that must be told one, where none was said: the alias that `shim up` makes.
 const ANY_MODEL: &str = "chat";
 
+/// How a command ends that is not there, and one that may not be started, as shells have it.
+const NOT_FOUND: u8 = 127;
+const NOT_STARTED: u8 = 126;
+
 pub(crate) fn run(args: &Run) -> Result<ExitCode> {
     let (program, rest) = args.command.split_first().context("which command?")?;
-    let url = args.url.trim_end_matches('/');
+    let url = &args.url.url();
     let key = args.key.as_deref().unwrap_or(ANY_KEY);
     let name = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let model = args.model.as_deref();
+    let variable = |name: &str| std::env::var(name).ok();
+    // Behind a proxy is not asked: this command knows of none, and the client may.
+    if args.url.is_near() || !environment::has_proxy(variable) {
+        gateway::check(&args.url, key, model.or(wants_model(&name).then_some(ANY_MODEL)))?;
+    }
     let mut command = Command::new(program);
     command.args(overrides(&name, url, model)).args(arguments(&name, rest, model));
-    command.envs(environment(url, key, model));
+    let mut own = environment::of_the_user(variable, key);
+    if args.url.is_near() {
+        own.extend(environment::past_proxies(variable, args.url.host()));
+    }
+    command.envs(environment::given(url, key, model));
+    for (name, value) in own {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
     let home = own_configuration(&name, url, model, &mut command)?;
-    let status = command.status().with_context(|| format!("cannot start {program}"));
+    let status = command.status();
     if let Some(home) = home {
         home.close()?;
     }
-    let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(ExitCode::from(code))
+    match status {
+        Ok(status) => Ok(ended(status)),
+        Err(why) => {
+            error(&format!("cannot start {program}: {why}"));
+            let missing = why.kind() == std::io::ErrorKind::NotFound;
+            Ok(ExitCode::from(if missing { NOT_FOUND } else { NOT_STARTED }))
+        }
+    }
+}
+
+/// The command's own exit code; where a signal ended it, 128 and the signal's number, as shells have it.
+fn ended(status: ExitStatus) -> ExitCode {
+    let signal = status.signal().map(|signal| signal.saturating_add(128));
+    let code = status.code().or(signal).and_then(|code| u8::try_from(code).ok());
+    ExitCode::from(code.unwrap_or(1))
+}
+
+/// Whether a client must be told a model, and gets the alias that `shim up` makes where none was said.
+fn wants_model(name: &str) -> bool {
+    matches!(name, "aider" | "codex" | "opencode")
 }
 
 /// The client's arguments, with the model among them unless they name one.
@@ -64,27 +105,6 @@ fn arguments(name: &str, rest: &[String], model: Option<&str>) -> Vec<String> {
     let at = usize::from(rest.first().is_some_and(|arg| matches!(arg.as_str(), "exec" | "run")));
     rest.splice(at..at, [flag.to_owned(), own]);
     rest
-}
-
-/// What SDKs and agents read.
-fn environment(url: &str, key: &str, model: Option<&str>) -> Vec<(String, String)> {
-    let mut set = vec![
-        ("OPENAI_BASE_URL", format!("{url}/v1")),
-        ("OPENAI_API_BASE", format!("{url}/v1")),
-        ("OPENAI_API_KEY", key.to_owned()),
-        ("ANTHROPIC_BASE_URL", url.to_owned()),
-        ("ANTHROPIC_API_KEY", key.to_owned()),
-        ("GOOGLE_GEMINI_BASE_URL", url.to_owned()),
-        ("GEMINI_API_KEY", key.to_owned()),
-        ("SHIM_URL", url.to_owned()),
-        ("SHIM_KEY", key.to_owned()),
-    ];
-    if let Some(model) = model {
-        set.push(("ANTHROPIC_MODEL", model.to_owned()));
-        set.push(("ANTHROPIC_DEFAULT_HAIKU_MODEL", model.to_owned()));
-        set.push(("GEMINI_MODEL", model.to_owned()));
-    }
-    set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn model_flag(name: &str) -> Option<&'static str> {

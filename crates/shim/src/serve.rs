@@ -40,8 +40,8 @@ pub(crate) fn up(args: &Listen) -> Result<()> {
     let mut config = configuration(&found);
     config.server.listen = args.listen;
     config.server.operators = args.operators;
-    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
-        let told = Announcement { found: &found, left_out: &left_out, clients, operators, config };
+    let announce = |(clients, operators): (SocketAddr, SocketAddr), config: &Config, control: &Control| {
+        let told = Announcement { found: &found, left_out: &left_out, clients, operators, config, control };
         if args.json { told.tell_json() } else { told.tell() }
     };
     host(&config, None, args.ready_file.as_deref(), announce)
@@ -54,7 +54,7 @@ pub(crate) fn serve(args: &Serve) -> Result<()> {
         Ok(config) => config,
         Err(problems) => bail!("the configuration has problems:\n{problems}"),
     };
-    let announce = |clients: SocketAddr, operators: SocketAddr, config: &Config| {
+    let announce = |(clients, operators): (SocketAddr, SocketAddr), config: &Config, _: &Control| {
         notes(config, &Host).iter().for_each(|note| tracing::warn!("{note}"));
         crate::console::error(&format!("serving clients on {clients}, operators on {operators}"));
     };
@@ -66,7 +66,7 @@ fn host(
     config: &Config,
     file: Option<Watched>,
     ready: Option<&Path>,
-    announce: impl FnOnce(SocketAddr, SocketAddr, &Config),
+    announce: impl FnOnce((SocketAddr, SocketAddr), &Config, &Control),
 ) -> Result<()> {
     logs();
     let (clients, operators) = listeners(config)?;
@@ -81,7 +81,7 @@ fn host(
         let (close, closed) = watch::channel(false);
         let admin = tokio::spawn(shim_admin::serve(admin(config, &control)?, operators.try_into()?, closed));
         told_ready(ready, at)?;
-        announce(at.0, at.1, config);
+        announce(at, config, &control);
         let watching = file.map(|file| file.watch(control.clone(), config.clone())).transpose()?;
         signals.wait().await;
         if let Some(watching) = watching {

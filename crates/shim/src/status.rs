@@ -2,15 +2,16 @@
 
 use anyhow::Result;
 use serde_json::Value;
+use shim_telemetry::clean;
 
 use crate::cli::Ask;
 use crate::client::ask;
-use crate::console::say;
+use crate::console::{say, say_json};
 
 pub(crate) fn status(args: &Ask) -> Result<()> {
     let status = ask(args, "GET", "/v1/status", None)?;
     if args.json {
-        say(&status.to_string());
+        say_json(&status);
         return Ok(());
     }
     in_force(&status);
@@ -66,7 +67,7 @@ fn targets(status: &Value) {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or("?").to_owned()
+    clean(value.as_str().unwrap_or("?")).into_owned()
 }
 
 /// How a key stands that seems to harvest a model.
@@ -79,7 +80,7 @@ pub(crate) fn extraction_line(key: &Value) -> String {
     let throttled = if key["throttled"] == true { ", throttled" } else { "" };
     format!(
         "extraction {:<12} {}{throttled} · score {:.2} · {}",
-        key["name"].as_str().unwrap_or("?"),
+        text(&key["name"]),
         key["level"].as_str().unwrap_or("?"),
         key["score"].as_f64().unwrap_or_default(),
         reasons.collect::<Vec<_>>().join(", "),
@@ -93,12 +94,12 @@ fn caches(caches: &Value) -> Option<String> {
     let dollars = caches["extra_pico_usd"].as_u64().filter(|extra| *extra > 0);
     let dollars = dollars.map_or_else(String::new, |extra| format!(", ${:.2} more", extra as f64 / 1e12));
     let last = &caches["last"];
-    let at = last["path"].as_str().map_or_else(String::new, |path| format!(" at {path}"));
+    let at = last["path"].as_str().map_or_else(String::new, |path| format!(" at {}", clean(path)));
     Some(format!(
         "caches    collapsed: {} · {} tokens not read{dollars} · last: {} ({}{at}), exchange {}",
         told.join(", "),
         caches["lost_tokens"],
-        last["model"].as_str().unwrap_or("?"),
+        text(&last["model"]),
         last["cause"].as_str().unwrap_or("?"),
         last["exchange"].as_str().unwrap_or("?"),
     ))
@@ -107,12 +108,12 @@ fn caches(caches: &Value) -> Option<String> {
 pub(crate) fn models(args: &Ask) -> Result<()> {
     let models = ask(args, "GET", "/v1/models", None)?;
     if args.json {
-        say(&models.to_string());
+        say_json(&models);
         return Ok(());
     }
     for model in models["models"].as_array().unwrap_or(&Vec::new()) {
         let limit = |name: &str| model[name].as_u64().map_or_else(|| "-".to_owned(), |n| n.to_string());
-        let (id, name) = (model["id"].as_str().unwrap_or("?"), model["name"].as_str().unwrap_or(""));
+        let (id, name) = (text(&model["id"]), clean(model["name"].as_str().unwrap_or("")));
         say(&format!("{id:<56} context {:>8}  output {:>7}  {name}", limit("context"), limit("output")));
     }
     Ok(())

@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
-use shim_telemetry::timestamp;
+use shim_telemetry::{clean, timestamp};
 
 use crate::cli::Swap;
 use crate::client::ask;
-use crate::console::say;
+use crate::console::{say, say_json};
 
 pub(crate) fn swap(args: &Swap) -> Result<()> {
     if args.list {
@@ -25,9 +25,9 @@ pub(crate) fn swap(args: &Swap) -> Result<()> {
     };
     let done = ask(&args.ask, "POST", "/v1/swaps", Some(&body))?;
     if args.ask.json {
-        say(&done.to_string());
+        say_json(&done);
     } else {
-        let text = |name: &str| done[name].as_str().unwrap_or("?").to_owned();
+        let text = |name: &str| clean(done[name].as_str().unwrap_or("?")).into_owned();
         say(&format!(
             "{}: {} → {} (generation {})",
             text("alias"),
@@ -42,7 +42,7 @@ pub(crate) fn swap(args: &Swap) -> Result<()> {
 fn list(args: &Swap) -> Result<()> {
     let answer = ask(&args.ask, "GET", "/v1/swaps", None)?;
     if args.ask.json {
-        say(&answer.to_string());
+        say_json(&answer);
         return Ok(());
     }
     let steps = answer["steps"].as_array().cloned().unwrap_or_default();
@@ -50,7 +50,7 @@ fn list(args: &Swap) -> Result<()> {
     let mut none = true;
     for step in steps {
         none = false;
-        let text = |name: &str| step[name].as_str().unwrap_or("?").to_owned();
+        let text = |name: &str| clean(step[name].as_str().unwrap_or("?")).into_owned();
         let at = step["at_ms"].as_u64().map_or_else(|| "?".to_owned(), timestamp);
         say(&format!("{at}  {:<12} {} {} → {}", text("kind"), text("alias"), text("from"), text("to")));
     }

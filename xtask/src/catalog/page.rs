@@ -44,7 +44,9 @@ fn line(provider: &Provider, models: Option<usize>) -> String {
     let dialects: Vec<_> = provider.endpoints.iter().map(|e| format!("`{}`", e.dialect)).collect();
     let port = provider.probe.as_ref().map(|probe| format!("port {}", probe.port));
     let keys = provider.key_env.iter().map(|name| format!("`{name}`"));
-    let found: Vec<_> = keys.chain(port).collect();
+    let base = provider.endpoints.first().and_then(|endpoint| endpoint.base_url.strip_prefix('{'));
+    let address = base.and_then(|base| base.split('}').next()).map(|name| format!("with `{name}`"));
+    let found: Vec<_> = keys.chain(address).chain(port).collect();
     let count = models.map_or_else(|| "-".to_owned(), |count| count.to_string());
     let (id, name, usage) = (&provider.id, &provider.name, usage(provider));
     format!("| `{id}` | {name} | {} | {} | {count} | {usage} |\n", dialects.join(", "), found.join(", "))
@@ -64,6 +66,15 @@ fn section(provider: &Provider, text: &mut String) {
     let also = if also.is_empty() { also } else { format!(" Also known as {also}.") };
     let (name, docs, read) = (&provider.name, &provider.docs, &provider.read);
     let _ = writeln!(text, "\n### {name}\n\n<{docs}>, read {read}.{also}\n");
+    match (&provider.chat_model, &provider.no_chat_model) {
+        (Some(model), _) => {
+            let _ = writeln!(text, "`shim up` puts `chat` on `{model}`.\n");
+        }
+        (None, Some(why)) => {
+            let _ = writeln!(text, "`shim up` puts `chat` on none of its models: {why}.\n");
+        }
+        (None, None) => {}
+    }
     provider.asked_in.iter().for_each(|asked| text.push_str(&asked_in(asked)));
     provider.header_values.iter().for_each(|listed| text.push_str(&header_values(listed)));
     for endpoint in &provider.endpoints {

@@ -17,6 +17,8 @@ pub(crate) struct Provider {
     pub(crate) aliases: Vec<String>,
     #[serde(default)]
     pub(crate) key_env: Vec<String>,
+    pub(crate) chat_model: Option<String>,
+    pub(crate) no_chat_model: Option<String>,
     pub(crate) stream_usage: String,
     pub(crate) stream_usage_source: Option<String>,
     pub(crate) probe: Option<Probe>,

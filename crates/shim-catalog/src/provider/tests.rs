@@ -14,6 +14,7 @@ fn every_file_is_sound() {
         documented(&provider);
         named(&provider);
         stated(&provider);
+        begun_with(&provider);
         provider.endpoints.iter().for_each(|endpoint| sound(&provider, endpoint));
     }
     assert_eq!(providers().len(), FILES.len());
@@ -65,6 +66,25 @@ fn stated(provider: &Provider) {
         assert!(provider.request_headers.contains(&listed.header), "{id}: {listed:?} never passes");
         told(id, &listed.source, &listed.read, listed);
     }
+}
+
+/// The model to begin with, of providers that tell theirs not themselves: one that is listed and to stay, or the reason.
+#[track_caller]
+fn begun_with(provider: &Provider) {
+    let id = &provider.id;
+    let told = (provider.chat_model.is_some(), provider.no_chat_model.is_some());
+    let wanted = if provider.probe.is_some() { [(false, false); 2] } else { [(true, false), (false, true)] };
+    assert!(wanted.contains(&told), "{id}: {told:?}");
+    let Some(name) = &provider.chat_model else { return };
+    let model = crate::models(id).iter().find(|model| model.id == *name);
+    let model = model.unwrap_or_else(|| panic!("{id}: {name} is not listed"));
+    assert_ne!(model.status, crate::Status::Deprecated, "{id}: {name}");
+    assert_eq!(model.output, ["text"], "{id}: {name}");
+    let tools = |model: &crate::Model| model.abilities.iter().any(|word| word == "tools");
+    assert!(
+        tools(model) || !crate::models(id).iter().any(tools),
+        "{id}: {name} calls no tools, and others do"
+    );
 }
 
 /// That `row` says where it is documented, and when that was read.

@@ -95,7 +95,10 @@ impl Parser<'_> {
                 return None;
             }
         };
-        if !providers.contains_key(&target.provider) && target.provider.as_str() != BUILT_IN {
+        let there = providers.contains_key(&target.provider) || target.provider.as_str() == BUILT_IN;
+        // One that is only broken is there.
+        let broken = ["providers".to_owned(), format!("providers.{}", target.provider)];
+        if !there && !broken.iter().any(|path| self.gather.has(path)) {
             let hint = did_you_mean(target.provider.as_str(), providers.keys().map(ProviderId::as_str));
             let message = format!("there is no provider \"{}\" for \"{text}\"{hint}", target.provider);
             self.gather.add(path, at.clone(), message);

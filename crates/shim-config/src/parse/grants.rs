@@ -49,7 +49,9 @@ impl Parser<'_> {
             let Some((raw, _)) = self.read::<raw::Key>(&path, value) else { continue };
             let (secret, grant) = self.grant(raw, &path, &at, config);
             let Some(secret) = secret else {
-                self.gather.add(&path, at, "a key needs a secret: secret = { env = \"NAME\" }");
+                if !self.gather.has(&format!("{path}.secret")) {
+                    self.gather.add(&path, at, "a key needs a secret: secret = { env = \"NAME\" }");
+                }
                 continue;
             };
             if let Some(secret) = self.secret(secret, &format!("{path}.secret"), &at) {
@@ -63,7 +65,7 @@ impl Parser<'_> {
     pub(super) fn loose_grant(&mut self, table: Spanned<DeTable<'_>>, config: &Config) -> Option<Grant> {
         let at = table.span();
         let value = Spanned::new(at.clone(), DeValue::Table(table.into_inner()));
-        let (raw, _) = self.read::<raw::Key>("", value)?;
+        let (raw, _) = self.read::<raw::Key>("key", value)?;
         let (secret, grant) = self.grant(raw, "key", &at, config);
         if secret.is_some() {
             self.gather.add("key.secret", at, "the secret of a key that is made is made with it");
@@ -324,10 +326,11 @@ mod tests {
             ("team=\"wab\"", "key.team: there is no team \"wab\""),
             ("secret={env=\"A\"}", "key.secret: the secret of a key that is made is made with it"),
             ("colour=1", "unknown field `colour`"),
-            ("limits=", "key:1:"),
+            ("limits=", "key: "),
         ] {
             let told = grant(text).unwrap_err().to_string();
             assert!(told.contains(wanted), "{wanted} is not in {told}");
+            assert!(!told.contains(":1:"), "there is no file with such a place: {told}");
         }
         let told = parse("[keys.k]\n", "f", &KNOWN).unwrap_err().to_string();
         assert!(told.contains("keys.k: a key needs a secret"), "{told}");

@@ -84,6 +84,10 @@ impl Parser<'_> {
         path: &str,
         at: &Range<usize>,
     ) {
+        // What was to stand there is told already.
+        if ["dialect", "base_url"].iter().any(|field| self.gather.has(&format!("{path}.{field}"))) {
+            return;
+        }
         let unknown = || format!("\"{name}\" is not in the catalogue, so it needs a dialect");
         match place {
             (Some(dialect), Some(base_url)) => {
@@ -91,7 +95,10 @@ impl Parser<'_> {
                 self.endpoint(provider, &dialect, base_url, path, at);
             }
             (Some(_), None) => self.gather.add(path, at.clone(), "a dialect needs a base_url"),
-            (None, Some(base_url)) if self.known.contains(&name) => provider.base_url = Some(base_url),
+            (None, Some(base_url)) if self.known.contains(&name) => {
+                self.url(&base_url, &format!("{path}.base_url"), at);
+                provider.base_url = Some(base_url);
+            }
             (None, Some(_)) => self.gather.add(path, at.clone(), unknown()),
             (None, None) => {
                 let hint = did_you_mean(name, self.known.iter().copied());
@@ -116,15 +123,28 @@ impl Parser<'_> {
                 return;
             }
         };
-        if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-            let message = format!("\"{base_url}\" must start with http:// or https://");
-            self.gather.add(format!("{path}.base_url"), at.clone(), message);
-        }
+        self.url(&base_url, &format!("{path}.base_url"), at);
         if provider.endpoints.iter().any(|e| e.dialect == dialect) {
             self.gather.add(path, at.clone(), format!("the dialect {dialect} is there twice"));
             return;
         }
         provider.endpoints.push(Endpoint { dialect, base_url });
+    }
+
+    /// Checks a base URL. It is not told: a password may be in it.
+    fn url(&mut self, url: &str, path: &str, at: &Range<usize>) {
+        let message = if !url.starts_with("http://") && !url.starts_with("https://") {
+            "a base URL starts with http:// or https://"
+        } else if url.contains('@') {
+            "a base URL holds no credentials: name them by key = { env = \"NAME\" }; an @ in its path is written %40"
+        } else if url.contains(['?', '#']) {
+            "a base URL ends with its path: what stands behind ? or # would not be sent"
+        } else if !has_port(url) {
+            "the port of a base URL is a number up to 65535"
+        } else {
+            return;
+        };
+        self.gather.add(path, at.clone(), message);
     }
 
     fn models(&mut self, models: &[String], path: &str, at: &Range<usize>) -> Vec<ModelId> {
@@ -215,6 +235,14 @@ impl Parser<'_> {
     }
 }
 
+/// Whether the port of a URL is one, or there is none.
+fn has_port(url: &str) -> bool {
+    let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    // Behind the bracket of an IPv6 address, whose colons are its own.
+    let named = authority.rsplit(']').next().unwrap_or_default();
+    named.split_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use shim_ir::{Dialect, PicoUsd, ProviderId, ThinkTags};
@@ -288,6 +316,36 @@ mod tests {
         assert_eq!(*ca, Some(SecretRef::File("lab.pem".into())));
         let text = format!("{lab}tls = {{ ca = {{ }} }}\n");
         assert!(parse(&text, "f", &KNOWN).unwrap_err().to_string().contains("providers.lab.tls.ca"));
+    }
+
+    #[test]
+    fn a_base_url_is_one() {
+        let with = |url: &str| {
+            let text = format!("[providers.lab]\ndialect=\"anthropic\"\nbase_url=\"{url}\"\n");
+            parse(&text, "f", &KNOWN).map_err(|problems| problems.to_string())
+        };
+        for url in [
+            "http://lab.test",
+            "https://lab.test:8443/v1",
+            "http://[::1]:9/v1",
+            "http://[::1]/",
+            "http://lab:",
+        ] {
+            assert!(with(url).is_ok(), "{url}");
+        }
+        for (url, told) in [
+            ("lab.test/v1", "starts with http:// or https://"),
+            ("http://lab.test:99999/v1", "is a number up to 65535"),
+            ("http://[::1]:http/v1", "is a number up to 65535"),
+            ("http://lab.test/v1?key=k", "would not be sent"),
+            ("http://me@lab.test/v1", "holds no credentials"),
+        ] {
+            let problem = with(url).unwrap_err();
+            assert!(
+                problem.contains(told) && problem.contains("providers.lab.base_url: "),
+                "{url}: {problem}"
+            );
+        }
     }
 
     #[test]

@@ -1,31 +1,31 @@
 //! `[server]`.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use shim_ir::KeyId;
-
-use super::{Parser, Sections};
-use crate::{Key, Server, Tls, raw};
+use super::{PEM, Parser, Sections, is_pem};
+use crate::{Server, Tls, raw};
 
 /// More threads than any machine has cores would only wait for one another.
 const WORKERS_MAX: u16 = 1024;
 
 impl Parser<'_> {
-    /// `keys` are those of the file: whether there are any decides where clients may come from.
-    pub(super) fn server(&mut self, sections: &mut Sections<'_>, keys: &BTreeMap<KeyId, Key>) -> Server {
+    /// Whether the file has keys, sound or not, decides where clients may come from.
+    pub(super) fn server(&mut self, sections: &mut Sections<'_>, has_keys: bool) -> Server {
         let mut server = Server::default();
         let Some((raw, span)) = self.section::<raw::Server>(sections, "server") else { return server };
         self.bounds(&mut server, &raw, &span);
         server.listen = self.address(raw.listen, "server.listen", &span, server.listen);
         server.operators = self.address(raw.operators, "server.operators", &span, server.operators);
         server.tls = raw.tls.map(|tls| Tls { cert: tls.cert, key: tls.key });
+        if server.tls.as_ref().is_some_and(|tls| is_pem(&tls.cert) || is_pem(&tls.key)) {
+            self.gather.add("server.tls", span.clone(), PEM);
+        }
         let secret = raw.operators_secret;
         server.operators_secret = secret.and_then(|s| self.secret(s, "server.operators_secret", &span));
         server.require_keys = raw.require_keys.unwrap_or(server.require_keys);
         server.bare_models = raw.bare_models.unwrap_or(server.bare_models);
-        self.exposed(&server, keys.is_empty(), &span);
+        self.exposed(&server, has_keys, &span);
         server
     }
 
@@ -62,17 +62,25 @@ impl Parser<'_> {
         }
     }
 
-    /// Checks that nobody is let in from beyond this machine without a credential.
-    fn exposed(&mut self, server: &Server, no_keys: bool, span: &Range<usize>) {
+    /// Checks that there are two listeners, and that nobody is let in from beyond this machine without a credential.
+    fn exposed(&mut self, server: &Server, has_keys: bool, span: &Range<usize>) {
         let Server { listen, operators, .. } = server;
-        if !listen.ip().is_loopback() && no_keys && !server.require_keys {
+        if !listen.ip().is_loopback() && !has_keys && !server.require_keys {
             let message = format!(
                 "{listen} is not on loopback: anyone who reaches it could spend your money. Configure [keys.NAME], or set \
                  server.require_keys and make keys with `shim keys create`"
             );
             self.gather.add("server.listen", span.clone(), message);
         }
-        if !operators.ip().is_loopback() && server.operators_secret.is_none() {
+        let any = listen.ip().is_unspecified() || operators.ip().is_unspecified();
+        if listen.port() == operators.port() && listen.port() != 0 && (any || listen.ip() == operators.ip()) {
+            let message = format!("clients are listened for at {listen}: take another port");
+            self.gather.add("server.operators", span.clone(), message);
+        }
+        if !operators.ip().is_loopback()
+            && server.operators_secret.is_none()
+            && !self.gather.has("server.operators_secret")
+        {
             let message = format!("{operators} is not on loopback: configure server.operators_secret");
             self.gather.add("server.operators", span.clone(), message);
         }
@@ -114,6 +122,8 @@ mod tests {
             ("connections_max = 0", "server.connections_max: 0 is out of range"),
             ("stall_timeout = \"soon\"", "server.stall_timeout: \"soon\" must start"),
             ("listen = \"localhost\"", "server.listen: \"localhost\" is no address"),
+            ("listen = \"127.0.0.1:7447\"", "server.operators: clients are listened for at 127.0.0.1:7447"),
+            ("operators = \"0.0.0.0:7446\"", "server.operators: clients are listened for at 127.0.0.1:7446"),
         ] {
             let problems = read(line).unwrap_err().to_string();
             assert!(problems.contains(told), "{told} is not in {problems}");

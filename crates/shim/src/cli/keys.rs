@@ -84,10 +84,11 @@ pub(crate) struct NewKey {
     /// What is done where it seems to harvest a model: off, watch or throttle. Default: as configured.
     #[arg(long, value_name = "WORD")]
     pub(crate) extraction: Option<String>,
-    #[command(flatten)]
-    pub(crate) limits: KeyLimits,
+    // Before the limits, under whose heading all that follows would stand.
     #[command(flatten)]
     pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) limits: KeyLimits,
 }
 
 /// The limits of a key.

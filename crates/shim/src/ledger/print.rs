@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use shim_ir::ExchangeId;
 use shim_store::ledger::{Reader, Row, Searched, Shown, Verified};
+use shim_telemetry::clean;
 
 use crate::console::{error, say};
 
@@ -37,12 +38,6 @@ pub(super) fn row(row: &Row) {
     say(&clean(&line));
 }
 
-/// What a terminal may be shown: names and bodies come from outside.
-pub(super) fn clean(text: &str) -> String {
-    let keep = |c: char| c == '\n' || c == '\t' || !c.is_control();
-    text.chars().map(|c| if keep(c) { c } else { '\u{fffd}' }).collect()
-}
-
 /// An exchange with all that is kept of it.
 pub(super) fn shown(shown: &Shown) {
     row(&shown.row);
@@ -64,7 +59,7 @@ pub(super) fn shown(shown: &Shown) {
         let Some(body) = body else { continue };
         say(&format!("\n── {name}{}", if cut { " (its beginning)" } else { "" }));
         let part = body.get(..SHOWN_BYTES_MAX).unwrap_or(body);
-        say(&clean(&String::from_utf8_lossy(part)));
+        say(&String::from_utf8_lossy(part));
         if part.len() < body.len() {
             say(&format!("… {} bytes more: --json shows them", body.len() - part.len()));
         }

@@ -11,12 +11,13 @@ use shim_gateway::PriceList;
 use shim_policy::limits::usd;
 use shim_store::ledger::{Reader, Resting};
 use shim_store::{SqliteState, StoreError};
+use shim_telemetry::clean;
 
 use super::{LedgerArgs, Which};
 use crate::check::{read, validate};
-use crate::cli::Ask;
-use crate::client::ask;
-use crate::console::{error, say};
+use crate::cli::{Ask, OPERATORS};
+use crate::client::{ask, operators};
+use crate::console::{error, say, say_json};
 
 /// What is reckoned anew.
 #[derive(Args, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct RepriceArgs {
     #[command(flatten)]
     which: Which,
     /// The operators' address of the gateway, where one has the store open.
-    #[arg(long, env = "SHIM_OPERATORS", default_value = "127.0.0.1:7447")]
+    #[arg(long, env = "SHIM_OPERATORS", default_value = OPERATORS, value_parser = operators)]
     operators: String,
     /// The operators' secret, where the gateway wants one.
     #[arg(long, env = "SHIM_OPERATORS_SECRET", hide_env_values = true)]
@@ -39,16 +40,13 @@ pub(super) struct RepriceArgs {
 /// # Errors
 /// When the configuration or the ledger cannot be read, or the gateway that has it open cannot be asked.
 pub(super) fn reprice(args: &LedgerArgs, reprice: &RepriceArgs, store: &Path) -> Result<()> {
-    if reprice.which.limit.is_some() {
-        bail!("--limit does not go with reprice: name a span with --since and --until");
-    }
     let report = match SqliteState::open(store) {
         Ok(lock) => here(args, reprice, store, &lock)?,
         Err(StoreError::InUse(_)) => there(args, reprice, store)?,
         Err(error) => return Err(error.into()),
     };
     if args.json {
-        say(&report.to_string());
+        say_json(&report);
     } else {
         tell(&report, reprice.write);
     }
@@ -114,7 +112,7 @@ fn tell(report: &Value, write: bool) {
         ];
         let told = counts.into_iter().filter(|(name, _)| number(of, name) > 0);
         let told: String = told.map(|(name, words)| format!(", {} {words}", number(of, name))).collect();
-        say(&super::print::clean(&format!(
+        say(&clean(&format!(
             "{:<40} {} → {}  {} exchanges{told}",
             of["target"].as_str().unwrap_or("?"),
             money(number(of, "before_pico_usd")),

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::process::{Running, run};
+use crate::process::{LAB_KEY, OPERATORS, Running, run};
 
 #[test]
 fn check_reports_every_problem_at_once() {
@@ -61,6 +61,32 @@ fn check_reports_everything_this_machine_lacks() {
     assert_eq!(run(folder.path(), &["check"]).code, Some(0));
     let missing = run(folder.path(), &["check", "--config", "nowhere.toml"]);
     assert!(missing.code == Some(1) && missing.err.contains("cannot read nowhere.toml"), "{}", missing.err);
+    let missing = run(folder.path(), &["check", "--config", "nowhere.toml", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&missing.out).unwrap();
+    assert_eq!((missing.code, told["ok"].as_bool()), (Some(1), Some(false)));
+    assert!(told["problems"][0].as_str().unwrap().contains("cannot read nowhere.toml"), "{told}");
+}
+
+#[test]
+fn a_secret_that_stands_in_the_file_is_told_without_its_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[server]\noperators_secret = \"{OPERATORS}\"\n[providers.openai]\nkey = \"{LAB_KEY}\"\n\
+         [providers.lab]\ndialect = \"anthropic\"\nbase_url = \"http://user:{LAB_KEY}@lab.test\"\n\
+         [aliases.chat]\ntarget = \"openai/gpt-5.2\"\n"
+    );
+    std::fs::write(folder.path().join("shim.toml"), text).unwrap();
+    // `run` looks for the secrets in all that is said.
+    for args in [&["check"][..], &["check", "--json"], &["serve"], &["conform"], &["keys", "list"]] {
+        let said = run(folder.path(), args);
+        let told = said.out + &said.err;
+        assert_eq!(said.code, Some(1), "{args:?}: {told}");
+        for wanted in ["server.operators_secret: a secret never", "providers.openai.key: a secret never"] {
+            assert!(told.contains(wanted), "{args:?}: {wanted} is not in {told}");
+        }
+        assert!(told.contains("providers.lab.base_url: a base URL holds no credentials"), "{told}");
+        assert!(!told.contains("there is no provider"), "it is there: {told}");
+    }
 }
 
 #[test]

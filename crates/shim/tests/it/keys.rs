@@ -1,5 +1,7 @@
 //! `shim keys` at a running gateway and without one.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -75,6 +77,58 @@ fn keys_are_made_used_rotated_and_revoked_with_and_without_a_gateway() {
         assert!(!database.windows(secret.len()).any(|w| w == secret.as_bytes()), "only the hash is kept");
     }
     assert_eq!(keys(at, nobody, &["list"])["keys"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_refused_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let more = "[keys.filekey]\nsecret = { env = \"APP_KEY\" }\n";
+    let text = CONFIG.replacen("[server]", "[server]\noperators_secret = { env = \"OPERATORS_KEY\" }", 1);
+    std::fs::write(at.join("shim.toml"), format!("{text}{more}")).unwrap();
+    let gateway = Running::start(at, &["serve"]);
+    let operators = gateway.operators.as_str();
+    for (args, told) in [
+        (
+            &["keys", "create", "filekey"][..],
+            "the key \"filekey\" is in the configuration file; change it there",
+        ),
+        (&["keys", "create", "x", "--team", "wbe"], "shim: key.team: there is no team \"wbe\""),
+        (
+            &["keys", "create", "x", "--expires", "tomorrow"],
+            "\"tomorrow\" is neither a day such as 2027-01-01",
+        ),
+    ] {
+        let said = gateway.ask(at, args);
+        assert!(said.code == Some(1) && said.err.contains(told), "{args:?}: {}", said.err);
+    }
+    for (given, told) in [(&[][..], "none is given"), (&["--secret", "wrong"], "the one given is not it")] {
+        let said = run(at, &[&["status", "--operators", operators], given].concat());
+        assert!(said.code == Some(1) && said.err.contains(told), "{}", said.err);
+        assert!(said.err.contains("--secret, or SHIM_OPERATORS_SECRET"), "{}", said.err);
+    }
+}
+
+#[test]
+fn the_body_that_is_documented_makes_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shim.toml"), CONFIG).unwrap();
+    let gateway = Running::start(folder.path(), &["serve"]);
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/keys.md")).unwrap();
+    let row = page.lines().find(|line| line.starts_with("| `POST /v1/keys` |")).unwrap();
+    let body = row.split('`').nth(3).unwrap();
+    let head = format!(
+        "POST /v1/keys HTTP/1.0\r\nhost: {}\r\ncontent-type: application/json\r\n",
+        gateway.operators
+    );
+    let mut stream = TcpStream::connect(&gateway.operators).unwrap();
+    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, answer) = answer.split_once("\r\n\r\n").unwrap();
+    let made: Value = serde_json::from_str(answer).unwrap_or_else(|_| panic!("{answer}"));
+    assert_eq!((&made["name"], &made["record"]), (&"app".into(), &"usage".into()), "{made}");
+    assert_eq!(made["limits"]["budget"], "$20.00");
 }
 
 #[test]
