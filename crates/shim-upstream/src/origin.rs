@@ -17,37 +17,44 @@ pub struct Origin {
     roots: Option<Roots>,
 }
 
-/// Why a URL is no upstream's base URL.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+/// Why a URL is no upstream's base URL. It may hold a password, so it is not told.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum OriginError {
     /// It is no URL.
-    #[error("\"{0}\" is not a URL")]
-    Invalid(String),
+    #[error("the address is not a URL")]
+    Invalid,
     /// Its scheme is neither `http` nor `https`.
-    #[error("the URL \"{0}\" must start with http:// or https://")]
-    Scheme(String),
+    #[error("the address must start with http:// or https://")]
+    Scheme,
     /// It names no host, or holds user information.
-    #[error("the URL \"{0}\" must name a host, without credentials")]
-    Host(String),
+    #[error("the address must name a host, without credentials")]
+    Host,
+    /// Its port is none.
+    #[error("the address has a port that is none")]
+    Port,
 }
 
 impl Origin {
     /// Splits a base URL into its origin and its path without a trailing slash.
     ///
     /// # Errors
-    /// When it is no http or https URL with a host, or carries credentials.
+    /// When it is no http or https URL with a host and a port that is one, or carries credentials.
     pub fn parse(url: &str) -> Result<(Self, String), OriginError> {
-        let uri: Uri = url.parse().map_err(|_| OriginError::Invalid(url.to_owned()))?;
+        let uri: Uri = url.parse().map_err(|_| OriginError::Invalid)?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(OriginError::Scheme(url.to_owned())),
+            _ => return Err(OriginError::Scheme),
         };
-        let authority = uri.authority().ok_or_else(|| OriginError::Host(url.to_owned()))?;
+        let authority = uri.authority().ok_or(OriginError::Host)?;
         if authority.as_str().contains('@') || authority.host().is_empty() {
-            return Err(OriginError::Host(url.to_owned()));
+            return Err(OriginError::Host);
         }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let port = match authority.port() {
+            Some(_) => authority.port_u16().ok_or(OriginError::Port)?,
+            None if tls => 443,
+            None => 80,
+        };
         let origin = Self { tls, host: authority.host().into(), port, roots: None };
         Ok((origin, uri.path().trim_end_matches('/').to_owned()))
     }
@@ -121,8 +128,9 @@ mod tests {
         let (origin, path) = Origin::parse("http://[::1]:8080").unwrap();
         assert_eq!((origin.bare_host(), origin.port(), path.as_str()), ("::1", 8080, ""));
         assert_eq!(origin.host_header().unwrap(), "[::1]:8080");
-        assert!(matches!(Origin::parse("ftp://x/"), Err(OriginError::Scheme(_))));
-        assert!(matches!(Origin::parse("/v1"), Err(OriginError::Scheme(_))));
-        assert!(matches!(Origin::parse("http://me:pw@host/"), Err(OriginError::Host(_))));
+        assert_eq!(Origin::parse("ftp://x/"), Err(OriginError::Scheme));
+        assert_eq!(Origin::parse("/v1"), Err(OriginError::Scheme));
+        assert_eq!(Origin::parse("http://me:pw@host/"), Err(OriginError::Host));
+        assert_eq!(Origin::parse("http://host:99999/"), Err(OriginError::Port));
     }
 }
