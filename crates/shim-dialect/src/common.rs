@@ -4,8 +4,8 @@ use bytes::Bytes;
 use shim_ir::{Dialect, Fault, FaultKind, Foreign, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
 use shim_wire::{
-    ArrayReader, JsonWriter, Layout, LayoutAsked, Member, ObjectReader, RawJson, Splice, Value, ValueKind,
-    Words,
+    ArrayReader, JsonWriter, Layout, LayoutAsked, Member, Members, ObjectReader, RawJson, Splice, Value,
+    ValueKind, Words,
 };
 
 use crate::{DecodeError, Head};
@@ -230,6 +230,33 @@ pub(crate) fn query_without(query: Option<&str>, without: &[&str]) -> Option<Str
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 
+/// Whether a member says anything: `null` does not, nor does an empty list, an empty object, or an object whose members say
+/// nothing. Clients send them for what was not set, and who leaves them out loses nothing.
+pub(crate) fn says(value: &str) -> bool {
+    match value.trim_ascii() {
+        "null" | "[]" | "{}" => false,
+        object if object.starts_with('{') => any_says(object),
+        _ => true,
+    }
+}
+
+/// Whether a member of an object says anything; what cannot be read is taken to.
+fn any_says(object: &str) -> bool {
+    let Ok(mut members) = ObjectReader::new(object, Limits::default()) else { return true };
+    loop {
+        match members.next_member() {
+            Ok(Some(member)) if !says(member.value.text()) => {}
+            Ok(None) => return false,
+            Ok(Some(_)) | Err(_) => return true,
+        }
+    }
+}
+
+/// Whether there is no member but such as are `null`.
+pub(crate) fn is_silent(members: &Members<'_>) -> bool {
+    members.iter().all(|(_, value)| value.get() == "null")
+}
+
 /// The members of `rest` that this dialect can write, being its own; those of another are told as left out.
 pub(crate) fn own_rest<'r>(
     rest: &'r Rest,
@@ -240,7 +267,8 @@ pub(crate) fn own_rest<'r>(
     if rest.origin() == Some(own) {
         return rest.members();
     }
-    let dropped = rest.members().iter().map(|(key, _)| {
+    let saying = rest.members().iter().filter(|(_, value)| says(value.get()));
+    let dropped = saying.map(|(key, _)| {
         let dot = if path.is_empty() { "" } else { "." };
         Loss::new(format!("{path}{dot}{key}"), LossKind::Dropped, "no other dialect has it")
     });

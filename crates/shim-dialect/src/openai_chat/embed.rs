@@ -157,7 +157,7 @@ pub(super) fn decode_answer(body: &str) -> Result<Embeddings, AnswerError> {
         model: said(wire.model),
         vectors: vectors.into_iter().map(|(_, vector)| vector).collect(),
         usage: wire.usage.and_then(|raw| usage(raw.into())),
-        rest: super::decode::stated(rest(wire.rest)),
+        rest: super::decode::rest(wire.rest),
     })
 }
 

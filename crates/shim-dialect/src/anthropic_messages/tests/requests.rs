@@ -50,7 +50,6 @@ fn sampling_and_switches() {
         r#"container="c""#,
         r#"mcp_servers=[{"name":"n"}]"#,
         r#"context_management={"edits":[]}"#,
-        "cache_control=null",
     ];
     assert_eq!(rest(&request), wanted);
 }

@@ -12,6 +12,7 @@ use super::own::{Member, own};
 use super::tools::{tool_config, tools};
 use super::turns::{called, contents, system};
 use super::usage::told_tier;
+use crate::common::says;
 use crate::{Echo, Encoded, Goal};
 
 /// The members of a request's rest that are objects with members of their own elsewhere.
@@ -105,7 +106,7 @@ fn unsaid(request: &Request, losses: &mut Losses) {
     let stored = request.state.store == Some(true) && !is_own("store");
     dropped(stored, "state.store", "the provider keeps no answers");
     dropped(request.user.is_some(), "user", "the provider is not told of users");
-    let metadata = request.metadata.as_ref().map(RawJson::get).is_some_and(|raw| raw != "{}");
+    let metadata = request.metadata.as_ref().map(RawJson::get).is_some_and(says);
     dropped(metadata && !is_own("labels"), "metadata", "only Vertex AI has labels, of its own form");
     dropped(request.cache_key.is_some(), "cache_key", "the provider caches by itself");
     let single = request.parallel_tool_calls == Some(false);

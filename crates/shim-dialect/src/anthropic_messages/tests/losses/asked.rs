@@ -321,7 +321,6 @@ fn what_only_others_ask() {
     };
     check("verbosity", json!("low"), DROPPED);
     check("plugins", json!([{ "id": "web" }]), UNSUPPORTED);
-    check("plugins", json!(null), DROPPED);
     let stream = Some(StreamAsk { usage: None, rest: others() });
     let odd = ("stream.odd", DROPPED, "no other dialect has it");
     plain(&Request { stream, ..request() }, json!({ "stream": true }), &[odd]);
