@@ -257,6 +257,25 @@ pub(crate) fn is_silent(members: &Members<'_>) -> bool {
     members.iter().all(|(_, value)| value.get() == "null")
 }
 
+/// Members of requests that no model reads: who asks, the client's own data, and how long a cache is kept.
+const UNREAD: [&str; 7] = [
+    "client_metadata",
+    "diagnostics",
+    "metadata",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "user",
+    "user_profile_id",
+];
+
+/// The losses of a request: those of what no model reads are told and refuse nothing. Frameworks send such members with every
+/// request, and a strict alias would be of no use to them.
+pub(crate) fn of_request(mut losses: Vec<Loss>) -> Vec<Loss> {
+    let unread = |loss: &&mut Loss| UNREAD.contains(&&*loss.path) && loss.kind != LossKind::Unsupported;
+    losses.iter_mut().filter(unread).for_each(|loss| loss.kind = LossKind::Noted);
+    losses
+}
+
 /// The members of `rest` that this dialect can write, being its own; those of another are told as left out.
 pub(crate) fn own_rest<'r>(
     rest: &'r Rest,

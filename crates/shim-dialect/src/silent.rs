@@ -3,7 +3,7 @@
 //! SDKs and frameworks send `null` for what was not set, and lists and objects that are empty.
 
 use serde_json::{Value, json};
-use shim_ir::{Dialect, Loss, Traits};
+use shim_ir::{Dialect, Loss, LossKind, Traits};
 
 use crate::laws::{each, own};
 use crate::{Goal, Route, speaker};
@@ -314,4 +314,60 @@ fn of_an_empty_list_or_object_nothing_is_lost() {
             }
         },
     );
+}
+
+/// Bodies in which members that no model reads hold words, each with its path in the intermediate representation.
+fn unread(source: Dialect) -> (Value, &'static [(&'static str, &'static str)]) {
+    match source {
+        Dialect::OpenaiChat => (
+            json!({
+                "model": "m", "messages": [{"role": "user", "content": "hi"}], "metadata": {"a": "zq1zq"},
+                "user": "zq2zq", "safety_identifier": "zq3zq", "prompt_cache_retention": "zq4zq",
+            }),
+            &[
+                ("zq1zq", "metadata"),
+                ("zq2zq", "user"),
+                ("zq3zq", "safety_identifier"),
+                ("zq4zq", "prompt_cache_retention"),
+            ],
+        ),
+        Dialect::OpenaiResponses => (
+            json!({
+                "model": "m", "input": "hi", "metadata": {"a": "zq1zq"}, "user": "zq2zq",
+                "safety_identifier": "zq3zq", "client_metadata": {"a": "zq4zq"},
+            }),
+            &[
+                ("zq1zq", "metadata"),
+                ("zq2zq", "user"),
+                ("zq3zq", "safety_identifier"),
+                ("zq4zq", "client_metadata"),
+            ],
+        ),
+        Dialect::Anthropic => (
+            json!({
+                "model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}],
+                "metadata": {"user_id": "zq1zq", "a": "zq2zq"}, "user_profile_id": "zq3zq",
+            }),
+            &[("zq1zq", "user"), ("zq2zq", "metadata"), ("zq3zq", "user_profile_id")],
+        ),
+        Dialect::Gemini => (
+            json!({"contents": [{"parts": [{"text": "hi"}]}], "labels": {"a": "zq1zq"}}),
+            &[("zq1zq", "metadata")],
+        ),
+    }
+}
+
+#[test]
+fn what_no_model_reads_is_carried_or_told_as_such() {
+    for (source, _, path, members) in SOURCES {
+        let (body, words) = unread(source);
+        let route = speaker(source).route("POST", path, None).unwrap();
+        let asked = Asked { source, name: String::new(), route, body, members };
+        for (target, sent, losses) in tried(&asked, &asked.body).unwrap() {
+            for (word, path) in words {
+                let told = losses.iter().any(|loss| loss.path == *path && loss.kind == LossKind::Noted);
+                assert_ne!(sent.contains(word), told, "{path} of {source:?} for {target:?}: {losses:?}");
+            }
+        }
+    }
 }

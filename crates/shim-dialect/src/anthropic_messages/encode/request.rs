@@ -12,7 +12,7 @@ use super::reasoning::{Mode, Thought};
 use super::schema::{Flavour, any_object, fitted};
 use super::tools::Offers;
 use super::{Cx, DIALECT, MARKS_MAX, Members, NO_FORCED_TOOLS_THINKING, mcp, members, sampling};
-use crate::common::{each_member, says};
+use crate::common::{each_member, of_request, says};
 use crate::{Encoded, Goal, Operation};
 
 /// The body of `POST /v1/messages`, and of `POST /v1/messages/count_tokens`.
@@ -24,7 +24,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     // Code execution and the fetching of pages were betas once and are none any more.
     let files = cx.names_file.then_some(FILES_BETA);
     let headers = ask.offers.headers().into_iter().chain(files).collect();
-    Encoded { body, echo: ask.offers.echo(), losses: cx.losses, headers }
+    Encoded { body, echo: ask.offers.echo(), losses: of_request(cx.losses), headers }
 }
 
 /// Without it no file is known by its id: <https://platform.claude.com/docs/en/build-with-claude/files>, read 2026-11-26.

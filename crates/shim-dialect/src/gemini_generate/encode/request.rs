@@ -12,7 +12,7 @@ use super::own::{Member, own};
 use super::tools::{tool_config, tools};
 use super::turns::{called, contents, system};
 use super::usage::told_tier;
-use crate::common::says;
+use crate::common::{of_request, says};
 use crate::{Echo, Encoded, Goal};
 
 /// The members of a request's rest that are objects with members of their own elsewhere.
@@ -52,7 +52,7 @@ pub(super) fn encoded(
     let mut scribe = Scribe { names: &names, called: &called, traits: goal.traits, losses, sign: false };
     let mut body = JsonText::with_capacity(2048);
     JsonWriter::sharing(&mut body).object(|w| members(w, &mut scribe));
-    let losses = scribe.losses.into_list();
+    let losses = of_request(scribe.losses.into_list());
     Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses, ..Encoded::default() }
 }
 

@@ -115,6 +115,17 @@ fn the_order_of_a_conversation() {
 }
 
 #[test]
+fn a_conversation_in_which_nothing_is_said() {
+    let nothing = ("turns", UNSUPPORTED, "nothing is said that could be answered");
+    plain(&saying(vec![says(Role::User, "")]), json!({ "messages": [] }), &[nothing]);
+    let operators = saying(vec![says(Role::System, "be brief")]);
+    plain(&operators, json!({ "system": "be brief", "messages": [] }), &[nothing]);
+    // A turn that says nothing beside others is none.
+    let beside = saying(vec![says(Role::User, "hi"), says(Role::Assistant, ""), says(Role::User, "ho")]);
+    plain(&beside, json!({ "messages": [user(json!([text("hi"), text("ho")]))] }), &[]);
+}
+
+#[test]
 fn cache_marks() {
     let marked = |ttl| Part::Text(Text { cache: mark(ttl), ..Text::new("a") });
     let block = |ttl: Option<&str>| {
