@@ -8,11 +8,17 @@ use shim_wire::{
     ValueKind, Words,
 };
 
+use crate::error::NO_TEXT;
 use crate::{DecodeError, Head};
 
 /// Why a part of a request that nobody else has cannot be told. What stands for something kept by its provider, the client
-/// can send whole instead.
+/// can send whole instead; what is no object is no part of any dialect.
 pub(crate) fn why_foreign(foreign: &Foreign) -> &'static str {
+    match foreign.raw.get().bytes().next() {
+        Some(b'"') => return NO_TEXT,
+        Some(b'{') | None => {}
+        Some(_) => return "expected text or a list of parts",
+    }
     if foreign.kind.ends_with("_reference") {
         "only the provider that keeps what it names has it; send that whole"
     } else {

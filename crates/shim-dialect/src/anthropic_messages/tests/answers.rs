@@ -275,7 +275,7 @@ fn an_answer_that_is_none_is_refused() {
     };
     check(r#"{"id":"msg_1"}"#, ".: missing field `content`");
     check(r#"{"content":[{"type":"text","text":"a"},{"type":"text"}]}"#, "content[1]: missing field `text`");
-    check(r#"{"content":7}"#, "content: invalid type: integer `7`, expected a sequence");
+    check(r#"{"content":7}"#, "content: expected text or a list of blocks");
 }
 
 #[test]
