@@ -176,19 +176,24 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Where the user is, as a search of the web is told: OpenAI's chat has one more object in it than all others.
+/// Where the user is, as a search of the web is told: OpenAI's chat has one more object in it than all others. What is not
+/// known of the place may be `null`.
 /// Source: <https://platform.openai.com/docs/api-reference/chat/create>, read 2026-11-25.
 pub(crate) fn user_location(value: &RawJson) -> RawJson {
-    let Some(inner) = member(value.get(), "approximate").filter(|inner| inner.kind() == ValueKind::Object)
-    else {
-        return value.clone();
-    };
+    let inner = member(value.get(), "approximate").filter(|inner| inner.kind() == ValueKind::Object);
     let mut out = Vec::new();
     JsonWriter::new(&mut out).object(|w| {
-        w.string("type", "approximate");
-        let _ = each_member(inner.text(), |member| w.raw(&member.key, &RawJson::from(member.value)));
+        if inner.is_some() {
+            w.string("type", "approximate");
+        }
+        let _ = each_member(inner.as_ref().map_or(value.get(), Value::text), |member| {
+            if member.value.kind() != ValueKind::Null {
+                w.raw(&member.key, &RawJson::from(member.value));
+            }
+        });
     });
-    std::str::from_utf8(&out).ok().and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
+    let written = std::str::from_utf8(&out).ok().filter(|_| is_closed(value.get()));
+    written.and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
 }
 
 /// The error of reading as a conversation what is none.

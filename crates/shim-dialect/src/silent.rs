@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use shim_ir::{Dialect, Loss, LossKind, Traits};
 
-use crate::laws::{each, own};
+use crate::laws::{each, own, recorded, strip};
 use crate::{Goal, Route, speaker};
 
 /// A dialect, the folder of its cases, the path of its requests, and members of its requests that may be left out beside
@@ -56,19 +56,19 @@ const INSIDE: &str = "allowed_domains allowed_tools annotations audio authorizat
     stopSequences strict summary temperature thinkingConfig thinkingLevel thought thoughtSignature title tool_calls \
     toolConfig tool_configuration topK topP ttl user_location verbosity videoMetadata x_nobody_knows";
 
-/// What stands in these is the client's own, and a `null` in it is what it says.
+/// What stands in these is the client's own, and a `null` in it is what it says. In small letters, without underscores.
 const DATA: [&str; 13] = [
     "parameters",
-    "input_schema",
+    "inputschema",
     "schema",
-    "parametersJsonSchema",
-    "responseSchema",
-    "responseJsonSchema",
+    "parametersjsonschema",
+    "responseschema",
+    "responsejsonschema",
     "args",
     "response",
     "input",
     "arguments",
-    "logit_bias",
+    "logitbias",
     "labels",
     "metadata",
 ];
@@ -218,7 +218,8 @@ fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             found.push(at.to_owned());
-            let wire = |key: &str| !DATA.contains(&key) || (key == "input" && at.is_empty());
+            let data = |key: &str| DATA.contains(&&*key.replace('_', "").to_ascii_lowercase());
+            let wire = |key: &str| !data(key) || (key == "input" && at.is_empty());
             let members = members.iter().filter(|(key, _)| wire(key));
             members.for_each(|(key, value)| objects(value, &format!("{at}/{key}"), found));
         }
@@ -239,38 +240,50 @@ fn with(body: &Value, pointer: &str, keys: &[&str], nothing: &Value) -> Value {
     body
 }
 
-/// The first of `keys` that alone makes a difference.
-fn culprit<'k>(asked: &Asked, pointer: &str, keys: &[&'k str]) -> Option<&'k str> {
-    let wanted = tried(asked, &asked.body);
-    keys.iter().copied().find(|key| tried(asked, &with(&asked.body, pointer, &[key], &Value::Null)) != wanted)
+/// The members that are set to `null` in the object at `pointer`.
+fn keys<'a>(asked: &Asked, pointer: &str) -> Vec<&'a str> {
+    let members = if pointer.is_empty() { asked.members } else { INSIDE };
+    members.split_whitespace().chain(["x_nobody_knows"]).collect()
 }
 
+/// Sets every member that may be left out to `null`, wherever it may stand; where that makes a difference, one by one.
 #[track_caller]
-fn nulls_say_nothing(asked: &Asked, pointer: &str, keys: &[&str]) {
+fn nulls_say_nothing(asked: &Asked) {
+    let mut pointers = Vec::new();
+    objects(&asked.body, "", &mut pointers);
+    let set = |body, pointer: &String| with(&body, pointer, &keys(asked, pointer), &Value::Null);
+    let all = pointers.iter().fold(asked.body.clone(), set);
     let wanted = tried(asked, &asked.body).expect("it decodes");
-    let given = tried(asked, &with(&asked.body, pointer, keys, &Value::Null)).expect("it decodes");
-    if let Some((wanted, given)) = wanted.iter().zip(&given).find(|(wanted, given)| wanted != given) {
-        let which = culprit(asked, pointer, keys);
-        panic!("null of {which:?} at {pointer:?} says something:\n{given:?}\n{wanted:?}");
+    if tried(asked, &all).as_ref() == Some(&wanted) {
+        return;
     }
+    for (pointer, key) in pointers.iter().flat_map(|at| keys(asked, at).into_iter().map(move |key| (at, key)))
+    {
+        let given = tried(asked, &with(&asked.body, pointer, &[key], &Value::Null));
+        assert_eq!(given.as_ref(), Some(&wanted), "null of {key} at {pointer:?} says something");
+    }
+    panic!("nulls say something together");
 }
 
 #[test]
 fn a_null_says_nothing_wherever_it_stands() {
-    each(
-        &asked(),
-        |asked| asked.name.clone(),
-        |asked| {
-            let mut pointers = Vec::new();
-            objects(&asked.body, "", &mut pointers);
-            for pointer in pointers {
-                let members = if pointer.is_empty() { asked.members } else { INSIDE };
-                let mut keys: Vec<_> = members.split_whitespace().chain(["x_nobody_knows"]).collect();
-                keys.dedup();
-                nulls_say_nothing(asked, &pointer, &keys);
-            }
-        },
-    );
+    each(&asked(), |asked| asked.name.clone(), nulls_say_nothing);
+}
+
+#[test]
+fn a_null_says_nothing_in_recorded_requests() {
+    let families = ["openai.chat", "openai.responses", "anthropic.messages", "gemini.generate"];
+    for ((source, _, _, members), family) in SOURCES.into_iter().zip(families) {
+        let Some(recordings) = recorded(&[family]) else { return };
+        let requests = recordings.into_iter().filter_map(|recording| {
+            let request = recording.request?;
+            let route = speaker(source).route("POST", strip(&request.path), None)?;
+            let body = serde_json::from_str(&request.body).ok()?;
+            Some(Asked { source, name: recording.id, route, body, members })
+        });
+        let read: Vec<_> = requests.filter(|asked| tried(asked, &asked.body).is_some()).collect();
+        each(&read, |asked| asked.name.clone(), nulls_say_nothing);
+    }
 }
 
 /// Members of requests whose default is to be empty.
