@@ -137,8 +137,10 @@ pub(crate) fn turns_are_carried(codec: &dyn Encode, quirks: &[(&str, &str)]) {
     for role in [Role::User, Role::Assistant, Role::System, Role::Developer, Role::Tool] {
         for (name, say) in parts::ALL {
             let mut words = Words::new(origin(codec), "turns[0].parts[0]");
-            let parts = vec![say(&mut words)];
-            let request = Request { turns: vec![turn(role.clone(), parts)], ..Request::default() };
+            // What the operator says is not all that is said.
+            let asked = turn(Role::User, vec![Part::Text(shim_ir::Text::new("go on"))]);
+            let turns = vec![turn(role.clone(), vec![say(&mut words)]), asked];
+            let request = Request { turns, ..Request::default() };
             let missing = of_request(codec, quirks, &words, &request);
             found.extend(missing.iter().map(|path| format!("{name} of {role:?}: {path}")));
         }

@@ -4,15 +4,21 @@ use bytes::Bytes;
 use shim_ir::{Dialect, Fault, FaultKind, Foreign, Loss, LossKind, Rest, Retry};
 use shim_wire::scan::{Limits, ScanError};
 use shim_wire::{
-    ArrayReader, JsonWriter, Layout, LayoutAsked, Member, ObjectReader, RawJson, Splice, Value, ValueKind,
-    Words,
+    ArrayReader, JsonWriter, Layout, LayoutAsked, Member, Members, ObjectReader, RawJson, Splice, Value,
+    ValueKind, Words,
 };
 
+use crate::error::NO_TEXT;
 use crate::{DecodeError, Head};
 
 /// Why a part of a request that nobody else has cannot be told. What stands for something kept by its provider, the client
-/// can send whole instead.
+/// can send whole instead; what is no object is no part of any dialect.
 pub(crate) fn why_foreign(foreign: &Foreign) -> &'static str {
+    match foreign.raw.get().bytes().next() {
+        Some(b'"') => return NO_TEXT,
+        Some(b'{') | None => {}
+        Some(_) => return "expected text or a list of parts",
+    }
     if foreign.kind.ends_with("_reference") {
         "only the provider that keeps what it names has it; send that whole"
     } else {
@@ -170,19 +176,24 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Where the user is, as a search of the web is told: OpenAI's chat has one more object in it than all others.
+/// Where the user is, as a search of the web is told: OpenAI's chat has one more object in it than all others. What is not
+/// known of the place may be `null`.
 /// Source: <https://platform.openai.com/docs/api-reference/chat/create>, read 2026-11-25.
 pub(crate) fn user_location(value: &RawJson) -> RawJson {
-    let Some(inner) = member(value.get(), "approximate").filter(|inner| inner.kind() == ValueKind::Object)
-    else {
-        return value.clone();
-    };
+    let inner = member(value.get(), "approximate").filter(|inner| inner.kind() == ValueKind::Object);
     let mut out = Vec::new();
     JsonWriter::new(&mut out).object(|w| {
-        w.string("type", "approximate");
-        let _ = each_member(inner.text(), |member| w.raw(&member.key, &RawJson::from(member.value)));
+        if inner.is_some() {
+            w.string("type", "approximate");
+        }
+        let _ = each_member(inner.as_ref().map_or(value.get(), Value::text), |member| {
+            if member.value.kind() != ValueKind::Null {
+                w.raw(&member.key, &RawJson::from(member.value));
+            }
+        });
     });
-    std::str::from_utf8(&out).ok().and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
+    let written = std::str::from_utf8(&out).ok().filter(|_| is_closed(value.get()));
+    written.and_then(|text| RawJson::parse(text).ok()).unwrap_or_else(|| value.clone())
 }
 
 /// The error of reading as a conversation what is none.
@@ -230,6 +241,52 @@ pub(crate) fn query_without(query: Option<&str>, without: &[&str]) -> Option<Str
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 
+/// Whether a member says anything: `null` does not, nor does an empty list, an empty object, or an object whose members say
+/// nothing. Clients send them for what was not set, and who leaves them out loses nothing.
+pub(crate) fn says(value: &str) -> bool {
+    match value.trim_ascii() {
+        "null" | "[]" | "{}" => false,
+        object if object.starts_with('{') => any_says(object),
+        _ => true,
+    }
+}
+
+/// Whether a member of an object says anything; what cannot be read is taken to.
+fn any_says(object: &str) -> bool {
+    let Ok(mut members) = ObjectReader::new(object, Limits::default()) else { return true };
+    loop {
+        match members.next_member() {
+            Ok(Some(member)) if !says(member.value.text()) => {}
+            Ok(None) => return false,
+            Ok(Some(_)) | Err(_) => return true,
+        }
+    }
+}
+
+/// Whether there is no member but such as are `null`.
+pub(crate) fn is_silent(members: &Members<'_>) -> bool {
+    members.iter().all(|(_, value)| value.get() == "null")
+}
+
+/// Members of requests that no model reads: who asks, the client's own data, and how long a cache is kept.
+const UNREAD: [&str; 7] = [
+    "client_metadata",
+    "diagnostics",
+    "metadata",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "user",
+    "user_profile_id",
+];
+
+/// The losses of a request: those of what no model reads are told and refuse nothing. Frameworks send such members with every
+/// request, and a strict alias would be of no use to them.
+pub(crate) fn of_request(mut losses: Vec<Loss>) -> Vec<Loss> {
+    let unread = |loss: &&mut Loss| UNREAD.contains(&&*loss.path) && loss.kind != LossKind::Unsupported;
+    losses.iter_mut().filter(unread).for_each(|loss| loss.kind = LossKind::Noted);
+    losses
+}
+
 /// The members of `rest` that this dialect can write, being its own; those of another are told as left out.
 pub(crate) fn own_rest<'r>(
     rest: &'r Rest,
@@ -240,7 +297,8 @@ pub(crate) fn own_rest<'r>(
     if rest.origin() == Some(own) {
         return rest.members();
     }
-    let dropped = rest.members().iter().map(|(key, _)| {
+    let saying = rest.members().iter().filter(|(_, value)| says(value.get()));
+    let dropped = saying.map(|(key, _)| {
         let dot = if path.is_empty() { "" } else { "." };
         Loss::new(format!("{path}{dot}{key}"), LossKind::Dropped, "no other dialect has it")
     });

@@ -453,7 +453,7 @@ fn lane_law(
 }
 
 /// The path as a client of this gateway writes it: without what a provider puts before the version.
-fn strip(path: &str) -> &str {
+pub(crate) fn strip(path: &str) -> &str {
     ["/v1beta/", "/v1alpha/", "/v1/"]
         .iter()
         .find_map(|v| path.find(v).and_then(|at| path.get(at..)))

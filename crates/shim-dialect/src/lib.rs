@@ -30,6 +30,8 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
 mod progress;
+#[cfg(test)]
+mod silent;
 mod standing;
 mod think;
 #[cfg(test)]

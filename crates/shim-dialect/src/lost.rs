@@ -9,6 +9,7 @@ pub(crate) type Lost<'a> = (&'a str, LossKind, &'a str);
 pub(crate) const APPROXIMATED: LossKind = LossKind::Approximated;
 pub(crate) const DEFAULTED: LossKind = LossKind::Defaulted;
 pub(crate) const DROPPED: LossKind = LossKind::Dropped;
+pub(crate) const NOTED: LossKind = LossKind::Noted;
 pub(crate) const UNSUPPORTED: LossKind = LossKind::Unsupported;
 
 /// What is seen of it in what was written.

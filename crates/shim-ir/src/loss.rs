@@ -47,6 +47,9 @@ pub enum LossKind {
     Defaulted,
     /// Left out although the answer depends on it: refused, unless the alias permits it to be dropped.
     Unsupported,
+    /// Left out or cut short, and no model reads it: who the client's user is, the client's own data. Told; refused only
+    /// where the alias says so of the field.
+    Noted,
 }
 
 impl Loss {
@@ -66,6 +69,7 @@ impl LossKind {
             Self::Approximated => "approximated",
             Self::Defaulted => "defaulted",
             Self::Unsupported => "unsupported",
+            Self::Noted => "noted",
         }
     }
 }

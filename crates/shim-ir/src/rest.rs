@@ -14,7 +14,7 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// What `members` holds, tagged as `dialect`'s.
+    /// What `members` says, tagged as `dialect`'s: a member that is `null` only fills a slot, and is left out.
     #[must_use]
     pub fn new(dialect: Dialect, members: Members<'_>) -> Self {
         Self::from_owned(dialect, members.into_owned())
@@ -22,7 +22,8 @@ impl Rest {
 
     /// As [`Rest::new`], from members already owned.
     #[must_use]
-    pub fn from_owned(dialect: Dialect, members: Vec<(Box<str>, RawJson)>) -> Self {
+    pub fn from_owned(dialect: Dialect, mut members: Vec<(Box<str>, RawJson)>) -> Self {
+        members.retain(|(_, value)| value.get() != "null");
         Self { origin: (!members.is_empty()).then_some(dialect), members }
     }
 

@@ -39,7 +39,8 @@ impl Rule {
     /// The losses that refuse the request; none when it goes on.
     ///
     /// Without a word on its field, a loss refuses where it is [`LossKind::Unsupported`], and in a strict alias also
-    /// where something was dropped or approximated. A default the other side needs never refuses by itself.
+    /// where something was dropped or approximated. A default the other side needs never refuses by itself, nor does what
+    /// no model reads.
     #[must_use]
     pub fn refused<'l>(&self, losses: &'l [Loss]) -> Vec<&'l Loss> {
         losses.iter().filter(|loss| self.refuses(loss)).collect()
@@ -52,7 +53,7 @@ impl Rule {
             (Some(Verdict::Map), kind) => matches!(kind, LossKind::Dropped | LossKind::Unsupported),
             (None, LossKind::Unsupported) => true,
             (None, LossKind::Dropped | LossKind::Approximated) => self.strict,
-            (None, LossKind::Defaulted) => false,
+            (None, LossKind::Defaulted | LossKind::Noted) => false,
         }
     }
 
@@ -87,12 +88,13 @@ mod tests {
 
     #[test]
     fn a_strict_alias_refuses_what_a_lenient_one_reports() {
-        use LossKind::{Approximated, Defaulted, Dropped, Unsupported};
+        use LossKind::{Approximated, Defaulted, Dropped, Noted, Unsupported};
         for (kind, lenient, strict) in [
             (Dropped, false, true),
             (Approximated, false, true),
             (Defaulted, false, false),
             (Unsupported, true, true),
+            (Noted, false, false),
         ] {
             check(&Rule::default(), "seed", kind, lenient);
             check(&Rule { strict: true, fields: vec![] }, "seed", kind, strict);
@@ -109,6 +111,7 @@ mod tests {
         let rule = Rule { strict: true, fields };
         check(&rule, "messages[12].cache_control", LossKind::Unsupported, false);
         check(&rule, "seed", LossKind::Defaulted, true);
+        check(&rule, "seed", LossKind::Noted, true);
         check(&rule, "reasoning.effort", LossKind::Approximated, false);
         check(&rule, "reasoning.effort", LossKind::Dropped, true);
         check(&rule, "temperature", LossKind::Dropped, true);

@@ -4,7 +4,7 @@
 const NAMES: [(&str, &str); 31] = [
     ("inputs[", "requests["),
     ("dimensions", "outputDimensionality"),
-    ("turns[", "contents["),
+    ("turns", "contents"),
     ("system[", "systemInstruction.parts["),
     ("sampling.temperature", "generationConfig.temperature"),
     ("sampling.top_p", "generationConfig.topP"),

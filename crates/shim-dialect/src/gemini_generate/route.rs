@@ -21,7 +21,7 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Option<Rou
     let version = VERSIONS.iter().find(|known| **known == version)?;
     let query = query_without(query, &["key"]);
     if method == "GET" {
-        return (*version != "v1").then(|| listed(version, rest, query.as_deref())).flatten();
+        return listed(version, rest, query.as_deref());
     }
     let (model, verb) = rest.rsplit_once(':').filter(|_| method == "POST")?;
     let model = model.strip_prefix("models/").unwrap_or(model);

@@ -13,6 +13,7 @@ use super::decode::{is_array, read, rest, said, string, usage};
 use super::encode::Losses;
 use super::errors;
 use super::types::{Completion, EmbeddingObject, EmbeddingRequest};
+use crate::common::of_request;
 use crate::{AnswerError, DecodeError, Encoded, Goal, Told, vector};
 
 /// Reads a request.
@@ -92,7 +93,7 @@ pub(super) fn encode_request(request: &EmbedRequest, goal: &Goal<'_>) -> Encoded
         w.maybe("user", request.user.as_deref(), JsonWriter::string);
         losses.write_own(&request.rest, &"", w);
     });
-    Encoded { body: body.into(), losses: losses.0, ..Encoded::default() }
+    Encoded { body: body.into(), losses: of_request(losses.0), ..Encoded::default() }
 }
 
 fn word(form: VectorForm) -> &'static str {
@@ -157,7 +158,7 @@ pub(super) fn decode_answer(body: &str) -> Result<Embeddings, AnswerError> {
         model: said(wire.model),
         vectors: vectors.into_iter().map(|(_, vector)| vector).collect(),
         usage: wire.usage.and_then(|raw| usage(raw.into())),
-        rest: super::decode::stated(rest(wire.rest)),
+        rest: super::decode::rest(wire.rest),
     })
 }
 

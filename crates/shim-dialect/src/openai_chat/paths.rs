@@ -1,7 +1,7 @@
 //! Paths of the intermediate representation, in the words of this dialect.
 
 /// The beginnings of paths that have another word here, the longest first.
-const BEGINNINGS: [(&str, &str); 17] = [
+const BEGINNINGS: [(&str, &str); 18] = [
     ("sampling.output_max", "max_completion_tokens"),
     ("sampling.candidates", "n"),
     ("sampling.", ""),
@@ -19,6 +19,7 @@ const BEGINNINGS: [(&str, &str); 17] = [
     ("turns[", "messages["),
     ("candidates[", "choices["),
     ("tools[", "tools["),
+    ("turns", "messages"),
 ];
 
 /// A path in the words of this dialect.

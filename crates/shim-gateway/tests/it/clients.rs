@@ -84,7 +84,7 @@ async fn a_wrong_member_is_named() {
             (r#"{"model":7}"#, "model: expected a string"),
             (r#"{"model":["chat"]}"#, "model: expected a string"),
             (r#"{"model":null}"#, "model: expected a string"),
-            (r#"{"messages":[]}"#, "missing field `model`"),
+            (r#"{"messages":[]}"#, "model: the member is missing"),
             (r#"{"model":"chat","stream":"yes"}"#, "stream: expected a boolean"),
             (r#"{"model":"chat","stream":1}"#, "stream: expected a boolean"),
             (r#"{"model":"chat","model":"lab/one"}"#, "model: the member is there twice"),

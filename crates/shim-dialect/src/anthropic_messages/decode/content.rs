@@ -20,6 +20,9 @@ pub(crate) fn content(raw: &RawValue) -> Result<Vec<Part>, DecodeError> {
     if let Some(text) = JsonString::read(raw) {
         return Ok(vec![Part::Text(Text::new(text))]);
     }
+    if !raw.get().starts_with(['[', '"']) {
+        return Err(DecodeError::shape(".", "expected text or a list of blocks"));
+    }
     let blocks: Vec<&RawValue> = here(raw)?;
     let blocks = blocks.into_iter().enumerate();
     blocks.map(|(at, raw)| block(raw).map_err(|error| error.under(&format!("[{at}]")))).collect()

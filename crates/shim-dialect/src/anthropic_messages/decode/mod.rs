@@ -77,22 +77,13 @@ pub(super) fn keep_other(members: &mut Rest, key: &str, word: Option<Str<'_>>, u
 
 /// The members of the object `text`; `None` when it is of another kind.
 pub(super) fn members(text: &str) -> Option<Rest> {
-    let mut members = Rest::default();
+    let mut members = Vec::new();
     let read = each_member(text, |member| {
         if let Ok(raw) = RawJson::parse(member.value.text()) {
-            members.push(DIALECT, &member.key, raw);
+            members.push((member.key.into(), raw));
         }
     });
-    read.ok().map(|()| members)
-}
-
-/// The members that are not `null`: in a piece of an answer, `null` only fills a slot.
-pub(super) fn stated(members: Rest) -> Rest {
-    if members.members().iter().all(|(_, value)| value.get() != "null") {
-        return members;
-    }
-    let kept = members.members().iter().filter(|(_, value)| value.get() != "null").cloned().collect();
-    Rest::from_owned(DIALECT, kept)
+    read.ok().map(|()| Rest::from_owned(DIALECT, members))
 }
 
 /// `members` as the text of an object.

@@ -13,6 +13,7 @@ use crate::DecodeError;
 use crate::anthropic_messages::types::{
     self, Choose, JsonOutputFormat, MessageParam, MessagesRequest, MidConversationSystemBlock, Thinking,
 };
+use crate::common::is_silent;
 
 /// The body of `POST /v1/messages`, and of `POST /v1/messages/count_tokens`.
 pub(crate) fn messages(body: &str) -> Result<Request, DecodeError> {
@@ -144,7 +145,7 @@ fn tool_choice(
         (Some("tool"), None) => return Err(DecodeError::shape("tool_choice", "missing field `name`")),
         _ => ToolChoice::Other(raw.into()),
     };
-    let told = matches!(choice, ToolChoice::Other(_)) || wire.rest.is_empty();
+    let told = matches!(choice, ToolChoice::Other(_)) || is_silent(&wire.rest);
     keep(members, "tool_choice", Some(raw).filter(|_| !told));
     Ok((Some(choice), wire.disable_parallel_tool_use.map(|disabled| !disabled)))
 }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shim_ir::{Rest, Tokens, Usage};
 use shim_wire::{RawJson, Str, from_json, from_raw};
 
-use super::{members, object, stated};
+use super::{members, object};
 use crate::anthropic_messages::types;
 
 /// The classes of a `usage` object; `None` when it is none, or states nothing.
@@ -84,7 +84,7 @@ impl Used {
         let later = members(text)?;
         match &mut self.0 {
             Some(words) => {
-                words.members.merge(stated(later));
+                words.members.merge(later);
                 words.text = object(&words.members);
             }
             None => self.0 = Some(Words { members: later, text: text.to_owned() }),

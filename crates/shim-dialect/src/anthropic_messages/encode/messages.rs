@@ -89,6 +89,9 @@ impl<'r> Conversation<'r> {
             }
         }
         all.settle(cx);
+        if all.messages.is_empty() && !request.turns.is_empty() {
+            cx.lose("turns", LossKind::Unsupported, "nothing is said that could be answered");
+        }
         all
     }
 

@@ -12,7 +12,7 @@ use super::reasoning::{Mode, Thought};
 use super::schema::{Flavour, any_object, fitted};
 use super::tools::Offers;
 use super::{Cx, DIALECT, MARKS_MAX, Members, NO_FORCED_TOOLS_THINKING, mcp, members, sampling};
-use crate::common::each_member;
+use crate::common::{each_member, of_request, says};
 use crate::{Encoded, Goal, Operation};
 
 /// The body of `POST /v1/messages`, and of `POST /v1/messages/count_tokens`.
@@ -24,7 +24,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
     // Code execution and the fetching of pages were betas once and are none any more.
     let files = cx.names_file.then_some(FILES_BETA);
     let headers = ask.offers.headers().into_iter().chain(files).collect();
-    Encoded { body, echo: ask.offers.echo(), losses: cx.losses, headers }
+    Encoded { body, echo: ask.offers.echo(), losses: of_request(cx.losses), headers }
 }
 
 /// Without it no file is known by its id: <https://platform.claude.com/docs/en/build-with-claude/files>, read 2026-11-26.
@@ -179,7 +179,7 @@ fn beside(w: &mut JsonWriter<'_>, request: &Request, cx: &mut Cx<'_>) {
     if let Some(user) = &request.user {
         w.nested("metadata", |w| w.string("user_id", user));
     }
-    if request.metadata.is_some() {
+    if request.metadata.as_ref().is_some_and(|metadata| says(metadata.get())) {
         cx.lose("metadata", LossKind::Dropped, "only the id of a user is taken");
     }
     service_tier(w, request.service_tier.as_deref(), cx);
@@ -224,9 +224,8 @@ fn rest(w: &mut JsonWriter<'_>, request: &Request, cx: &mut Cx<'_>) {
         match &**key {
             "output_config" | "tool_choice" if own => {}
             key if own => w.raw(key, value),
-            "web_search_options" | "plugins" | "cachedContent" | "prompt" | "instructions"
-                if value.get() != "null" =>
-            {
+            _ if !says(value.get()) => {}
+            "web_search_options" | "plugins" | "cachedContent" | "prompt" | "instructions" => {
                 cx.lose(key, LossKind::Unsupported, "no other dialect has it");
             }
             key => cx.lose(key, LossKind::Dropped, "no other dialect has it"),

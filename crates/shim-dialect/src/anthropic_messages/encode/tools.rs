@@ -15,7 +15,7 @@ use super::mcp::{self, Server};
 use super::names::{is_legal, legal, unused};
 use super::schema::{self, Flavour};
 use super::{Cx, DIALECT, NO_SERVER_TOOLS, cache_control, members};
-use crate::common::{member, user_location};
+use crate::common::{member, says, user_location};
 use crate::echo::{free_text_schema, group_of, group_rest};
 use crate::{Echo, SentTool, flat};
 
@@ -366,11 +366,11 @@ impl Offer<'_> {
                 "allowed_domains" | "blocked_domains" if word.starts_with("web_search") => w.raw(key, value),
                 "user_location" if word.starts_with("web_search") => w.raw(key, &user_location(value)),
                 "excludeDomains" => w.raw("blocked_domains", value),
+                _ if !says(value.get()) => {}
                 "filters" => match member(value.get(), "allowed_domains").map(RawJson::from) {
                     Some(domains) => w.raw("allowed_domains", &domains),
                     None => cx.lose(path, LossKind::Dropped, "the tool has no such option"),
                 },
-                _ if value.get() == "null" => {}
                 _ => cx.lose(path, LossKind::Dropped, "the tool has no such option"),
             }
         }

@@ -4,9 +4,10 @@ use serde_json::value::RawValue;
 use shim_ir::{Delta, Event, Foreign, OpaqueKind, Part, PartId, Rest};
 use shim_wire::{RawJson, Str};
 
-use super::super::decode::{DIALECT, citation, members, object, rest, said, stated};
+use super::super::decode::{DIALECT, citation, object, rest, said};
 use super::super::types::BlockDelta;
 use crate::DecodeError;
+use crate::common::each_member;
 
 /// More parts than any answer has.
 const PARTS_MAX: u32 = 1 << 16;
@@ -116,7 +117,7 @@ impl Open {
             }
             _ => return false,
         }
-        sink.beside("content_block_delta", self.index, &stated(rest(delta.rest)));
+        sink.beside("content_block_delta", self.index, &rest(delta.rest));
         true
     }
 
@@ -159,7 +160,7 @@ impl Grows {
             }
             Part::ToolCall(call) => Self::Call(Some(std::mem::take(&mut call.arguments))),
             Part::Foreign(block) if block.kind == COMPACTION => {
-                Self::Compaction(members(block.raw.get()).unwrap_or_default(), false)
+                Self::Compaction(slots(block.raw.get()), false)
             }
             Part::Refusal(_)
             | Part::Media(_)
@@ -170,6 +171,13 @@ impl Grows {
     }
 }
 
+/// All members of a block, those too that are `null` until a delta fills them: they stay where they are.
+fn slots(block: &str) -> Rest {
+    let mut slots = Rest::default();
+    let _ = each_member(block, |member| slots.push(DIALECT, &member.key, RawJson::from(member.value)));
+    slots
+}
+
 /// Lets a compaction grow: its text by more text, its other members by later ones.
 fn compact(so_far: &mut Rest, content: Option<Str<'_>>, others: Rest) {
     if let Some(more) = content {
@@ -178,5 +186,5 @@ fn compact(so_far: &mut Rest, content: Option<Str<'_>>, others: Rest) {
         grown.push(DIALECT, "content", RawJson::string(&(text.unwrap_or_default() + &more)));
         so_far.merge(grown);
     }
-    so_far.merge(stated(others));
+    so_far.merge(others);
 }

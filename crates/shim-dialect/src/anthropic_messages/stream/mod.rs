@@ -14,8 +14,7 @@ pub(super) use self::encoder::MessageEncoder;
 
 use self::block::{Open, Sink};
 use super::decode::{
-    DIALECT, Used, block, content, finish, keep_other, read as read_at, rest, said, service_tier, stated,
-    word,
+    DIALECT, Used, block, content, finish, keep_other, read as read_at, rest, said, service_tier, word,
 };
 use super::errors;
 use super::types::{Message, MessageDelta, StreamEvent};
@@ -156,7 +155,7 @@ impl MessageDecoder {
 
     /// A `message_start`. Its content is empty with Anthropic; where it is not, it is told first.
     fn start(&mut self, event: StreamEvent<'_>, out: &mut Vec<Event>) -> Result<(), DecodeError> {
-        let mut members = stated(rest(event.rest));
+        let mut members = rest(event.rest);
         let Some(mut message) = event.message else {
             self.begin(Start { rest: members, ..Start::default() }, out);
             return Ok(());
@@ -182,7 +181,7 @@ impl MessageDecoder {
         data: &str,
         out: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
-        let members = stated(rest(std::mem::take(&mut event.rest)));
+        let members = rest(std::mem::take(&mut event.rest));
         let kind = match piece {
             Piece::Message => return self.message_delta(&event, members, out),
             Piece::BlockStart => self.block_start(&event, out).map(|()| "content_block_start")?,
@@ -250,7 +249,7 @@ impl MessageDecoder {
     ) -> Result<(), DecodeError> {
         if let Some(raw) = event.delta {
             let delta: MessageDelta<'_> = read_at(raw, "delta")?;
-            members.merge(stated(rest(delta.rest)));
+            members.merge(rest(delta.rest));
             self.stop(delta.stop_reason, delta.stop_sequence);
         }
         if !members.is_empty() {
@@ -275,7 +274,7 @@ impl MessageDecoder {
         for open in self.open.drain(..) {
             open.close(&mut sink)?;
         }
-        let members = stated(rest(event.rest));
+        let members = rest(event.rest);
         if !members.is_empty() {
             out.push(Event::Rest(members));
         }

@@ -50,7 +50,6 @@ fn sampling_and_switches() {
         r#"container="c""#,
         r#"mcp_servers=[{"name":"n"}]"#,
         r#"context_management={"edits":[]}"#,
-        "cache_control=null",
     ];
     assert_eq!(rest(&request), wanted);
 }
@@ -314,7 +313,7 @@ fn what_is_missing_is_named() {
     check(r#""model":"m""#, ".: missing field `messages`");
     check(r#""model":"m","messages":[{"content":"a"}]"#, "messages[0]: missing field `role`");
     check(r#""model":"m","messages":[{"role":"user"}]"#, "messages[0]: missing field `content`");
-    check(&said("7"), "messages[0].content: invalid type: integer `7`, expected a sequence");
+    check(&said("7"), "messages[0].content: expected text or a list of blocks");
     check(&said(r#"[{"type":"text"}]"#), "messages[0].content[0]: missing field `text`");
     check(&said(r#"[{"type":"image"}]"#), "messages[0].content[0]: missing field `source`");
     let image = r#"[{"type":"image","source":{"type":"base64"}}]"#;

@@ -54,6 +54,14 @@ fn parts(events: &[String]) -> Vec<String> {
 const TEXT: &str = r#"{"type":"text","text":""}"#;
 
 #[test]
+fn what_a_delta_fills_stays_where_it_is() {
+    let block = r#"{"content":null,"type":"compaction","odd":null}"#;
+    let delta = grows(0, r#"{"type":"compaction_delta","content":"so far"}"#);
+    let wanted = r#"foreign compaction {"content":"so far","type":"compaction","odd":null}"#;
+    assert_eq!(parts(&[opens(0, block), delta, closes(0)]), [wanted]);
+}
+
+#[test]
 fn a_message_is_told_from_start_to_stop() {
     let (response, _) = answer(&[opens(0, TEXT), says(0, "hi"), closes(0)]);
     assert_eq!((response.id.as_deref(), response.model.as_deref()), (Some("msg_1"), Some("m")));

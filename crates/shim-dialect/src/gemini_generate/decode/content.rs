@@ -9,6 +9,7 @@ use shim_wire::{RawJson, Str};
 
 use super::{DIALECT, foreign, keep, listed, members, read, rest, take};
 use crate::DecodeError;
+use crate::common::is_silent;
 use crate::gemini_generate::message::{camel, is_name};
 use crate::gemini_generate::types::{self, Blob, FileData, FunctionCall, FunctionResponse, Identified};
 
@@ -191,7 +192,7 @@ fn media(source: Source, mut around: Around<'_>, own: Rest) -> Media {
 /// The level of a resolution that says nothing else.
 fn level(raw: &RawValue) -> Option<String> {
     let wire: types::MediaResolution<'_> = shim_wire::from_raw(raw).ok()?;
-    wire.level.filter(|_| wire.rest.is_empty()).map(Str::into_string)
+    wire.level.filter(|_| is_silent(&wire.rest)).map(Str::into_string)
 }
 
 /// Files given to the provider have names or addresses of its own; all else it fetches.

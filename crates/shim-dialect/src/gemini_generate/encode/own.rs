@@ -19,10 +19,7 @@ pub(crate) fn own<'r>(rest: &'r Rest, path: impl FnOnce() -> String, losses: &mu
         Some(_) => {
             let mut told = Vec::new();
             own_rest(rest, DIALECT, &path(), &mut told);
-            // They are told in the members' order, and `null` says nothing.
-            let says = rest.members().iter().map(|(_, value)| value.get() != "null");
-            let lost = told.into_iter().zip(says).filter(|(_, says)| *says);
-            lost.for_each(|(loss, _)| losses.add(loss));
+            told.into_iter().for_each(|loss| losses.add(loss));
             &[]
         }
     }

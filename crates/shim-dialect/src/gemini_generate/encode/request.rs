@@ -12,6 +12,7 @@ use super::own::{Member, own};
 use super::tools::{tool_config, tools};
 use super::turns::{called, contents, system};
 use super::usage::told_tier;
+use crate::common::{of_request, says};
 use crate::{Echo, Encoded, Goal};
 
 /// The members of a request's rest that are objects with members of their own elsewhere.
@@ -51,7 +52,7 @@ pub(super) fn encoded(
     let mut scribe = Scribe { names: &names, called: &called, traits: goal.traits, losses, sign: false };
     let mut body = JsonText::with_capacity(2048);
     JsonWriter::sharing(&mut body).object(|w| members(w, &mut scribe));
-    let losses = scribe.losses.into_list();
+    let losses = of_request(scribe.losses.into_list());
     Encoded { body, echo: Echo { tools: names.echo(), ..Echo::default() }, losses, ..Encoded::default() }
 }
 
@@ -105,7 +106,7 @@ fn unsaid(request: &Request, losses: &mut Losses) {
     let stored = request.state.store == Some(true) && !is_own("store");
     dropped(stored, "state.store", "the provider keeps no answers");
     dropped(request.user.is_some(), "user", "the provider is not told of users");
-    let metadata = request.metadata.as_ref().map(RawJson::get).is_some_and(|raw| raw != "{}");
+    let metadata = request.metadata.as_ref().map(RawJson::get).is_some_and(says);
     dropped(metadata && !is_own("labels"), "metadata", "only Vertex AI has labels, of its own form");
     dropped(request.cache_key.is_some(), "cache_key", "the provider caches by itself");
     let single = request.parallel_tool_calls == Some(false);

@@ -81,6 +81,9 @@ fn keeps_role(turn: &Turn) -> bool {
 
 pub(super) fn contents(w: &mut JsonWriter<'_>, request: &Request, scribe: &mut Scribe<'_>) {
     let list = arranged(request, scribe);
+    if list.is_empty() && !request.turns.is_empty() {
+        scribe.losses.lacking("turns".to_owned(), "nothing is said that could be answered");
+    }
     let asked = list.iter().rposition(|content| content.role == "user" && asks(content, request));
     let signs = scribe.traits.has("thought_signatures");
     w.array("contents", |w| {

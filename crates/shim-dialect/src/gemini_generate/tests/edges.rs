@@ -20,18 +20,16 @@ fn goes(method: &str, path: &str, wanted: Option<(Operation, Option<&str>)>) {
 #[test]
 fn the_path_names_version_model_and_verb() {
     for version in ["/v1beta", "/v1alpha", "/v1"] {
-        let goes = |rest: &str, wanted| goes("POST", &format!("{version}{rest}"), Some(wanted));
-        goes("/models/m:generateContent", (Operation::Generate, Some("m")));
-        goes("/models/m:streamGenerateContent", (Operation::Generate, Some("m")));
-        goes("/models/lab%2Fm:countTokens", (Operation::CountTokens, Some("lab/m")));
-        goes("/tunedModels/m:generateContent", (Operation::Generate, Some("tunedModels/m")));
-        goes("/models/m:embedContent", (Operation::Embed, Some("m")));
-        goes("/models/m:batchEmbedContents", (Operation::Embed, Some("m")));
+        let asked = |rest: &str, wanted| goes("POST", &format!("{version}{rest}"), Some(wanted));
+        asked("/models/m:generateContent", (Operation::Generate, Some("m")));
+        asked("/models/m:streamGenerateContent", (Operation::Generate, Some("m")));
+        asked("/models/lab%2Fm:countTokens", (Operation::CountTokens, Some("lab/m")));
+        asked("/tunedModels/m:generateContent", (Operation::Generate, Some("tunedModels/m")));
+        asked("/models/m:embedContent", (Operation::Embed, Some("m")));
+        asked("/models/m:batchEmbedContents", (Operation::Embed, Some("m")));
+        goes("GET", &format!("{version}/models"), Some((Operation::Models, None)));
+        goes("GET", &format!("{version}/models/m"), Some((Operation::Models, Some("m"))));
     }
-    goes("GET", "/v1beta/models", Some((Operation::Models, None)));
-    goes("GET", "/v1beta/models/m", Some((Operation::Models, Some("m"))));
-    // The list of models at `/v1` is OpenAI's.
-    goes("GET", "/v1/models", None);
     goes("POST", "/v1beta/models/m:predict", None);
     goes("POST", "/v2/models/m:generateContent", None);
     let route = GeminiGenerate.route("POST", "/v1/models/m:streamGenerateContent", None).unwrap();

@@ -52,7 +52,7 @@ fn sampling_and_switches() {
         r#"safetySettings=[{"category":"C","threshold":"OFF"}]"#,
         r#"labels={"a": "b"}"#,
         "store=false",
-        r#"generationConfig={"speechConfig":{"a": 1},"imageConfig":null}"#,
+        r#"generationConfig={"speechConfig":{"a": 1}}"#,
     ];
     assert_eq!(kept(&request.rest), wanted);
 }

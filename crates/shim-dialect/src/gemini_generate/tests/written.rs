@@ -108,6 +108,7 @@ pub(super) fn media(kind: MediaKind, source: Source, mime: Option<&str>) -> Medi
 
 const APPROXIMATED: LossKind = LossKind::Approximated;
 const DROPPED: LossKind = LossKind::Dropped;
+const NOTED: LossKind = LossKind::Noted;
 const UNSUPPORTED: LossKind = LossKind::Unsupported;
 const DEFAULTED: LossKind = LossKind::Defaulted;
 
@@ -371,8 +372,8 @@ fn sampling_is_written_within_bounds() {
         ("sampling.candidates", APPROXIMATED),
         ("sampling.stop", APPROXIMATED),
         ("state.previous", UNSUPPORTED),
-        ("user", DROPPED),
-        ("metadata", DROPPED),
+        ("user", NOTED),
+        ("metadata", NOTED),
         ("cache_key", DROPPED),
         ("parallel_tool_calls", DROPPED),
     ];

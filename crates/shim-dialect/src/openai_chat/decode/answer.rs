@@ -8,9 +8,7 @@ use shim_ir::{
 use shim_wire::{RawJson, Str, from_json, from_raw};
 
 use super::content::part;
-use super::{
-    DIALECT, Details, bare_media, content, is_array, members, readable, rest, said, stated, string, usage,
-};
+use super::{DIALECT, Details, bare_media, content, is_array, members, readable, rest, said, string, usage};
 use crate::common::member;
 use crate::openai_chat::errors;
 use crate::openai_chat::types::{
@@ -52,7 +50,7 @@ fn candidates(wire: &mut Completion<'_>) -> Result<Vec<Candidate>, DecodeError> 
 
 /// What an answer says that has no place of its own in a response.
 fn left(wire: &mut Completion<'_>, first: Option<&mut Candidate>) -> Rest {
-    let mut members = stated(rest(std::mem::take(&mut wire.rest)));
+    let mut members = rest(std::mem::take(&mut wire.rest));
     cite(first, wire, &mut members);
     keep(&mut members, "x_groq", wire.x_groq);
     members
@@ -114,7 +112,7 @@ fn candidate(mut choice: Choice<'_>, at: usize) -> Result<(usize, Candidate), De
     let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let sequence = choice.stop_reason.and_then(string);
     let finish = finish(choice.finish_reason.as_deref(), sequence.as_deref(), calls);
-    let mut members = stated(rest(choice.rest));
+    let mut members = rest(choice.rest);
     members.merge(of_message);
     keep(&mut members, "stop_reason", choice.stop_reason.filter(|_| sequence.is_none()));
     keep(&mut members, "usage", choice.usage);
@@ -179,7 +177,7 @@ pub(super) fn message_parts(message: Message<'_>) -> Result<(Vec<Part>, Rest), D
     }
     parts.extend(message.tool_calls.into_iter().map(|call| Part::ToolCall(tool_call(call))));
     parts.extend(message.function_call.and_then(function_call).map(Part::ToolCall));
-    let mut members = stated(rest(message.rest));
+    let mut members = rest(message.rest);
     annotate(&mut parts, message.annotations, &mut members);
     Ok((parts, members))
 }

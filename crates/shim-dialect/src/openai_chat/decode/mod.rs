@@ -42,15 +42,6 @@ pub(super) fn has_form(rest: &Rest, form: &str) -> bool {
     rest.get(FORM).is_some_and(|raw| raw.get().trim_matches('"') == form)
 }
 
-/// The members that are not `null`: in messages and answers, `null` only fills a slot.
-pub(super) fn stated(members: Rest) -> Rest {
-    if members.members().iter().all(|(_, value)| value.get() != "null") {
-        return members;
-    }
-    let kept = members.members().iter().filter(|(_, value)| value.get() != "null").cloned().collect();
-    Rest::from_owned(DIALECT, kept)
-}
-
 /// Reads `raw`; where it is is for the caller to add.
 pub(super) fn here<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, DecodeError> {
     from_raw(raw).map_err(DecodeError::from)

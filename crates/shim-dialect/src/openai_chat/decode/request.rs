@@ -11,7 +11,7 @@ use shim_wire::{Members, RawJson, Str, from_json};
 
 use super::answer::message_parts;
 use super::content::cache;
-use super::{DIALECT, WEB_SEARCH, content, members, note_form, raw, read, rest, stated, string, tells};
+use super::{DIALECT, WEB_SEARCH, content, members, note_form, raw, read, rest, string, tells};
 use crate::DecodeError;
 use crate::common::tag;
 use crate::openai_chat::types::{
@@ -298,12 +298,8 @@ fn custom_tool(wire: types::CustomTool<'_>) -> Tool {
 
 /// A provider's own tool: all that stands beside its `type` are its options.
 fn native(kind: String, raw: &RawValue) -> Tool {
-    let mut options = Rest::default();
-    for (key, value) in members(raw) {
-        if &*key != "type" {
-            options.push(DIALECT, &key, value);
-        }
-    }
+    let mut options = Rest::from_owned(DIALECT, members(raw));
+    options.take("type");
     note_form(&mut options, "tool");
     Tool { name: kind.clone(), description: None, kind: ToolKind::Native(kind), cache: None, rest: options }
 }
@@ -407,7 +403,7 @@ fn role_of(word: &str) -> Role {
 fn tool_turn(role: Role, message: Message<'_>) -> Result<Turn, DecodeError> {
     let call = answered(&role, message.tool_call_id)?;
     let content = content(message.content).map_err(|error| error.under("content"))?;
-    let mut members = stated(rest(message.rest));
+    let mut members = rest(message.rest);
     let name = message.name.map(Str::into_string);
     note_result(&mut members, &content, name.is_some());
     let result = ToolResult {

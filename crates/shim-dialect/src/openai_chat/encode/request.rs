@@ -6,6 +6,7 @@ use shim_wire::{JsonText, JsonWriter};
 use super::losses::{Losses, is_own};
 use super::names::{CallIds, Names};
 use super::{messages, reasoning, tools};
+use crate::common::of_request;
 use crate::openai_chat::decode::ASKED;
 use crate::{Echo, Encoded, Goal, Operation};
 
@@ -50,7 +51,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         chat(request, &mut to, w);
     });
     let echo = Echo { think_tags: think_tags(request, goal), ..to.names.echo };
-    Encoded { body, echo, losses: to.losses.0, ..Encoded::default() }
+    Encoded { body, echo, losses: of_request(to.losses.0), ..Encoded::default() }
 }
 
 /// How the answer's reasoning stands in its text. Where the model is not to reason, its template closes the reasoning

@@ -3,7 +3,7 @@
 use shim_ir::{Delta, Part, PartId, ToolCall};
 use shim_wire::RawJson;
 
-use super::super::decode::{DIALECT, stated};
+use super::super::decode::DIALECT;
 use super::candidate::Sink;
 use crate::DecodeError;
 
@@ -38,7 +38,6 @@ impl Call {
     fn open_named(&mut self, candidate: u32, sink: &mut Sink<'_>) -> Result<(), DecodeError> {
         match &mut self.place {
             Place::Nameless(call) if !call.name.is_empty() => {
-                call.rest = stated(std::mem::take(&mut call.rest));
                 let part = Part::ToolCall((**call).clone());
                 self.place = Place::Open(sink.open(candidate, part)?);
             }

@@ -9,7 +9,7 @@ use shim_wire::{RawJson, from_raw};
 
 use super::super::decode::{
     DIALECT, Details, Readable, annotations, bare_media, content, finish, function_call, image, is_array,
-    readable, rest, said, stated, string, tells, tool_call,
+    readable, rest, said, string, tells, tool_call,
 };
 use super::super::types::{self, Audio, Choice, Logprobs, Message};
 use super::call::Call;
@@ -41,7 +41,6 @@ impl Sink<'_> {
     }
 
     pub(super) fn add_rest(&mut self, id: PartId, members: Rest) {
-        let members = stated(members);
         if !members.is_empty() {
             self.grow(id, Delta::Rest(members));
         }
@@ -155,7 +154,7 @@ impl Candidate {
         if let Some(call) = delta.function_call.take().and_then(function_call) {
             self.legacy_call(call, sink)?;
         }
-        let members = stated(rest(delta.rest));
+        let members = rest(delta.rest);
         if !members.is_empty() {
             sink.foreign("delta", self.index, &members);
         }
@@ -258,7 +257,6 @@ impl Candidate {
         if let Some(id) = id {
             members.push(DIALECT, "id", RawJson::string(&id));
         }
-        let members = stated(members);
         if data.is_none() && transcript.is_none() && members.is_empty() {
             return Ok(());
         }

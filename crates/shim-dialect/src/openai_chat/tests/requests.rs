@@ -40,8 +40,7 @@ fn sampling_and_switches() {
     assert_eq!(request.state.store, Some(false));
     let rest: Vec<_> =
         request.rest.members().iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
-    let wanted =
-        [r#"logit_bias={"5":-1}"#, r#"verbosity="low""#, "service_tier=null", "top_k=3", "max_tokens=9"];
+    let wanted = [r#"logit_bias={"5":-1}"#, r#"verbosity="low""#, "top_k=3", "max_tokens=9"];
     assert_eq!(rest, wanted);
 }
 

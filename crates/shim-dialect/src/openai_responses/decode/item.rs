@@ -8,7 +8,7 @@ use super::call::{call, image, is_output, is_server_result, result, server_resul
 use super::content::content;
 use super::{DIALECT, ITEM, foreign, members, object, read, rest};
 use crate::DecodeError;
-use crate::common::{member, tag};
+use crate::common::{is_silent, member, tag};
 use crate::openai_responses::types::{Message, ReasoningItem, ReasoningText};
 
 /// An item as it is read.
@@ -161,7 +161,7 @@ fn texts(entries: &[&RawValue]) -> (Vec<String>, bool) {
     for entry in entries {
         match from_raw::<ReasoningText<'_>>(entry) {
             Ok(wire) => {
-                whole &= wire.rest.is_empty() && wire.kind.is_some_and(|word| known_text(&word));
+                whole &= is_silent(&wire.rest) && wire.kind.is_some_and(|word| known_text(&word));
                 texts.push(wire.text.into_string());
             }
             Err(_) => {

@@ -10,7 +10,7 @@ use shim_wire::{JsonString, RawJson, Str, from_json};
 use super::item::item;
 use super::{DIALECT, STORE, is_array, members, object, raw, read, rest, string};
 use crate::DecodeError;
-use crate::common::{quoted, tag};
+use crate::common::{is_silent, quoted, tag};
 use crate::openai_responses::types::{self, Choose, ResponseRequest, TextFormat};
 
 /// The body of `POST /responses`, and of the requests beside it.
@@ -152,7 +152,7 @@ fn stream(wire: &ResponseRequest<'_>, others: &mut Rest) -> Option<StreamAsk> {
 
 /// `text`: the format; the verbosity and whatever else it holds stay in `rest`.
 fn text_config(text: types::TextConfig<'_>, others: &mut Rest) -> Result<Option<OutputFormat>, DecodeError> {
-    if !text.rest.is_empty()
+    if !is_silent(&text.rest)
         && let Some(raw) = object(&text.rest.into_owned())
     {
         others.push(DIALECT, "text", raw);
@@ -198,8 +198,8 @@ fn tool_choice(raw: &RawValue) -> Result<ToolChoice, DecodeError> {
 /// The names of the allowed tools; `None` where one takes more than a name to tell.
 fn allowed(tools: Vec<Choose<'_>>) -> Option<Vec<String>> {
     let name = |tool: Choose<'_>| match (tool.kind, tool.name) {
-        (_, Some(name)) if tool.rest.is_empty() => Some(name.into_string()),
-        (Some(kind), None) if tool.rest.is_empty() => Some(kind.into_string()),
+        (_, Some(name)) if is_silent(&tool.rest) => Some(name.into_string()),
+        (Some(kind), None) if is_silent(&tool.rest) => Some(kind.into_string()),
         _ => None,
     };
     tools.into_iter().map(name).collect()
@@ -231,11 +231,7 @@ fn tool(whole: &RawValue, path: &str) -> Result<Tool, DecodeError> {
 
 /// A provider's own tool: all that stands beside its `type` are its options.
 fn native(kind: String, raw: &RawValue) -> Tool {
-    let mut options = Rest::default();
-    for (key, value) in members(raw) {
-        if &*key != "type" {
-            options.push(DIALECT, &key, value);
-        }
-    }
+    let mut options = Rest::from_owned(DIALECT, members(raw));
+    options.take("type");
     Tool { name: kind.clone(), description: None, kind: ToolKind::Native(kind), cache: None, rest: options }
 }

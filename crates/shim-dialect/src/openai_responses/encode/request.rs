@@ -13,7 +13,7 @@ use super::loss::{At, verbatim};
 use super::reason::{is_encrypted_wanted, is_off, knows_none, put_reasoning};
 use super::schema::{is_strict, json_schema};
 use super::tools::{put_choice, put_tools};
-use crate::common::{each_element, each_member};
+use crate::common::{each_element, each_member, of_request};
 use crate::{Encoded, Goal};
 
 /// The least bound on output that OpenAI takes, as seen in
@@ -41,7 +41,7 @@ pub(crate) fn request(request: &Request, goal: &Goal<'_>) -> Encoded {
         let members = ask.losses.own(&request.rest, At::ROOT);
         verbatim(w, members, &[STORE, "include", "text"]);
     });
-    Encoded { body, echo: ask.echo, losses: ask.losses.into_list(), ..Encoded::default() }
+    Encoded { body, echo: ask.echo, losses: of_request(ask.losses.into_list()), ..Encoded::default() }
 }
 
 /// The tools, and how they are to be called.

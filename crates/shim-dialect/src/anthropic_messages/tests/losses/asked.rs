@@ -9,8 +9,8 @@ use shim_ir::{
 use super::super::told::call;
 use super::tools::{function, sent};
 use super::{
-    APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check, others, plain, quirky, raw, request, says,
-    turn,
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, NOTED, UNSUPPORTED, check, others, plain, quirky, raw, request,
+    says, turn,
 };
 use shim_ir::{Part, Text, ToolCallKind, ToolResult};
 
@@ -298,7 +298,7 @@ fn what_stands_beside() {
         plain(&request, json!({}), &[(path, kind, why)]);
     };
     let user = "only the id of a user is taken";
-    check(|r| r.metadata = Some(raw(&json!({ "a": "b" }))), "metadata", DROPPED, user);
+    check(|r| r.metadata = Some(raw(&json!({ "a": "b" }))), "metadata", NOTED, user);
     check(|r| r.modalities = vec!["audio".into()], "modalities", UNSUPPORTED, "answers are text");
     let class = "there is no such class of service";
     check(|r| r.service_tier = Some("flex".into()), "service_tier", DROPPED, class);
@@ -321,7 +321,6 @@ fn what_only_others_ask() {
     };
     check("verbosity", json!("low"), DROPPED);
     check("plugins", json!([{ "id": "web" }]), UNSUPPORTED);
-    check("plugins", json!(null), DROPPED);
     let stream = Some(StreamAsk { usage: None, rest: others() });
     let odd = ("stream.odd", DROPPED, "no other dialect has it");
     plain(&Request { stream, ..request() }, json!({ "stream": true }), &[odd]);

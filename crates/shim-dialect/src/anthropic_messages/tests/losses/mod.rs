@@ -24,7 +24,9 @@ use shim_wire::RawJson;
 use crate::anthropic_messages::AnthropicMessages;
 use crate::anthropic_messages::encode::QUIRKS;
 use crate::carried;
-use crate::lost::{APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check_all, told_exactly, with};
+use crate::lost::{
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, NOTED, UNSUPPORTED, check_all, told_exactly, with,
+};
 use crate::{Encode as _, Encoded, Goal, Operation};
 
 /// A request with a bound on its output, in which the user says `hi`.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use shim_ir::{
-    Citation, Dialect, Executor, MediaKind, OpaqueKind, Part, Reasoning, Request, Role, ServerResult, Source,
-    Text, ToolCallKind, Traits, Turn,
+    Citation, Dialect, Executor, Foreign, MediaKind, OpaqueKind, Part, Reasoning, Request, Role,
+    ServerResult, Source, Text, ToolCallKind, Traits, Turn,
 };
+use shim_wire::RawJson;
 
 use super::super::told::call;
 use super::{
@@ -115,6 +116,17 @@ fn the_order_of_a_conversation() {
 }
 
 #[test]
+fn a_conversation_in_which_nothing_is_said() {
+    let nothing = ("turns", UNSUPPORTED, "nothing is said that could be answered");
+    plain(&saying(vec![says(Role::User, "")]), json!({ "messages": [] }), &[nothing]);
+    let operators = saying(vec![says(Role::System, "be brief")]);
+    plain(&operators, json!({ "system": "be brief", "messages": [] }), &[nothing]);
+    // A turn that says nothing beside others is none.
+    let beside = saying(vec![says(Role::User, "hi"), says(Role::Assistant, ""), says(Role::User, "ho")]);
+    plain(&beside, json!({ "messages": [user(json!([text("hi"), text("ho")]))] }), &[]);
+}
+
+#[test]
 fn cache_marks() {
     let marked = |ttl| Part::Text(Text { cache: mark(ttl), ..Text::new("a") });
     let block = |ttl: Option<&str>| {
@@ -162,6 +174,13 @@ fn what_nobody_else_has() {
     part(foreign(Dialect::Gemini, "odd_part"), json!([]), &[(path, UNSUPPORTED, NO_OTHER)]);
     let kept = "only the provider that keeps what it names has it; send that whole";
     part(foreign(Dialect::OpenaiResponses, "item_reference"), json!([]), &[(path, UNSUPPORTED, kept)]);
+    let written = |text: &str| {
+        let raw = RawJson::parse(text).expect("JSON");
+        Part::Foreign(Foreign { dialect: Dialect::OpenaiChat, kind: String::new(), raw })
+    };
+    part(written("5"), json!([]), &[(path, UNSUPPORTED, "expected text or a list of parts")]);
+    let half = "it is no text: half of a character is escaped in it";
+    part(written(r#""\ud800""#), json!([]), &[(path, UNSUPPORTED, half)]);
 }
 
 /// What is sent where the assistant says `part`: these blocks.

@@ -8,7 +8,8 @@ use shim_ir::{
 
 use super::tools::{function, sent};
 use super::{
-    APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, UNSUPPORTED, check, others, plain, quirky, raw, request,
+    APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, NOTED, UNSUPPORTED, check, others, plain, quirky, raw,
+    request,
 };
 
 /// What is sent of a request with these settings.
@@ -165,9 +166,9 @@ fn what_stands_beside() {
     check(conversation, "state.conversation", UNSUPPORTED, keeps);
     check(|r| r.state.background = Some(true), "state.background", UNSUPPORTED, keeps);
     check(|r| r.state.store = Some(true), "state.store", DROPPED, keeps);
-    check(|r| r.user = Some("u".into()), "user", DROPPED, "the provider is not told of users");
+    check(|r| r.user = Some("u".into()), "user", NOTED, "the provider is not told of users");
     let labels = "only Vertex AI has labels, of its own form";
-    check(|r| r.metadata = Some(raw(&json!({ "a": "b" }))), "metadata", DROPPED, labels);
+    check(|r| r.metadata = Some(raw(&json!({ "a": "b" }))), "metadata", NOTED, labels);
     check(|r| r.cache_key = Some("k".into()), "cache_key", DROPPED, CACHES);
     let single = "calls cannot be kept to one at once";
     check(|r| r.parallel_tool_calls = Some(false), "parallel_tool_calls", DROPPED, single);

@@ -5,7 +5,9 @@ use shim_ir::{
     EmbedContent, EmbedInput, EmbedRequest, Embedding, Embeddings, Part, Rest, Text, Traits, Vector,
 };
 
-use super::{APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, UNSUPPORTED, check_all, mark, others, text};
+use super::{
+    APPROXIMATED, CACHES, DROPPED, Lost, NO_OTHER, NOTED, UNSUPPORTED, check_all, mark, others, text,
+};
 use crate::gemini_generate::GeminiGenerate;
 use crate::{Embed as _, Goal, Operation};
 
@@ -34,7 +36,7 @@ fn asks(request: &EmbedRequest, parts: Value, lost: &[Lost<'_>]) {
 fn what_is_asked() {
     let hi = || word(Text::new("hi"));
     let user = EmbedRequest { user: Some("u".into()), ..asking(hi()) };
-    asks(&user, json!([text("hi")]), &[("user", DROPPED, "no user is named here")]);
+    asks(&user, json!([text("hi")]), &[("user", NOTED, "no user is named here")]);
     let odd = EmbedRequest { rest: others(), ..asking(hi()) };
     asks(&odd, json!([text("hi")]), &[("odd", DROPPED, NO_OTHER)]);
     let beside = asking(EmbedInput { rest: others(), ..hi() });

@@ -24,7 +24,9 @@ use shim_wire::RawJson;
 use super::written::encode;
 use crate::carried;
 use crate::gemini_generate::{GeminiGenerate, QUIRKS};
-use crate::lost::{APPROXIMATED, DEFAULTED, DROPPED, Lost, UNSUPPORTED, check_all, told_exactly, with};
+use crate::lost::{
+    APPROXIMATED, DEFAULTED, DROPPED, Lost, NOTED, UNSUPPORTED, check_all, told_exactly, with,
+};
 
 const NO_OTHER: &str = "no other dialect has it";
 const ORIGIN: &str = "only its origin can read it";

@@ -56,6 +56,8 @@ fn who_speaks() {
     let unsaid = Turn { parts: vec![foreign(Dialect::Anthropic, "odd_part")], ..named() };
     let left = [id, name, odd, ("turns[0].parts[0]", UNSUPPORTED, NO_OTHER)];
     plain(&saying(vec![unsaid, says(Role::User, "hi")]), json!({}), &left);
+    let nothing = ("turns", UNSUPPORTED, "nothing is said that could be answered");
+    plain(&saying(vec![turn(Role::User, vec![])]), json!({ "contents": [] }), &[nothing]);
 }
 
 #[test]

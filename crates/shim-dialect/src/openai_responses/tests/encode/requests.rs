@@ -398,7 +398,7 @@ fn encrypted_reasoning_is_asked_for_wherever_a_call_may_rest_on_it() {
 
 #[test]
 fn the_rest_of_a_request_is_told_or_reported() {
-    use LossKind::{Approximated, Defaulted, Dropped, Unsupported};
+    use LossKind::{Approximated, Defaulted, Noted, Unsupported};
     let schema = |strict| {
         OutputFormat::Schema(Schema {
             schema: Some(raw(r#"{"type":"object","properties":{"a":{}}}"#)),
@@ -432,7 +432,7 @@ fn the_rest_of_a_request_is_told_or_reported() {
         client,
         &Traits::default(),
         json!({ "service_tier": "default", "prompt_cache_key": "k" }),
-        &[("user", Dropped), ("metadata", Dropped), ("modalities", Unsupported)],
+        &[("user", Noted), ("metadata", Noted), ("modalities", Unsupported)],
     );
 }
 

@@ -8,7 +8,7 @@ use shim_ir::{
 
 use super::super::{function, raw, traits};
 use super::{Lost, Seen, asking, odd, row};
-use LossKind::{Approximated, Defaulted, Dropped, Unsupported};
+use LossKind::{Approximated, Defaulted, Dropped, Noted, Unsupported};
 use Seen::{As, Gone, Has};
 
 #[track_caller]
@@ -83,7 +83,8 @@ fn members_that_a_provider_refuses_are_told() {
         ("no_store", "state.store", "store", |r| r.state.store = Some(true)),
     ];
     for (quirk, path, word, change) in cases {
-        asked(change, &[quirk], (path, Dropped, "the provider refuses it"), &[Gone(word)]);
+        let kind = if matches!(path, "user" | "metadata") { Noted } else { Dropped };
+        asked(change, &[quirk], (path, kind, "the provider refuses it"), &[Gone(word)]);
     }
 }
 
@@ -117,7 +118,7 @@ fn what_is_not_kept_or_not_known_is_told() {
     asked(
         |r| r.user = Some(long.clone()),
         &[],
-        ("user", Approximated, "it is too long, a hash stands for it"),
+        ("user", Noted, "it is too long, a hash stands for it"),
         &[Gone(&long), Has(r#""user":"user_"#)],
     );
     asked(

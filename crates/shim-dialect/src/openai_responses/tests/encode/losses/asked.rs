@@ -8,7 +8,7 @@ use shim_ir::{
 
 use super::super::{raw, traits};
 use super::{Lost, Seen, asking, odd, row};
-use LossKind::{Approximated, Defaulted, Dropped, Unsupported};
+use LossKind::{Approximated, Defaulted, Dropped, Noted, Unsupported};
 use Seen::{As, Gone, Has};
 
 #[track_caller]
@@ -73,13 +73,13 @@ fn what_a_client_says_of_itself_is_told_where_it_is_lost() {
     asked(
         |r| r.user = Some(long.clone()),
         &[],
-        ("user", Dropped, "it is longer than the target takes"),
+        ("user", Noted, "it is longer than the target takes"),
         &[Gone("user"), Gone(&long)],
     );
     asked(
         |r| r.metadata = Some(raw(r#"{"a":1}"#)),
         &[],
-        ("metadata", Dropped, "the target takes sixteen short texts"),
+        ("metadata", Noted, "the target takes sixteen short texts"),
         &[Gone("metadata")],
     );
     asked(
