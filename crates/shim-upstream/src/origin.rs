@@ -50,10 +50,11 @@ impl Origin {
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(OriginError::Host);
         }
-        let port = match authority.port() {
-            Some(_) => authority.port_u16().ok_or(OriginError::Port)?,
-            None if tls => 443,
-            None => 80,
+        let said = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        let port = match said.strip_prefix(':').unwrap_or_default() {
+            "" if tls => 443,
+            "" => 80,
+            said => said.parse().map_err(|_| OriginError::Port)?,
         };
         let origin = Self { tls, host: authority.host().into(), port, roots: None };
         Ok((origin, uri.path().trim_end_matches('/').to_owned()))
