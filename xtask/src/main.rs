@@ -43,6 +43,9 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<()> {
     let (verb, rest) = args.split_first().context(USAGE)?;
+    if matches!(verb.as_str(), "check" | "tidy" | "corpus" | "order" | "profile") && !rest.is_empty() {
+        bail!("{USAGE}");
+    }
     match verb.as_str() {
         "test" if rest.is_empty() => test(rest, &[]).and_then(|()| clients::run(&[])),
         "test" => test(rest, &[]),
