@@ -291,7 +291,8 @@ pub(crate) struct Alias {
     pub(crate) fidelity: Option<String>,
     /// What becomes of single fields that a target's dialect cannot carry, by their path in the client's own words:
     /// `drop` leaves them out, `map` takes what is near, `refuse` refuses the request. `*` stands for any run of
-    /// characters: `"messages[*].content[*].cache_control" = "drop"`.
+    /// characters: `"messages[*].content[*].cache_control" = "drop"`. What is counted as lost, and what refuses without a word
+    /// here, is told under [running](running.md#what-a-translation-loses).
     pub(crate) losses: Option<BTreeMap<String, String>>,
     /// How much of its exchanges is recorded, where it is less than elsewhere.
     #[schemars(extend("enum" = ["full", "usage", "off"]))]
