@@ -108,8 +108,8 @@ pub enum AttemptError {
     /// The connection failed before the head of the answer.
     #[error("the connection failed before an answer came")]
     Exchange(#[source] hyper::Error),
-    /// A connection that was kept did, as it does where its server closes it just when a request is on its way. The request
-    /// may be sent anew.
+    /// A connection of HTTP/1.1 that was kept was closed at once, as where its server closes it just when a request is on its
+    /// way. The request may be sent anew.
     #[error("the connection was closed before an answer came")]
     Stale(#[source] hyper::Error),
     /// A phase took too long.
@@ -152,17 +152,40 @@ pub async fn send<C: Connect>(
         if !matches!(within(to_connect, pin!(lease.ready())).await, Ok(true)) {
             continue;
         }
-        let until = timeouts.until(Phase::FirstByte, Instant::now(), deadline);
+        let begun = Instant::now();
+        let until = timeouts.until(Phase::FirstByte, begun, deadline);
         let sent = within(until, pin!(lease.exchange(request))).await?;
         match sent {
             Ok(response) => return Ok(Answer { response, lease, deadline }),
             Err(Unsent::Back(unsent)) => request = *unsent,
-            Err(Unsent::Failed(error)) if error.is_parse() => return Err(AttemptError::Exchange(error)),
+            Err(Unsent::Failed(error)) if is_final(&error, &lease, begun) => {
+                return Err(AttemptError::Exchange(error));
+            }
             Err(Unsent::Failed(error)) => return Err(AttemptError::Stale(error)),
         }
     }
     // Opening a connection is rare, and what it takes large.
     Box::pin(anew(connect, pool, origin, request, timeouts, start)).await
+}
+
+/// How soon a connection that its server had closed says so: a round trip. What breaks later may have been worked on.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether a request that failed over a kept connection is not to be sent anew: something else than the connection failed, or
+/// it was open for long enough that the request may have cost something. A stream of HTTP/2 that fails does so on a
+/// connection that goes on.
+#[cold]
+fn is_final(error: &hyper::Error, lease: &Lease, begun: Instant) -> bool {
+    let http2 = matches!(lease.sender, Sender::Http2(_));
+    http2 || begun.elapsed() > STALE_WITHIN || !is_closed(error)
+}
+
+/// Whether the connection was closed before an answer.
+fn is_closed(error: &hyper::Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    let reset =
+        |io: &io::Error| matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+    error.is_incomplete_message() || io.is_some_and(reset)
 }
 
 /// Sends `request` to `origin` over a new connection.
