@@ -32,12 +32,6 @@ impl Gateway {
         let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let refused = || format!("\"{text}\" is no address of a gateway; write it as http://127.0.0.1:7446");
         let (origin, path) = Origin::parse(&url).map_err(|_| refused())?;
-        let authority = url.parse::<Uri>().ok().and_then(|url| url.into_parts().authority);
-        // A port that is none is left out in silence.
-        let port = authority.as_ref().and_then(|named| named.as_str().strip_prefix(named.host()));
-        if port.is_some_and(|port| !port.is_empty()) && authority.is_none_or(|named| named.port().is_none()) {
-            return Err(refused());
-        }
         let path = path.trim_end_matches('/');
         let path = path.strip_suffix("/v1").unwrap_or(path).trim_end_matches('/').to_owned();
         Ok(Self { origin, path })
