@@ -103,102 +103,118 @@ fn asked() -> Vec<Asked> {
 /// A request with something in most of its places.
 fn full(source: Dialect) -> Value {
     match source {
-        Dialect::OpenaiChat => json!({
-            "model": "m", "stream": true, "stream_options": {"include_usage": true}, "reasoning_effort": "low",
-            "messages": [
-                {"role": "system", "content": "s"},
-                {"role": "user", "name": "n", "content": [
-                    {"type": "text", "text": "t"},
-                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
-                    {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "f.pdf"}},
-                    {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
-                ]},
-                {"role": "assistant", "content": "a", "tool_calls": [
-                    {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
-                ]},
-                {"role": "tool", "tool_call_id": "c1", "content": "r"},
-                {"role": "assistant", "reasoning_content": "because", "content": "b"},
-                {"role": "user", "content": "u"},
-            ],
-            "tools": [
-                {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}},
-                {"type": "function", "function": {"name": "g"}},
-            ],
-            "tool_choice": {"type": "function", "function": {"name": "f"}}, "web_search_options": {},
-            "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
-            "thinking": {"type": "enabled"},
-        }),
-        Dialect::OpenaiResponses => json!({
-            "model": "m", "stream": true, "stream_options": {}, "reasoning": {"effort": "low"},
-            "instructions": "s", "include": ["reasoning.encrypted_content"],
-            "input": [
-                {"role": "user", "content": [
-                    {"type": "input_text", "text": "t"},
-                    {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
-                    {"type": "input_file", "file_data": "data:application/pdf;base64,aGk=", "filename": "f.pdf"},
-                ]},
-                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "because"}]},
-                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
-                {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
-                {"type": "function_call_output", "call_id": "c1", "output": "r"},
-                {"type": "message", "role": "user", "content": "u"},
-            ],
-            "tools": [
-                {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": true},
-                {"type": "web_search"},
-            ],
-            "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
-            "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
-        }),
-        Dialect::Anthropic => json!({
-            "model": "m", "max_tokens": 4000, "stream": true, "metadata": {"user_id": "u"},
-            "thinking": {"type": "enabled", "budget_tokens": 2000}, "output_config": {"effort": "low"},
-            "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
-            "messages": [
-                {"role": "user", "content": [
-                    {"type": "text", "text": "t"},
-                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
-                    {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="}},
-                ]},
-                {"role": "assistant", "content": [
-                    {"type": "thinking", "thinking": "because", "signature": "sig"},
-                    {"type": "text", "text": "a"},
-                    {"type": "tool_use", "id": "c1", "name": "f", "input": {}},
-                ]},
-                {"role": "user", "content": [
-                    {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "r"}]},
-                ]},
-            ],
-            "tools": [
-                {"name": "f", "input_schema": {"type": "object"}},
-                {"type": "web_search_20250305", "name": "web_search"},
-            ],
-            "mcp_servers": [{"type": "url", "url": "https://example.com", "name": "n"}],
-            "tool_choice": {"type": "auto"},
-        }),
-        Dialect::Gemini => json!({
-            "systemInstruction": {"parts": [{"text": "s"}]},
-            "contents": [
-                {"role": "user", "parts": [
-                    {"text": "t"},
-                    {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
-                    {"fileData": {"mimeType": "application/pdf", "fileUri": "https://example.com/f.pdf"}},
-                ]},
-                {"role": "model", "parts": [
-                    {"text": "because", "thought": true},
-                    {"text": "a"},
-                    {"functionCall": {"id": "c1", "name": "f", "args": {}}},
-                ]},
-                {"role": "user", "parts": [{"functionResponse": {"id": "c1", "name": "f", "response": {"r": 1}}}]},
-            ],
-            "tools": [
-                {"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object"}}]},
-                {"googleSearch": {}},
-            ],
-            "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
-            "generationConfig": {"thinkingConfig": {"thinkingBudget": 100}, "responseMimeType": "application/json"},
-        }),
+        Dialect::OpenaiChat => chat(),
+        Dialect::OpenaiResponses => responses(),
+        Dialect::Anthropic => messages(),
+        Dialect::Gemini => content(),
     }
+}
+
+fn chat() -> Value {
+    json!({
+    "model": "m", "stream": true, "stream_options": {"include_usage": true}, "reasoning_effort": "low",
+    "messages": [
+        {"role": "system", "content": "s"},
+        {"role": "user", "name": "n", "content": [
+            {"type": "text", "text": "t"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "f.pdf"}},
+            {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
+        ]},
+        {"role": "assistant", "content": "a", "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+        ]},
+        {"role": "tool", "tool_call_id": "c1", "content": "r"},
+        {"role": "assistant", "reasoning_content": "because", "content": "b"},
+        {"role": "user", "content": "u"},
+    ],
+    "tools": [
+        {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}},
+        {"type": "function", "function": {"name": "g"}},
+    ],
+    "tool_choice": {"type": "function", "function": {"name": "f"}}, "web_search_options": {},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
+    "thinking": {"type": "enabled"},
+    })
+}
+
+fn responses() -> Value {
+    json!({
+    "model": "m", "stream": true, "stream_options": {}, "reasoning": {"effort": "low"},
+    "instructions": "s", "include": ["reasoning.encrypted_content"],
+    "input": [
+        {"role": "user", "content": [
+            {"type": "input_text", "text": "t"},
+            {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
+            {"type": "input_file", "file_data": "data:application/pdf;base64,aGk=", "filename": "f.pdf"},
+        ]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "because"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "r"},
+        {"type": "message", "role": "user", "content": "u"},
+    ],
+    "tools": [
+        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": true},
+        {"type": "web_search"},
+    ],
+    "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+    })
+}
+
+fn messages() -> Value {
+    json!({
+    "model": "m", "max_tokens": 4000, "stream": true, "metadata": {"user_id": "u"},
+    "thinking": {"type": "enabled", "budget_tokens": 2000}, "output_config": {"effort": "low"},
+    "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
+    "messages": [
+        {"role": "user", "content": [
+            {"type": "text", "text": "t"},
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
+            {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="}},
+        ]},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "because", "signature": "sig"},
+            {"type": "text", "text": "a"},
+            {"type": "tool_use", "id": "c1", "name": "f", "input": {}},
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "r"}]},
+        ]},
+    ],
+    "tools": [
+        {"name": "f", "input_schema": {"type": "object"}},
+        {"type": "web_search_20250305", "name": "web_search"},
+    ],
+    "mcp_servers": [{"type": "url", "url": "https://example.com", "name": "n"}],
+    "tool_choice": {"type": "auto"},
+    })
+}
+
+fn content() -> Value {
+    json!({
+    "systemInstruction": {"parts": [{"text": "s"}]},
+    "contents": [
+        {"role": "user", "parts": [
+            {"text": "t"},
+            {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
+            {"fileData": {"mimeType": "application/pdf", "fileUri": "https://example.com/f.pdf"}},
+        ]},
+        {"role": "model", "parts": [
+            {"text": "because", "thought": true},
+            {"text": "a"},
+            {"functionCall": {"id": "c1", "name": "f", "args": {}}},
+        ]},
+        {"role": "user", "parts": [{"functionResponse": {"id": "c1", "name": "f", "response": {"r": 1}}}]},
+    ],
+    "tools": [
+        {"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object"}}]},
+        {"googleSearch": {}},
+    ],
+    "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
+    "generationConfig": {"thinkingConfig": {"thinkingBudget": 100}, "responseMimeType": "application/json"},
+    })
 }
 
 /// What each other dialect's upstream is asked, and what is told as lost; `None` where it does not decode.
